@@ -1,0 +1,179 @@
+"""Datasets from every source, their errors, episodes, transforms."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tgr import seeds
+from tgr.config.schema import Dataset
+from tgr.data.dataset import ImageDataset
+from tgr.data.episodes import load_episodes, sample_episodes, save_episodes, split_episodes
+from tgr.data.sources import load_dataset
+from tgr.data.transforms import normalise, random_crop_flip, resize
+from tgr.errors import TgrError
+
+CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox"]
+SPLITS = {"meta_train": ["ant", "bee"], "meta_val": ["cat", "dog"], "meta_test": ["eel", "fox"]}
+
+
+def write_splits(folder: Path, splits: object = SPLITS) -> Path:
+    file = folder / "splits.json"
+    file.write_text(json.dumps(splits))
+    return file
+
+
+@pytest.fixture
+def image_folder(tmp_path: Path) -> Path:
+    generator = np.random.default_rng(0)
+    for name in CLASSES:
+        (tmp_path / "images" / name).mkdir(parents=True)
+        for i in range(3):
+            pixels = generator.integers(0, 256, (20, 20, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "images" / name / f"{i}.png")
+    write_splits(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def npz_file(tmp_path: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (18, 20, 20, 3), dtype=np.uint8)
+    np.savez(tmp_path / "d.npz", images=images, labels=np.repeat(np.arange(6), 3), class_names=np.array(CLASSES))
+    write_splits(tmp_path)
+    return tmp_path / "d.npz"
+
+
+def config(source: str, path: Path, splits: Path, image_size: int | None = None) -> Dataset:
+    return Dataset(source=source, path=str(path), splits=str(splits), image_size=image_size)
+
+
+def test_folder_and_npz_give_the_same_form(image_folder: Path, npz_file: Path) -> None:
+    for entry in (
+        config("folder", image_folder / "images", image_folder / "splits.json", 16),
+        config("npz", npz_file, npz_file.parent / "splits.json", 16),
+    ):
+        dataset = load_dataset("mine", entry, "unused")
+        assert dataset.images.shape == (18, 3, 16, 16)
+        assert dataset.images.dtype == torch.uint8
+        assert [dataset.class_names[c] for c in dataset.splits["meta_test"]] == ["eel", "fox"]
+        assert all(len(dataset.indices_of(c)) == 3 for c in range(6))
+
+
+def test_saved_dataset_reads_back(npz_file: Path, tmp_path: Path) -> None:
+    dataset = load_dataset("mine", config("npz", npz_file, tmp_path / "splits.json"), "unused")
+    dataset.save(tmp_path / "d.safetensors")
+    again = ImageDataset.load(tmp_path / "d.safetensors")
+    assert torch.equal(again.images, dataset.images)
+    assert (again.splits, again.class_names, again.flips) == (dataset.splits, dataset.class_names, dataset.flips)
+
+
+def overlapping(folder: Path) -> None:
+    write_splits(folder, {**SPLITS, "meta_test": ["ant", "fox"]})
+
+
+def incomplete(folder: Path) -> None:
+    write_splits(folder, {"meta_train": ["ant"]})
+
+
+def unknown_class(folder: Path) -> None:
+    write_splits(folder, {**SPLITS, "meta_test": ["gnu"]})
+
+
+def escaping(folder: Path) -> None:
+    write_splits(folder, {**SPLITS, "meta_test": ["../outside"]})
+
+
+def broken_image(folder: Path) -> None:
+    (folder / "images" / "bee" / "1.png").write_bytes(b"not a picture")
+
+
+def two_sizes(folder: Path) -> None:
+    Image.new("RGB", (24, 24)).save(folder / "images" / "bee" / "1.png")
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (overlapping, "class 'ant' is in meta_train and in meta_test"),
+        (incomplete, "wanted a JSON object with the class lists"),
+        (unknown_class, "gnu: no images"),
+        (escaping, "not a plain folder name"),
+        (broken_image, "1.png: damaged or not an image"),
+        (two_sizes, "images differ in size; set datasets.mine.image_size"),
+    ],
+)
+def test_bad_folder_is_named(image_folder: Path, damage, message: str) -> None:
+    damage(image_folder)
+    with pytest.raises(TgrError, match=message.replace("(", r"\(")):
+        load_dataset("mine", config("folder", image_folder / "images", image_folder / "splits.json"), "unused")
+
+
+def test_pickled_npz_is_refused(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", images=np.array([object()]), labels=np.zeros(1), class_names=np.array(["a"]))
+    with pytest.raises(TgrError, match="not an npz file of plain arrays"):
+        load_dataset("mine", config("npz", tmp_path / "d.npz", write_splits(tmp_path)), "unused")
+
+
+def test_truncated_npz_is_named(npz_file: Path) -> None:
+    npz_file.write_bytes(npz_file.read_bytes()[:200])
+    with pytest.raises(TgrError, match=r"d\.npz"):
+        load_dataset("mine", config("npz", npz_file, npz_file.parent / "splits.json"), "unused")
+
+
+def test_damaged_pack_is_named(tmp_path: Path) -> None:
+    index = {"image_size": 4, "columns": 2, "n_images": 2, "sha256": "0" * 64, "classes": []}
+    (tmp_path / "icons.json").write_text(json.dumps(index))
+    Image.new("RGB", (8, 4)).save(tmp_path / "icons.webp", lossless=True)
+    with pytest.raises(TgrError, match=r"icons\.webp: damaged"):
+        load_dataset("icons", Dataset(), tmp_path)
+
+
+def test_episodes_are_disjoint_paired_and_read_back(npz_file: Path, tmp_path: Path) -> None:
+    dataset = load_dataset("mine", config("npz", npz_file, tmp_path / "splits.json"), "unused")
+    draws = [split_episodes(dataset, "meta_test", 2, 1, 2, 7, seeds.numpy_generator("e")) for _ in range(2)]
+    assert torch.equal(draws[0].support, draws[1].support)
+    episodes = draws[0]
+    assert episodes.support.shape == (7, 2, 1)
+    assert episodes.query.shape == (7, 2, 2)
+    for support, query in zip(episodes.support, episodes.query, strict=True):
+        assert len(torch.cat([support, query], 1).unique()) == 6
+        for own in torch.cat([support, query], 1):
+            assert len(dataset.labels[own].unique()) == 1
+            assert int(dataset.labels[own[0]]) in dataset.splits["meta_test"]
+    save_episodes(tmp_path / "e.safetensors", {"meta_test": episodes})
+    assert torch.equal(load_episodes(tmp_path / "e.safetensors")["meta_test"].query, episodes.query)
+
+
+def test_impossible_episodes_are_explained() -> None:
+    members = [torch.arange(5), torch.arange(5, 10)]
+    with pytest.raises(TgrError, match="3-way episodes need 3 classes, but there are 2"):
+        sample_episodes(members, 3, 1, 1, 1, seeds.numpy_generator("e"))
+    with pytest.raises(TgrError, match="need 6 images a class; one has 5"):
+        sample_episodes(members, 2, 1, 5, 1, seeds.numpy_generator("e"))
+
+
+def test_crop_and_flip_move_pixels_but_invent_none() -> None:
+    image = torch.arange(64.0).view(1, 1, 8, 8).expand(50, 3, 8, 8)
+    moved = random_crop_flip(image, 2, True, torch.Generator().manual_seed(0))
+    assert moved.shape == image.shape
+    assert set(moved.unique().tolist()) <= set(range(64))
+    assert len({tuple(m.flatten().tolist()) for m in moved}) > 20
+    still = random_crop_flip(image, 0, False, torch.Generator().manual_seed(0))
+    assert torch.equal(still, image)
+
+
+def test_crop_is_differentiable() -> None:
+    images = torch.rand(3, 3, 8, 8, dtype=torch.float64, requires_grad=True)
+    random_crop_flip(images, 1, True, torch.Generator().manual_seed(0)).sum().backward()
+    assert float(images.grad.sum()) == pytest.approx(3 * 3 * 64)
+
+
+def test_resize_and_normalise() -> None:
+    images = torch.full((2, 3, 28, 28), 51, dtype=torch.uint8)
+    assert torch.equal(resize(images, 32), torch.full((2, 3, 32, 32), 51, dtype=torch.uint8))
+    out = normalise(images, [0.2, 0.0, 0.1], [1.0, 1.0, 0.5])
+    assert out.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(out[0, :, 0, 0], torch.tensor([0.0, 0.2, 0.2]))

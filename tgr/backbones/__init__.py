@@ -1,0 +1,1 @@
+"""Backbones behind one registry: a trunk that gives features, and a linear head."""

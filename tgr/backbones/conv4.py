@@ -1,0 +1,24 @@
+"""Conv4, the few-shot standard (Vinyals et al., Matching Networks, NeurIPS 2016)."""
+
+from torch import Tensor, nn
+
+
+class Block(nn.Module):
+    """3x3 convolution, BatchNorm, 2x2 max-pooling, ReLU.
+
+    Pooling stands before ReLU, which commutes with it and then has a quarter of the work.
+    """
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.norm = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return nn.functional.max_pool2d(self.norm(self.conv(x)), 2).relu()
+
+
+def conv4_trunk(width: int, image_size: int) -> tuple[nn.Module, int]:
+    """Return the trunk and its feature length, ``width * (image_size // 16) ** 2``; needs images of 16 px or more."""
+    blocks = [Block(3 if i == 0 else width, width) for i in range(4)]
+    return nn.Sequential(*blocks, nn.Flatten()), width * (image_size // 16) ** 2

@@ -1,0 +1,20 @@
+"""The base of all configuration sections."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are errors, values are immutable.
+
+    Values are not strict, because YAML 1.1 reads `1e-3` as a string.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+NAME_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=40)]
+"""Identifiers that become file names: lower case letters and digits, joined by single `-` or `_`."""

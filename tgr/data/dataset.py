@@ -1,0 +1,84 @@
+"""The one form in which every dataset is used."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from tgr.artifacts import load_tensors, save_tensors
+from tgr.errors import TgrError
+
+SPLITS = ("meta_train", "meta_val", "meta_test")
+
+
+@dataclass(frozen=True)
+class ImageDataset:
+    """Labelled images and a split of their classes.
+
+    Attributes:
+        name: the dataset's name in the configuration.
+        images: uint8, (n_images, 3, size, size).
+        labels: int64, (n_images,), indices into ``class_names``.
+        class_names: one name for each class.
+        splits: class indices of ``meta_train``, ``meta_val`` and ``meta_test``.
+        flips: whether a mirrored image keeps its class.
+    """
+
+    name: str
+    images: Tensor
+    labels: Tensor
+    class_names: list[str]
+    splits: dict[str, list[int]]
+    flips: bool = True
+
+    @property
+    def image_size(self) -> int:
+        return int(self.images.shape[-1])
+
+    def indices_of(self, class_index: int) -> Tensor:
+        """Return the images of one class, in stored order: int64, (n,)."""
+        return torch.nonzero(self.labels == class_index).flatten()
+
+    def normalisation(self) -> tuple[list[float], list[float]]:
+        """Return channel mean and standard deviation of the meta-train images, in [0, 1]."""
+        chosen = torch.isin(self.labels, torch.tensor(self.splits["meta_train"]))
+        pixels = self.images[chosen].double().div(255)
+        mean, std = pixels.mean((0, 2, 3)), pixels.std((0, 2, 3))
+        return [round(v, 6) for v in mean.tolist()], [round(v, 6) for v in std.tolist()]
+
+    def save(self, path: str | Path) -> None:
+        """Write the dataset as one safetensors file."""
+        about = {"name": self.name, "class_names": self.class_names, "splits": self.splits, "flips": self.flips}
+        save_tensors(path, {"images": self.images, "labels": self.labels}, about)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "ImageDataset":
+        """Read what ``save`` wrote."""
+        tensors, about = load_tensors(path)
+        return cls(images=tensors["images"], labels=tensors["labels"], **about)
+
+
+def check(dataset: ImageDataset, source: str | Path) -> ImageDataset:
+    """Return the dataset if it is usable.
+
+    Raises:
+        TgrError: wrong shapes, labels without a class, a split that repeats a class or is empty.
+    """
+    images, labels = dataset.images, dataset.labels
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3 or images.shape[2] != images.shape[3]:
+        raise TgrError(f"{source}: images must be uint8 (n, 3, size, size), found {images.dtype} {tuple(images.shape)}")
+    if labels.shape != images.shape[:1]:
+        raise TgrError(f"{source}: {len(images)} images but {len(labels)} labels")
+    if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(dataset.class_names):
+        raise TgrError(f"{source}: labels must lie in 0..{len(dataset.class_names) - 1}")
+    owner: dict[int, str] = {}
+    for split in SPLITS:
+        if not dataset.splits.get(split):
+            raise TgrError(f"{source}: the split {split} has no classes")
+        for index in dataset.splits[split]:
+            if index in owner:
+                name = dataset.class_names[index]
+                raise TgrError(f"{source}: class '{name}' is in {owner[index]} and in {split}; splits must be disjoint")
+            owner[index] = split
+    return dataset

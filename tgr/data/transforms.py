@@ -1,0 +1,49 @@
+"""Tensor transforms that every stage shares."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+
+def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
+    """Return images (n, 3, h, w), uint8 or float in [0, 1], as channels-last float with mean and std removed."""
+    if images.dtype == torch.uint8:
+        images = images.float().div_(255)
+    shift = torch.tensor(mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+    scale = torch.tensor(std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+    return ((images - shift) / scale).contiguous(memory_format=torch.channels_last)
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Resize uint8 images (n, 3, s, s) to (n, 3, size, size): bilinear with anti-aliasing."""
+    if images.shape[-1] == size:
+        return images
+    scaled = functional.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
+    return scaled.round_().clamp_(0, 255).to(torch.uint8)
+
+
+def crop_pad(image_size: int) -> int:
+    """Return the crop padding that suits an image size: an eighth of it, the usual 4 pixels at 32."""
+    return image_size // 8
+
+
+def random_crop_flip(images: Tensor, pad: int, flips: bool, generator: torch.Generator) -> Tensor:
+    """Shift each image by up to ``pad`` pixels (edges repeated) and mirror half of them; differentiable.
+
+    Args:
+        images: (n, c, size, size), any float type.
+        generator: a CPU generator.
+    """
+    n, _, size, _ = images.shape
+    rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + torch.arange(size)
+    columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + torch.arange(size)
+    if flips:
+        mirrored = torch.rand(n, 1, generator=generator) < 0.5
+        columns = torch.where(mirrored, columns.flip(1), columns)
+    rows, columns = rows.to(images.device), columns.to(images.device)
+    padded = functional.pad(images, (pad, pad, pad, pad), mode="replicate").permute(0, 2, 3, 1)
+    index = torch.arange(n, device=images.device).view(-1, 1, 1)
+    cropped = padded[index, rows[:, :, None], columns[:, None, :]]
+    return cropped.permute(0, 3, 1, 2)

@@ -1,0 +1,1 @@
+"""Evaluation on unseen tasks: protocols, selection rules, statistics."""

@@ -1,0 +1,108 @@
+"""Trained models on disk, as evaluation reads them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ValidationError
+from torch import Tensor, nn
+
+from tgr.artifacts import load_tensors, read_json
+from tgr.backbones.classifier import Classifier
+from tgr.backbones.registry import build
+from tgr.errors import TgrError
+
+PIXELS = "pixels"
+"""The architecture without weights: its features are the normalised pixels."""
+
+
+class CheckpointRecord(BaseModel):
+    """One line of ``model.json``: a file of weights and the training step after which it was written."""
+
+    file: str
+    step: int
+
+
+class ModelCard(BaseModel):
+    """What ``model.json`` says of a trained model; keys that evaluation does not need are ignored."""
+
+    architecture: str
+    width: int
+    image_size: int
+    mean: list[float]
+    std: list[float]
+    checkpoints: list[CheckpointRecord]
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A model folder: its card, and its checkpoints in the order of training."""
+
+    folder: Path
+    card: ModelCard
+
+    @property
+    def steps(self) -> list[int]:
+        """The training step of each checkpoint; a model without weights counts as one checkpoint at step 0."""
+        return [checkpoint.step for checkpoint in self.card.checkpoints] or [0]
+
+    def load(self, checkpoint: int, n_way: int, device: torch.device | str = "cpu") -> Classifier:
+        """Load a checkpoint as a classifier of ``n_way`` classes, in channels-last layout.
+
+        A checkpoint without ``head.*`` gets a head of zeros: adaptation to each task starts from there.
+
+        Raises:
+            TgrError: the weights are missing, damaged, or do not fit the card or ``n_way``.
+        """
+        if self.card.architecture == PIXELS:
+            return _pixels(self.card.image_size, n_way).to(device)
+        file = self.folder / self.card.checkpoints[checkpoint].file
+        tensors, _ = load_tensors(file)
+        model = build(self.card.architecture, n_way, self.card.width, self.card.image_size, "loading")
+        _check_head(tensors, model, n_way, file)
+        if "head.weight" not in tensors:
+            tensors |= {f"head.{name}": torch.zeros_like(value) for name, value in model.head.state_dict().items()}
+        try:
+            model.load_state_dict(tensors)
+        except RuntimeError as error:
+            raise TgrError(f"{file}: weights do not fit architecture {self.card.architecture}: {error}") from error
+        if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
+            raise TgrError(f"{file}: weights that are not finite; the training diverged, lower its learning rate")
+        return model.to(device).eval()
+
+
+def read_model(folder: str | Path) -> TrainedModel:
+    """Read a model folder.
+
+    Raises:
+        TgrError: ``model.json`` is missing, damaged or incomplete, or a checkpoint that it names is missing.
+    """
+    file = Path(folder) / "model.json"
+    try:
+        card = ModelCard.model_validate(read_json(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise TgrError(f"{file}: {key}: {first['msg']}; delete the folder and run again") from error
+    if card.architecture != PIXELS and not card.checkpoints:
+        raise TgrError(f"{file}: names no checkpoints; delete the folder and run again")
+    for checkpoint in card.checkpoints:
+        if card.architecture != PIXELS and not (file.parent / checkpoint.file).exists():
+            raise TgrError(f"{file.parent / checkpoint.file}: the checkpoint is missing; delete the folder and run again")
+    return TrainedModel(file.parent, card)
+
+
+def _check_head(tensors: dict[str, Tensor], model: Classifier, n_way: int, file: Path) -> None:
+    weight = tensors.get("head.weight")
+    if weight is not None and weight.shape != model.head.weight.shape:
+        raise TgrError(
+            f"{file}: the head has shape {tuple(weight.shape)}, but {n_way}-way evaluation wants "
+            f"{tuple(model.head.weight.shape)}; train with the same n_way, or write the checkpoint without its head"
+        )
+
+
+def _pixels(image_size: int, n_way: int) -> Classifier:
+    model = Classifier(nn.Flatten(), 3 * image_size**2, n_way)
+    for parameter in model.head.parameters():
+        nn.init.zeros_(parameter)
+    return model

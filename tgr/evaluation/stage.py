@@ -1,0 +1,138 @@
+"""The stage `evaluate`: choose checkpoints by every selection rule, and score the chosen ones on meta-test."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+import pandas as pd
+import torch
+
+from tgr.artifacts import write_json
+from tgr.config.methods import MethodParameters, Methods
+from tgr.config.schema import Evaluation, Meta, Scenario
+from tgr.errors import TgrError
+from tgr.evaluation.model import read_model
+from tgr.evaluation.scoring import Scorer
+from tgr.evaluation.selection import choose, score_checkpoints
+from tgr.evaluation.tasks import TaskSet, datafree_tasks, real_tasks
+from tgr.inversion.recovered import load_recovered
+
+
+@dataclass(frozen=True)
+class Run:
+    """The names under which an evaluation's rows are stored."""
+
+    scenario: str
+    method: str
+    shot: int
+    seed: int
+
+
+def evaluate(
+    method: str,
+    scenario_name: str,
+    scenario: Scenario,
+    evaluation: Evaluation,
+    meta: Meta,
+    shot: int,
+    seed: int,
+    model_folder: Path,
+    dataset_files: Mapping[str, Path],
+    episode_files: Mapping[str, Path],
+    recovered_folders: Sequence[Path],
+    teacher_folders: Sequence[Path],
+    folder: Path,
+    device: torch.device,
+) -> None:
+    """Evaluate one trained model; write ``episodes.parquet`` and ``selection.json`` into a folder.
+
+    Args:
+        method: its name among the methods; it may restrict the protocols.
+        dataset_files: the datasets of ``scenario.evaluate_on``, by name.
+        episode_files: their frozen episodes for this shot, by name.
+        recovered_folders, teacher_folders: the shards of the scenario's pools, for the selection rule ``datafree``;
+            read only if the model has more than one checkpoint.
+
+    Raises:
+        TgrError: an input is missing, damaged, or does not fit the configuration.
+    """
+    trained = read_model(model_folder)
+    size = trained.card.image_size
+    real = {
+        name: real_tasks(dataset_files[name], episode_files[name], evaluation, shot, size)
+        for name in scenario.evaluate_on
+    }
+    scorer = Scorer(trained, evaluation, device, f"{scenario_name} {method} {shot}-shot seed {seed}")
+    candidates: dict[str, list[TaskSet]] = {
+        "meta_val": [sets["meta_val"] for sets in real.values()],
+        "oracle": [sets["meta_test"] for sets in real.values()],
+    }
+    several = len(trained.steps) > 1
+    if several and "datafree" in evaluation.selections:
+        recovered = load_recovered(recovered_folders, teacher_folders)
+        candidates["datafree"] = [
+            datafree_tasks(recovered, scenario_name, evaluation, meta.held_out_per_class, shot, size)
+        ]
+    rules = [rule for rule in evaluation.selections if rule != "last"] if several else []
+    scores = score_checkpoints(scorer, {rule: candidates[rule] for rule in rules})
+    chosen = choose(scores, evaluation.selections, len(trained.steps) - 1)
+    run = Run(scenario_name, method, shot, seed)
+    frame, tuned = _evaluate_chosen(run, scorer, chosen, protocols_of(method, evaluation), real)
+    folder.mkdir(parents=True)
+    frame.to_parquet(folder / "episodes.parquet", index=False)
+    write_json(folder / "selection.json", {"scores": scores, "chosen": chosen, "tuned": tuned})
+
+
+def protocols_of(method: str, evaluation: Evaluation) -> list[str]:
+    """Return the configured protocols that make sense for a method.
+
+    Raises:
+        TgrError: none does.
+    """
+    optional = get_args(Methods.model_fields[method].annotation)
+    allowed = next(kind.protocols for kind in optional if issubclass(kind, MethodParameters))
+    protocols = [protocol for protocol in evaluation.protocols if protocol in allowed]
+    if not protocols:
+        raise TgrError(f"evaluation.protocols: {method} needs one of {', '.join(allowed)}; add it, or drop the method")
+    return protocols
+
+
+def _evaluate_chosen(
+    run: Run,
+    scorer: Scorer,
+    chosen: Mapping[str, int],
+    protocols: Sequence[str],
+    real: Mapping[str, dict[str, TaskSet]],
+) -> tuple[pd.DataFrame, dict[str, dict[str, float | int]]]:
+    """Score each distinct chosen checkpoint once under every protocol, and repeat its rows for each rule."""
+    frames, tuned = [], {}
+    for rule, checkpoint in chosen.items():
+        if "finetune_tuned" in protocols:
+            inner_lr, inner_steps = scorer.tune(checkpoint, [sets["meta_val"] for sets in real.values()])
+            tuned[rule] = {"inner_lr": inner_lr, "inner_steps": inner_steps}
+        for protocol in protocols:
+            for dataset, sets in real.items():
+                accuracies = scorer.score(checkpoint, protocol, sets["meta_test"])
+                frames.append(_rows(run, dataset, protocol, rule, checkpoint, accuracies, scorer.evaluation.bn_mode))
+    return pd.concat(frames, ignore_index=True), tuned
+
+
+def _rows(
+    run: Run, dataset: str, protocol: str, rule: str, checkpoint: int, accuracies: Sequence[float], bn_mode: str
+) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "scenario": run.scenario,
+            "dataset": dataset,
+            "method": run.method,
+            "shot": run.shot,
+            "seed": run.seed,
+            "protocol": protocol,
+            "selection": rule,
+            "checkpoint": checkpoint,
+            "episode": range(len(accuracies)),
+            "accuracy": accuracies,
+            "bn_mode": bn_mode,
+        }
+    )

@@ -1,0 +1,138 @@
+"""One row for each method, shot, protocol, selection rule and dataset: what tables and figures show."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tgr.errors import TgrError
+from tgr.evaluation.statistics import compare, mean_interval, per_episode, seed_spread
+
+COLUMNS = {
+    "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
+    "bn_mode",
+}  # fmt: skip
+ALL = "all"
+"""The name under which the episodes of several datasets are pooled."""
+FLOOR, CEILING = "pixels", "realdata"
+REFERENCE = "tgr"
+FALLBACKS = ("replay", "bank", "average", "best", "random")
+"""References in the order of preference if a scenario runs without TGR."""
+TIED = 0.05
+"""Methods whose paired p-value against the best is at least this count as tied with it."""
+
+
+def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
+    """Read the ``episodes.parquet`` of some evaluations of one scenario.
+
+    Raises:
+        TgrError: there is none, one is damaged, or they do not belong together.
+    """
+    if not folders:
+        raise TgrError("no evaluations to report; name at least one method and run the stage evaluate")
+    frame = pd.concat([_read(Path(folder) / "episodes.parquet") for folder in folders], ignore_index=True)
+    for column in ("scenario", "bn_mode"):
+        values = sorted(frame[column].unique())
+        if len(values) != 1:
+            raise TgrError(f"evaluations of one table must share {column}, found {', '.join(values)}")
+    return frame
+
+
+def _read(file: Path) -> pd.DataFrame:
+    try:
+        frame = pd.read_parquet(file)
+    except (OSError, ValueError) as error:
+        raise TgrError(f"{file}: missing or damaged ({error}); delete the folder and run again") from error
+    missing = COLUMNS - set(frame.columns)
+    if missing:
+        raise TgrError(f"{file}: the columns {', '.join(sorted(missing))} are missing; delete the folder and run again")
+    return frame
+
+
+def reference_method(methods: Sequence[str]) -> str:
+    """Return the method to which differences are taken: TGR, or what stands closest to it if it does not take part."""
+    for name in (REFERENCE, *FALLBACKS):
+        if name in methods:
+            return name
+    return next((name for name in methods if name not in (FLOOR, CEILING)), methods[0])
+
+
+def summarise(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """Summarise accuracies of one scenario.
+
+    Args:
+        frame: what ``read_episodes`` returns.
+        methods: the methods' names in the order of the rows; those without evaluations are left out.
+
+    Returns:
+        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, n_episodes, n_seeds, mean, ci95,
+        seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor. Accuracies are shares
+        of 1; ``ci95`` and ``difference_ci95`` are half widths over episodes. With several datasets, the dataset
+        ``all`` pools their episodes and comes first.
+
+    Raises:
+        TgrError: a method that ``methods`` does not list, or methods that do not share their episodes.
+    """
+    unknown = sorted(set(frame["method"]) - set(methods))
+    if unknown:
+        raise TgrError(f"evaluations of {', '.join(unknown)}, which the configuration does not name under `methods`")
+    present = [name for name in methods if name in set(frame["method"])]
+    reference = reference_method(present)
+    datasets = sorted(frame["dataset"].unique())
+    rows: list[dict[str, Any]] = []
+    for dataset in [ALL, *datasets] if len(datasets) > 1 else datasets:
+        part = frame if dataset == ALL else frame[frame["dataset"] == dataset]
+        # pandas sorts the groups: shots ascending, then protocols and rules by name
+        for (shot, protocol, selection), cell in part.groupby(["shot", "protocol", "selection"]):
+            head = {"scenario": frame["scenario"].iloc[0], "dataset": dataset, "shot": int(shot)}
+            head |= {"protocol": protocol, "selection": selection, "bn_mode": frame["bn_mode"].iloc[0]}
+            rows += [head | row for row in _summarise_cell(cell, present, reference)]
+    return _below_floor(pd.DataFrame(rows))
+
+
+def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) -> list[dict[str, Any]]:
+    """Summarise all methods of one dataset, shot, protocol and selection rule."""
+    frames = {name: cell[cell["method"] == name] for name in methods if (cell["method"] == name).any()}
+    series = {name: per_episode(own) for name, own in frames.items()}
+    contenders = [name for name in series if name != CEILING]
+    best = max(contenders, key=lambda name: series[name].mean(), default=None)
+    rows = []
+    for name, values in series.items():
+        interval = mean_interval(values.to_numpy())
+        row: dict[str, Any] = {
+            "method": name,
+            "role": {FLOOR: "floor", CEILING: "ceiling"}.get(name, "method"),
+            "n_episodes": interval.n,
+            "n_seeds": frames[name]["seed"].nunique(),
+            "mean": interval.mean,
+            "ci95": interval.half_width,
+            "seed_std": seed_spread(frames[name]),
+            "reference": reference,
+            "difference": None,
+            "difference_ci95": None,
+            "p_value": None,
+            "tied_with_best": best is not None
+            and name != CEILING
+            and (name == best or compare(values, series[best]).p_value >= TIED),
+        }
+        if name != reference and reference in series:
+            difference = compare(values, series[reference])
+            row |= {
+                "difference": difference.mean,
+                "difference_ci95": difference.half_width,
+                "p_value": difference.p_value,
+            }
+        rows.append(row)
+    return rows
+
+
+def _below_floor(summary: pd.DataFrame) -> pd.DataFrame:
+    """Add whether a mean lies below that of the floor at the same dataset and shot; the floor knows one protocol."""
+    keys = ["dataset", "shot"]
+    floor = summary[summary["role"] == "floor"].groupby(keys)["mean"].max().rename("floor_mean")
+    joined = summary.join(floor, on=keys)
+    below = (joined["mean"] < joined["floor_mean"]) & (joined["role"] != "floor")
+    for column in ("seed_std", "difference", "difference_ci95", "p_value"):
+        joined[column] = joined[column].astype("float64")
+    return joined.drop(columns="floor_mean").assign(below_floor=below)

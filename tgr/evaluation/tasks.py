@@ -1,0 +1,140 @@
+"""Episodes with their images: real ones of a dataset, and `datafree` ones of held-out recovered images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tgr import seeds
+from tgr.config.schema import Evaluation
+from tgr.data.dataset import ImageDataset
+from tgr.data.episodes import Episodes, load_episodes
+from tgr.data.transforms import normalise, resize
+from tgr.errors import TgrError
+from tgr.evaluation.model import ModelCard
+from tgr.evaluation.protocols import Task
+from tgr.inversion.holdout import holdout_mask
+from tgr.inversion.recovered import Recovered
+
+
+@dataclass(frozen=True)
+class TaskSet:
+    """Frozen episodes, and the images to which their indices refer.
+
+    Attributes:
+        images: uint8, (n, 3, size, size), at the model's input size.
+        episodes: image indices.
+    """
+
+    images: Tensor
+    episodes: Episodes
+
+    def __len__(self) -> int:
+        return len(self.episodes)
+
+    def __getitem__(self, part: slice) -> "TaskSet":
+        return TaskSet(self.images, self.episodes[part])
+
+    def tasks(self, card: ModelCard, device: torch.device) -> Iterator[Task]:
+        """Yield the episodes, normalised for a model, on a device."""
+        for support, query in zip(self.episodes.support, self.episodes.query, strict=True):
+            yield Task(*(self._images(chosen, card, device) for chosen in (support, query)))
+
+    def _images(self, chosen: Tensor, card: ModelCard, device: torch.device) -> Tensor:
+        images = normalise(self.images[chosen.flatten()].to(device), card.mean, card.std)
+        return images.unflatten(0, chosen.shape)
+
+
+def real_tasks(
+    dataset_file: Path, episode_file: Path, evaluation: Evaluation, shot: int, image_size: int
+) -> dict[str, TaskSet]:
+    """Read the frozen episodes of ``meta_val`` and ``meta_test`` with their images, resized to ``image_size``.
+
+    Raises:
+        TgrError: a file is missing or damaged, or the episodes are not those that the configuration asks for.
+    """
+    dataset = ImageDataset.load(dataset_file)
+    episodes = load_episodes(episode_file)
+    sets = {}
+    for split in ("meta_val", "meta_test"):
+        if split not in episodes or episodes[split].support.shape[1:] != (evaluation.n_way, shot):
+            raise TgrError(f"{episode_file}: no {evaluation.n_way}-way {shot}-shot episodes of {split}; draw them again")
+        sets[split] = _compact(dataset.images, episodes[split], image_size)
+    return sets
+
+
+def _compact(images: Tensor, episodes: Episodes, image_size: int) -> TaskSet:
+    """Keep and resize only the images that the episodes use."""
+    used, positions = torch.cat([episodes.support.flatten(), episodes.query.flatten()]).unique(return_inverse=True)
+    support, query = positions.split([episodes.support.numel(), episodes.query.numel()])
+    renumbered = Episodes(support.view(episodes.support.shape), query.view(episodes.query.shape))
+    return TaskSet(resize(images[used], image_size), renumbered)
+
+
+def datafree_tasks(
+    recovered: Sequence[Recovered],
+    scenario: str,
+    evaluation: Evaluation,
+    held_out_per_class: int,
+    shot: int,
+    image_size: int,
+) -> TaskSet:
+    """Draw episodes from recovered images: support sets from those used in training, queries from held-out ones.
+
+    Images of one class (``dataset/class name``) are pooled over the teachers that know it. The draw depends on the
+    scenario and the shot only, so all methods share it.
+
+    Raises:
+        TgrError: fewer classes than ``evaluation.n_way``, or a class with too few images.
+    """
+    train, held_out = _pooled_members(recovered, held_out_per_class)
+    images = torch.cat([resize(r.images, image_size) for r in recovered])
+    generator = seeds.numpy_generator("episodes", scenario, "datafree", shot)
+    n_query = min(evaluation.n_query, min(len(m) for m in held_out))
+    episodes = _sample(train, held_out, evaluation.n_way, shot, n_query, evaluation.n_val_episodes, generator)
+    return TaskSet(images, episodes)
+
+
+def _pooled_members(recovered: Sequence[Recovered], held_out_per_class: int) -> tuple[list[Tensor], list[Tensor]]:
+    """Return, for each class of the bank in order of name, its training and its held-out images' indices."""
+    parts: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
+    offset = 0
+    for one in recovered:
+        mask = holdout_mask(one.labels, held_out_per_class)
+        for label, name in enumerate(one.card.classes):
+            train, held_out = parts.setdefault(f"{one.card.dataset}/{name}", ([], []))
+            train.append(offset + torch.nonzero((one.labels == label) & ~mask).flatten())
+            held_out.append(offset + torch.nonzero((one.labels == label) & mask).flatten())
+        offset += len(one.labels)
+    ordered = [parts[name] for name in sorted(parts)]
+    return [torch.cat(train) for train, _ in ordered], [torch.cat(held_out) for _, held_out in ordered]
+
+
+def _sample(
+    train: list[Tensor],
+    held_out: list[Tensor],
+    n_way: int,
+    k_shot: int,
+    n_query: int,
+    n_episodes: int,
+    generator: np.random.Generator,
+) -> Episodes:
+    if len(train) < n_way:
+        raise TgrError(f"the selection rule datafree needs {n_way} recovered classes, but there are {len(train)}")
+    smallest = min(len(members) for members in train)
+    if smallest < k_shot:
+        raise TgrError(
+            f"the selection rule datafree needs {k_shot} recovered images a class beside those held out; one class has "
+            f"{smallest}; raise inversion.images_per_class"
+        )
+    support = torch.empty((n_episodes, n_way, k_shot), dtype=torch.int64)
+    query = torch.empty((n_episodes, n_way, n_query), dtype=torch.int64)
+    for episode in range(n_episodes):
+        for position, index in enumerate(generator.choice(len(train), n_way, replace=False)):
+            for drawn, members in ((support, train[index]), (query, held_out[index])):
+                chosen = generator.choice(len(members), drawn.shape[-1], replace=False)
+                drawn[episode, position] = members[torch.from_numpy(chosen)]
+    return Episodes(support, query)

@@ -1,0 +1,1 @@
+"""Model inversion: recovering images from a teacher alone."""

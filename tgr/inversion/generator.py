@@ -1,0 +1,68 @@
+"""The generator engine, the paper's: a fresh generator for each teacher (Wei et al. 2024, section 4)."""
+
+import torch
+from torch import Tensor, nn
+
+from tgr import seeds
+from tgr.config.schema import Inversion
+from tgr.inversion.objective import intended_labels, objective
+from tgr.pool.teacher import Teacher
+
+DEFAULT_STEPS = 200
+DEFAULT_LR = 1e-3
+BETAS = (0.5, 0.999)
+
+
+class Generator(nn.Sequential):
+    """Latent codes (n, latent_dim) to images (n, 3, image_size, image_size) in [0, 1].
+
+    A linear layer gives 2 * width channels at a quarter of the size; two blocks of nearest upsampling, 3x3 convolution,
+    BatchNorm and LeakyReLU double it twice; a last convolution and a sigmoid give colours.
+    """
+
+    def __init__(self, latent_dim: int, width: int, image_size: int) -> None:
+        start, middle = -(-image_size // 4), -(-image_size // 2)
+        super().__init__(
+            nn.Linear(latent_dim, 2 * width * start**2),
+            nn.Unflatten(1, (2 * width, start, start)),
+            nn.BatchNorm2d(2 * width),
+            *_block(2 * width, 2 * width, middle),
+            *_block(2 * width, width, image_size),
+            nn.Conv2d(width, 3, 3, padding=1),
+            nn.Sigmoid(),
+        )
+
+
+def _block(inputs: int, outputs: int, size: int) -> list[nn.Module]:
+    return [
+        nn.Upsample(size),
+        nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+        nn.BatchNorm2d(outputs),
+        nn.LeakyReLU(0.2),
+    ]
+
+
+def invert_generator(teacher: Teacher, config: Inversion, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Recover images by training a generator and its latent codes together; the batch of the lowest loss is returned.
+
+    Returns and raises as ``tgr.inversion.pixel.invert_pixels``.
+    """
+    steps, lr = config.steps or DEFAULT_STEPS, config.lr or DEFAULT_LR
+    device = next(teacher.model.parameters()).device
+    labels = intended_labels(teacher, config.images_per_class).to(device)
+    codes = torch.randn(len(labels), config.latent_dim, generator=generator).to(device).requires_grad_()
+    with seeds.forked("generator", int(torch.randint(2**62, (1,), generator=generator))):
+        network = Generator(config.latent_dim, config.generator_width, teacher.card.image_size)
+    network = network.to(device).to(memory_format=torch.channels_last).train()
+    optimizer = torch.optim.Adam([*network.parameters(), codes], lr=lr, betas=BETAS, fused=True)
+    lowest, best = float("inf"), torch.empty(0)
+    with objective(teacher, labels, config, generator) as teacher_loss:
+        for _ in range(steps):
+            images = network(codes)
+            loss = teacher_loss(images)
+            if loss.item() < lowest:
+                lowest, best = loss.item(), images.detach()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    return best, labels

@@ -1,0 +1,54 @@
+"""The pixel engine: the images themselves are the parameters (after Yin et al., DeepInversion, CVPR 2020)."""
+
+import torch
+from torch import Tensor
+
+from tgr.config.schema import Inversion
+from tgr.inversion.objective import intended_labels, objective
+from tgr.pool.teacher import Teacher
+
+DEFAULT_STEPS = 100
+DEFAULT_LR = 0.05
+
+
+def invert_pixels(teacher: Teacher, config: Inversion, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Recover images by optimising their pixels, all classes in one batch.
+
+    The state after the last step is returned, not the one with the lowest loss: the step size decays to zero, and
+    the loss of a single step depends on its random crops more than on the last steps' progress.
+
+    Returns:
+        images, float (n, 3, size, size) in [0, 1], and their intended labels, int64 (n,), on the teacher's device.
+
+    Raises:
+        TgrError: the loss is not finite.
+    """
+    steps, lr = config.steps or DEFAULT_STEPS, config.lr or DEFAULT_LR
+    device = next(teacher.model.parameters()).device
+    labels = intended_labels(teacher, config.images_per_class).to(device)
+    images = _noise(len(labels), teacher.card.image_size, generator).to(device)
+    images = images.contiguous(memory_format=torch.channels_last).requires_grad_()
+    optimizer = torch.optim.Adam([images], lr=lr, fused=True)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    with objective(teacher, labels, config, generator) as teacher_loss:
+        for _ in range(steps):
+            loss = teacher_loss(images)
+            if config.tv_weight > 0:
+                loss = loss + config.tv_weight * total_variation(images)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+            images.data.clamp_(0, 1)
+    return images.detach(), labels
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Return the mean absolute difference of vertical and of horizontal neighbours, added (anisotropic)."""
+    vertical = (images[:, :, 1:] - images[:, :, :-1]).abs().mean()
+    horizontal = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean()
+    return vertical + horizontal
+
+
+def _noise(n: int, size: int, generator: torch.Generator) -> Tensor:
+    return torch.rand(n, 3, size, size, generator=generator)

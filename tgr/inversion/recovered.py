@@ -1,0 +1,119 @@
+"""Recovered images on disk: tensors as safetensors, and a report that says how good they are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor
+
+from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
+from tgr.errors import TgrError
+from tgr.pool.teacher import Card, read_cards
+
+
+class Recovery(BaseModel):
+    """How the inversion of one teacher went.
+
+    Attributes:
+        agreement: share of the images that the teacher classifies as their intended label, not augmented.
+        bn_distance: distance of the images' statistics from the stored ones, mean over the BatchNorm layers; None
+            without such layers.
+        loss: cross-entropy plus ``bn_weight`` times the sum of these distances, on the stored images, not augmented.
+        sha256: digest of the file of tensors.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str
+    pool: str
+    engine: str
+    images_per_class: int
+    agreement: float
+    bn_distance: float | None
+    loss: float
+    sha256: str
+    wall_seconds: float
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The images recovered from one teacher.
+
+    Attributes:
+        images: uint8, (n, 3, size, size).
+        labels: int64, (n,), indices into ``card.classes``.
+        logits: float32, (n, n_way), the teacher's outputs on these images.
+        card: the teacher's card.
+        report: how the inversion went.
+    """
+
+    images: Tensor
+    labels: Tensor
+    logits: Tensor
+    card: Card
+    report: Recovery
+
+
+def save_recovered(folder: Path, recovered: Recovered) -> None:
+    """Write ``<name>.safetensors`` and ``<name>.json``; the report receives the tensors' digest."""
+    file = folder / f"{recovered.card.name}.safetensors"
+    save_tensors(file, {part: getattr(recovered, part) for part in ("images", "labels", "logits")})
+    report = recovered.report.model_copy(update={"sha256": digest(file)})
+    write_json(file.with_suffix(".json"), report.model_dump())
+
+
+def load_recovered(recovered_folders: Sequence[str | Path], teacher_folders: Sequence[str | Path]) -> list[Recovered]:
+    """Load what was recovered from all teachers of some shards, in the order of the folders.
+
+    Args:
+        recovered_folders: one folder for each of ``teacher_folders``, in the same order.
+
+    Raises:
+        TgrError: a file is missing, damaged, or does not belong to its teacher.
+    """
+    if len(recovered_folders) != len(teacher_folders):
+        raise TgrError(
+            f"{len(recovered_folders)} folders of recovered images, but {len(teacher_folders)} of teachers; "
+            "give one for each shard, in the same order"
+        )
+    folders = zip(recovered_folders, teacher_folders, strict=True)
+    return [_load(Path(folder), card) for folder, teachers in folders for card in read_cards(teachers)]
+
+
+def _load(folder: Path, card: Card) -> Recovered:
+    file = folder / f"{card.name}.safetensors"
+    advice = f"delete {folder} and run again"
+    try:
+        report = Recovery(**read_json(file.with_suffix(".json")))
+    except (ValidationError, TypeError) as error:
+        raise TgrError(f"{file.with_suffix('.json')}: not a recovery report ({error}); {advice}") from error
+    if (report.pool, report.name) != (card.pool, card.name):
+        raise TgrError(
+            f"{file}: recovered from {report.pool}/{report.name}, not from {card.key}; check the folders' order"
+        )
+    tensors, _ = load_tensors(file)
+    if digest(file) != report.sha256:
+        raise TgrError(f"{file}: damaged (its SHA-256 differs from its report); {advice}")
+    if set(tensors) != {"images", "labels", "logits"}:
+        raise TgrError(f"{file}: wanted images, labels and logits, found {', '.join(sorted(tensors))}; {advice}")
+    return _check(Recovered(**tensors, card=card, report=report), file)
+
+
+def _check(recovered: Recovered, file: Path) -> Recovered:
+    n, n_way = len(recovered.images), len(recovered.card.classes)
+    found = recovered.logits.shape[-1]
+    if found != n_way:
+        raise TgrError(
+            f"{file}: logits of {found} classes, but {recovered.card.key} has {n_way}; recover its images again"
+        )
+    size = recovered.card.image_size
+    if recovered.images.dtype != torch.uint8 or recovered.images.shape[1:] != (3, size, size):
+        shape = tuple(recovered.images.shape)
+        raise TgrError(f"{file}: wanted uint8 images (n, 3, {size}, {size}), found {recovered.images.dtype} {shape}")
+    if recovered.labels.shape != (n,) or recovered.logits.shape != (n, n_way):
+        raise TgrError(f"{file}: {n} images, but {len(recovered.labels)} labels and {len(recovered.logits)} logits")
+    if n and not 0 <= int(recovered.labels.min()) <= int(recovered.labels.max()) < n_way:
+        raise TgrError(f"{file}: labels must lie in 0..{n_way - 1}, the classes of {recovered.card.key}")
+    return recovered

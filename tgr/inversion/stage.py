@@ -1,0 +1,64 @@
+"""The stage: from the teachers of a shard to the images recovered from each."""
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tgr import seeds
+from tgr.config.schema import Inversion
+from tgr.inversion.objective import require_finite
+from tgr.inversion.recovered import Recovered, Recovery, save_recovered
+from tgr.inversion.registry import ENGINES
+from tgr.inversion.statistics import recorded_distances
+from tgr.pool.teacher import Teacher, load_teacher, read_cards
+
+
+def invert_shard(teachers_folder: Path, config: Inversion, folder: Path, device: torch.device) -> None:
+    """Recover images from each teacher of a shard and write them into a folder.
+
+    Raises:
+        TgrError: a teacher cannot be read, or its inversion does not stay finite.
+    """
+    folder.mkdir(parents=True)
+    for card in tqdm(read_cards(teachers_folder), desc="inverting", unit="teacher"):
+        recovered = invert_teacher(load_teacher(teachers_folder, card, device), config)
+        save_recovered(folder, recovered)
+        report = recovered.report
+        tqdm.write(f"{card.key}: agreement {report.agreement:.3f}, loss {report.loss:.3f}, {report.wall_seconds:.1f} s")
+
+
+def invert_teacher(teacher: Teacher, config: Inversion) -> Recovered:
+    """Recover images from one teacher; the result depends on its key and the configuration alone.
+
+    Raises:
+        TgrError: the loss is not finite.
+    """
+    started = time.perf_counter()
+    generator = seeds.torch_generator("inversion", teacher.card.key, config.engine)
+    images, labels = ENGINES[config.engine](teacher, config, generator)
+    pixels = require_finite(images, teacher).mul(255).round().clamp(0, 255).to(torch.uint8)
+    logits, distances = _outputs(teacher, pixels)
+    loss = nn.functional.cross_entropy(logits, labels) + config.bn_weight * distances.sum()
+    report = Recovery(
+        name=teacher.card.name,
+        pool=teacher.card.pool,
+        engine=config.engine,
+        images_per_class=config.images_per_class,
+        agreement=round(float((logits.argmax(1) == labels).float().mean()), 6),
+        bn_distance=round(float(distances.mean()), 6) if len(distances) else None,
+        loss=round(float(require_finite(loss, teacher)), 6),
+        sha256="",
+        wall_seconds=round(time.perf_counter() - started, 2),
+    )
+    return Recovered(pixels.cpu(), labels.cpu(), logits.cpu(), teacher.card, report)
+
+
+@torch.no_grad()
+def _outputs(teacher: Teacher, images: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the teacher's logits (n, n_way) and the distance of each of its BatchNorm layers (n_layers,)."""
+    with recorded_distances(teacher.model) as distances:
+        logits = teacher.logits(images)
+    return logits, torch.stack(distances) if distances else logits.new_zeros(0)

@@ -1,0 +1,79 @@
+"""Channel statistics of a batch, with a fast gradient, and their distance from what BatchNorm layers have stored."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from tgr.backbones.classifier import batchnorm_layers
+
+
+class _ChannelStatistics(torch.autograd.Function):
+    """Mean and biased variance of each channel. On channels-last tensors ``torch.var_mean`` is several times slower.
+
+    Both statistics are reductions of the (n * h * w, c) view, and the gradient is affine in the input:
+    d mean / d x = 1/m and d var / d x = 2 (x - mean) / m, with m values in a channel.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+        flat = x.movedim(1, -1).reshape(-1, x.shape[1])
+        mean = flat.mean(0)
+        variance = torch.linalg.vecdot(flat, flat, dim=0).div_(len(flat)).sub_(mean * mean).clamp_(min=0)
+        ctx.save_for_backward(x, mean)
+        return mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
+        x, mean = ctx.saved_tensors
+        count = x.numel() // x.shape[1]
+        slope = grad_variance * (2 / count)
+        offset = grad_mean / count - slope * mean
+        shape = (1, -1) + (1,) * (x.ndim - 2)
+        return torch.addcmul(offset.view(shape), x, slope.view(shape))
+
+
+def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and biased variance over all axes but the second: (c,) and (c,) for x (n, c, ...).
+
+    The variance is the mean of squares minus the squared mean, so in float32 it loses digits where a channel's mean is
+    hundreds of times its standard deviation; the inputs of BatchNorm layers are far from that.
+    """
+    mean, variance = _ChannelStatistics.apply(x)
+    return mean, variance
+
+
+def batchnorm_distance(x: Tensor, layer: nn.Module) -> Tensor:
+    """Return ``||var(x) - running_var||_2 + ||mean(x) - running_mean||_2`` for the input x (n, c, ...) of a layer.
+
+    Norms are not squared and the variance is biased (Wei et al. 2024, section 4; the prior is that of Yin et al.,
+    DeepInversion, CVPR 2020).
+    """
+    mean, variance = channel_statistics(x)
+    variance_error = variance - layer.get_buffer("running_var")
+    mean_error = mean - layer.get_buffer("running_mean")
+    return torch.linalg.vector_norm(variance_error) + torch.linalg.vector_norm(mean_error)
+
+
+@contextmanager
+def recorded_distances(model: nn.Module) -> Iterator[list[Tensor]]:
+    """Yield a list to which every forward pass adds the distance of each BatchNorm layer that has stored statistics.
+
+    The caller clears the list between passes. It stays empty if the model has no such layer.
+    """
+    distances: list[Tensor] = []
+
+    def record(layer: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
+        distances.append(batchnorm_distance(inputs[0], layer))
+
+    layers = [layer for layer in batchnorm_layers(model) if layer.running_mean is not None]
+    handles = [layer.register_forward_hook(record) for layer in layers]
+    try:
+        yield distances
+    finally:
+        for handle in handles:
+            handle.remove()

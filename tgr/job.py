@@ -1,0 +1,232 @@
+"""Running a stage as a job of the workflow: log, complete outputs or none, provenance, readable errors.
+
+Every script in ``workflow/scripts`` is one ``with job.stage(snakemake) as run:`` block around the call of a stage. The
+object ``snakemake`` is only looked at, so that a stand-in with the same attributes serves as well.
+"""
+
+import errno
+import hashlib
+import logging
+import os
+import platform
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NoReturn
+
+from tgr import __version__
+from tgr.artifacts import atomic, digest, provenance_path, write_json
+from tgr.errors import TgrError
+
+OWNER = "TGR_WORKFLOW_PID"
+"""Environment variable: the process without which a job has no purpose."""
+LIBRARIES = {"sklearn": "scikit-learn"} | {
+    name: name for name in ("torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "matplotlib")
+}
+"""Modules whose version provenance records if they were imported, and their distributions."""
+CODE = "code"
+"""The input that holds a stage's source files."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a script needs of its job.
+
+    Attributes:
+        wildcards: the job's wildcards, as attributes.
+        params: the job's parameters, as attributes.
+        input: the named inputs, as attributes: a path, or a list of paths.
+        output: the named outputs, as attributes: temporary paths, renamed when the block succeeds.
+    """
+
+    wildcards: SimpleNamespace
+    params: SimpleNamespace
+    input: SimpleNamespace
+    output: SimpleNamespace
+
+    @property
+    def device(self) -> Any:
+        """The torch device that the parameter ``device`` means."""
+        return _device(self.params.device)
+
+
+@contextmanager
+def stage(snakemake: Any) -> Iterator[Run]:
+    """Run a stage inside the block.
+
+    All that is printed goes into the job's log. Outputs appear under their final names together, with their provenance,
+    and only when the block succeeds. An error that the user can mend becomes one line on stderr and exit code 1; the
+    traceback of any other one is in the log.
+
+    Args:
+        snakemake: the object that Snakemake hands to a script: ``rule``, ``wildcards``, ``params``, ``input``,
+            ``output`` and ``log``.
+    """
+    started = time.perf_counter()
+    _follow_owner()
+    with _logged(snakemake) as stderr, _terminable():
+        try:
+            _use_one_thread()
+            with _complete_outputs(snakemake, started) as run:
+                yield run
+            print("done")
+        except (TgrError, OSError) as error:
+            _fail(snakemake, stderr, _message(error))
+        except Exception as error:
+            traceback.print_exc()
+            _fail(snakemake, stderr, f"unexpected {type(error).__name__}: {error}")
+
+
+@contextmanager
+def _complete_outputs(snakemake: Any, started: float) -> Iterator[Run]:
+    """Yield the job with temporary outputs; rename them when the block succeeds, delete them otherwise."""
+    final = {name: Path(path) for name, path in snakemake.output.items()}
+    inputs = {name: _paths(value) for name, value in snakemake.input.items()}
+    wildcards, params = dict(snakemake.wildcards.items()), dict(snakemake.params.items())
+    with ExitStack() as stack:
+        output = {name: stack.enter_context(atomic(path)) for name, path in final.items()}
+        yield Run(*(SimpleNamespace(**part) for part in (wildcards, params, inputs, output)))
+        for name, path in final.items():
+            if not output[name].exists():
+                raise RuntimeError(f"the stage did not write {path}")
+        record = _provenance(snakemake.rule, wildcards, params, inputs) | {
+            "wall_seconds": round(time.perf_counter() - started, 2)
+        }
+        for name, path in final.items():
+            made = {"output": path.as_posix(), "sha256": digest(output[name])} | record
+            beside = provenance_path(path)
+            write_json(provenance_path(output[name]) if output[name].is_dir() else beside, made)
+
+
+def _provenance(rule: str, wildcards: Mapping[str, str], params: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict:
+    """Say how outputs were made. Paths are relative to the working directory."""
+    files = {
+        name: {_relative(path): digest(path) for path in (value if isinstance(value, list) else [value])}
+        for name, value in inputs.items()
+    }
+    code = files.pop(CODE, {})
+    torch = sys.modules.get("torch")
+    return {
+        "rule": rule,
+        "wildcards": dict(wildcards),
+        "params": dict(params),
+        "seed": params.get("seed", wildcards.get("seed")),
+        "inputs": files,
+        "code": {"files": list(code), "sha256": hashlib.sha256("".join(code.values()).encode()).hexdigest()},
+        "versions": {"python": platform.python_version(), "tgr": __version__}
+        | {name: version(name) for module, name in LIBRARIES.items() if module in sys.modules},
+        "device": str(_device(params["device"])) if "device" in params else None,
+        "threads": torch.get_num_threads() if torch else 1,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _device(name: str) -> Any:
+    from tgr.devices import resolve
+
+    return resolve(name)
+
+
+def _paths(value: Any) -> Path | list[Path]:
+    return Path(value) if isinstance(value, str | Path) else [Path(item) for item in value]
+
+
+def _relative(path: Path) -> str:
+    return Path(os.path.relpath(path)).as_posix()
+
+
+def _use_one_thread() -> None:
+    """Keep results independent of the number of cores: sums are split among threads."""
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(1)
+
+
+@contextmanager
+def _logged(snakemake: Any) -> Iterator[int]:
+    """Send stdout and stderr, of C code too, to the log inside the block; yield a descriptor of the real stderr."""
+    stderr = os.dup(2)
+    stdout = os.dup(1)
+    log = Path(next(iter(snakemake.log), os.devnull))
+    log.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with log.open("w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+            os.dup2(file.fileno(), 1)
+            os.dup2(file.fileno(), 2)
+            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
+            logging.captureWarnings(True)
+            yield stderr
+    finally:
+        os.dup2(stdout, 1)
+        os.dup2(stderr, 2)
+        os.close(stdout)
+        os.close(stderr)
+
+
+def _fail(snakemake: Any, stderr: int, message: str) -> NoReturn:
+    """Print one line into the log and on the real stderr, and leave with exit code 1."""
+    wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
+    line = f"error in {snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {' | '.join(message.splitlines())}"
+    print(line)
+    log = next(iter(snakemake.log), None)
+    os.write(stderr, f"{line}{f' [log: {log}]' if log else ''}\n".encode())
+    raise SystemExit(1)
+
+
+def _message(error: TgrError | OSError) -> str:
+    if isinstance(error, TgrError):
+        return str(error)
+    advice = {
+        errno.ENOSPC: "; free some space and run again",
+        errno.EDQUOT: "; free some space and run again",
+        errno.EACCES: "; check the permissions",
+        errno.EROFS: "; use a working directory that can be written to",
+    }
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}{advice.get(error.errno or 0, '')}"
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Turn SIGTERM into an exit that cleans up."""
+
+    def leave(*_: Any) -> NoReturn:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _follow_owner() -> None:
+    """End this process soon after the one that started the workflow is gone, even by ``kill -9``: a job that outlives
+    its workflow would write beside the job that replaces it."""
+    owner = os.environ.get(OWNER)
+    if owner:
+        threading.Thread(target=_watch, args=(int(owner),), daemon=True).start()
+
+
+def _watch(owner: int) -> NoReturn:
+    while _alive(owner):
+        time.sleep(1)
+    os._exit(1)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

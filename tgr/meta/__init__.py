@@ -1,0 +1,1 @@
+"""Meta-learning: the image bank, meta-learners, gradient regularisation."""

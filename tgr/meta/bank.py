@@ -1,0 +1,102 @@
+"""The image bank: all images from which a meta-model may learn, pooled by class."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tgr.data.dataset import ImageDataset
+from tgr.data.episodes import Episodes, sample_episodes
+from tgr.data.transforms import normalise, resize
+from tgr.errors import TgrError
+from tgr.inversion.holdout import holdout_mask
+from tgr.inversion.recovered import Recovered
+
+MEAN, STD = [0.5, 0.5, 0.5], [0.25, 0.25, 0.25]
+"""Input normalisation of meta-models: constants, because the statistics of the real images are unknown."""
+
+
+@dataclass(frozen=True)
+class ImageBank:
+    """Images pooled by global class identity, at the meta-model's input size.
+
+    Attributes:
+        images: float32 (n, 3, size, size), normalised, channels-last.
+        classes: int64 (n,), indices into ``class_names``.
+        class_names: ``dataset/class``, sorted.
+        owners: int64 (n,), the teacher from which an image was recovered; 0 for real images.
+        labels: int64 (n,), the class in the owner's own label order.
+        logits: the owner's logits (n, n_way) if all teachers have the same number of classes, else None.
+        flips: whether mirrored images keep their class.
+    """
+
+    images: Tensor
+    classes: Tensor
+    class_names: list[str]
+    owners: Tensor
+    labels: Tensor
+    logits: Tensor | None
+    flips: bool
+
+    def members(self, owner: int) -> Tensor:
+        """Return the indices of one teacher's images."""
+        return torch.nonzero(self.owners == owner).flatten()
+
+    def sample(
+        self, n_way: int, k_shot: int, n_query: int, n_episodes: int, generator: np.random.Generator
+    ) -> Episodes:
+        """Draw training episodes over all classes. Raises as ``sample_episodes``."""
+        members = [torch.nonzero(self.classes == c).flatten() for c in range(len(self.class_names))]
+        return sample_episodes(members, n_way, k_shot, n_query, n_episodes, generator)
+
+
+def bank_of_recovered(recovered: Sequence[Recovered], size: int, held_out_per_class: int) -> ImageBank:
+    """Pool the recovered images of all teachers, without those held out for the selection rule ``datafree``."""
+    keep = [~holdout_mask(r.labels, held_out_per_class) for r in recovered]
+    names = [[f"{r.card.dataset}/{c}" for c in r.card.classes] for r in recovered]
+    class_names = sorted({name for own in names for name in own})
+    position = {name: index for index, name in enumerate(class_names)}
+    rows = [
+        torch.tensor([position[name] for name in own])[r.labels[k]]
+        for own, r, k in zip(names, recovered, keep, strict=True)
+    ]
+    images = [resize(r.images[k], size) for r, k in zip(recovered, keep, strict=True)]
+    same_way = len({len(r.card.classes) for r in recovered}) == 1
+    return ImageBank(
+        images=normalise(torch.cat(images), MEAN, STD),
+        classes=torch.cat(rows),
+        class_names=class_names,
+        owners=torch.cat([torch.full((int(k.sum()),), i) for i, k in enumerate(keep)]),
+        labels=torch.cat([r.labels[k] for r, k in zip(recovered, keep, strict=True)]),
+        logits=torch.cat([r.logits[k] for r, k in zip(recovered, keep, strict=True)]) if same_way else None,
+        flips=all(r.card.flips for r in recovered),
+    )
+
+
+def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
+    """Pool the real images of the meta-train classes: for the ceiling ``realdata`` only.
+
+    Raises:
+        TgrError: there is no dataset.
+    """
+    if not datasets:
+        raise TgrError("method realdata: no real dataset was given; it learns from meta-train images")
+    images, rows, class_names = [], [], []
+    for dataset in datasets:
+        for index in dataset.splits["meta_train"]:
+            members = dataset.indices_of(index)
+            images.append(resize(dataset.images[members], size))
+            rows.append(torch.full((len(members),), len(class_names)))
+            class_names.append(f"{dataset.name}/{dataset.class_names[index]}")
+    classes = torch.cat(rows)
+    return ImageBank(
+        images=normalise(torch.cat(images), MEAN, STD),
+        classes=classes,
+        class_names=class_names,
+        owners=torch.zeros_like(classes),
+        labels=classes,
+        logits=None,
+        flips=all(dataset.flips for dataset in datasets),
+    )

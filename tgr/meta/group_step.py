@@ -1,0 +1,99 @@
+"""The group step: distilling several dissimilar teachers at once under gradient regularisation.
+
+Wei et al., ICML 2024, section 3: a step draws teachers from one task group, computes each one's loss
+CE(meta(x_i), y_i) + KL(teacher_i(x_i) || meta(x_i)) on its recovered images, and descends the regularised gradient.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+
+from tgr.backbones.classifier import Classifier
+from tgr.config.methods import Tgr
+from tgr.meta.bank import ImageBank
+from tgr.meta.regularisation import Loss, Parameters
+
+
+def head_rows(bank: ImageBank, heads: str) -> tuple[list[Tensor], int]:
+    """Return, for each teacher, the output rows of its labels 0..n-1, and the number of rows in all.
+
+    Args:
+        heads: ``shared`` (row = label, whatever it means), ``per_teacher`` (rows of its own), or ``aligned`` (one row
+            for each class).
+    """
+    rows: list[Tensor] = []
+    first = 0
+    for owner in range(int(bank.owners.max()) + 1):
+        members = bank.members(owner)
+        n_way = int(bank.labels[members].max()) + 1
+        if heads == "aligned":
+            own = torch.empty(n_way, dtype=torch.int64)
+            own[bank.labels[members]] = bank.classes[members]
+        else:
+            own = torch.arange(n_way) + first
+            first += n_way if heads == "per_teacher" else 0
+        rows.append(own)
+    n_rows = len(bank.class_names) if heads == "aligned" else 1 + max(int(own.max()) for own in rows)
+    return rows, n_rows
+
+
+def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tensor, rows: Tensor, config: Tgr) -> Loss:
+    """Return one teacher's loss as a function of the meta-model's parameters.
+
+    Args:
+        images: (n, 3, size, size), normalised.
+        labels: (n,), in the teacher's own label order.
+        logits: (n, n_way), the teacher's.
+        rows: (n_way,), the meta-model's outputs that stand for the teacher's labels.
+    """
+
+    def loss(parameters: Parameters) -> Tensor:
+        own = functional_call(model, parameters, (images,))[:, rows]
+        return cross_entropy(own, labels) + config.kd_weight * distillation(own, logits, config)
+
+    return loss
+
+
+def distillation(student: Tensor, teacher: Tensor, config: Tgr) -> Tensor:
+    """Return T^2 KL(teacher || student), averaged over the batch (Hinton et al. 2015).
+
+    With ``fidelity: release`` the release's term: its ``kl_div`` receives the student's probabilities where
+    log-probabilities belong, and averages over all elements.
+    """
+    temperature = config.temperature
+    target = softmax(teacher / temperature, 1)
+    if config.fidelity == "release":
+        return kl_div(softmax(student / temperature, 1), target, reduction="sum") / student.numel()
+    return temperature**2 * kl_div(log_softmax(student / temperature, 1), target, reduction="batchmean")
+
+
+class GroupSampler:
+    """Draws teachers of one group, and some of their images, for each step.
+
+    Groups are drawn in proportion to their size, so that all teachers take part equally often. A group with fewer
+    teachers than a step wants gives all that it has; a group of one teacher is completed by the nearest index group,
+    because a single gradient has nothing to align with.
+    """
+
+    def __init__(self, groups: Sequence[int], n_teachers: int, generator: torch.Generator) -> None:
+        self._members = [torch.tensor([i for i, g in enumerate(groups) if g == group]) for group in sorted(set(groups))]
+        self._sizes = torch.tensor([float(len(m)) for m in self._members])
+        self._n_teachers = n_teachers
+        self._generator = generator
+
+    def teachers(self) -> list[int]:
+        """Return the teachers of one step, without replacement."""
+        group = int(torch.multinomial(self._sizes, 1, generator=self._generator))
+        members = self._members[group]
+        if len(members) == 1 and len(self._members) > 1:
+            members = torch.cat([members, self._members[(group + 1) % len(self._members)]])
+        order = torch.randperm(len(members), generator=self._generator)
+        return members[order[: self._n_teachers]].tolist()
+
+    def images(self, members: Tensor, count: int) -> Tensor:
+        """Return up to ``count`` of a teacher's images, without replacement."""
+        order = torch.randperm(len(members), generator=self._generator)
+        return members[order[:count]]

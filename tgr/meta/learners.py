@@ -1,0 +1,82 @@
+"""Episodic meta-learners as one loss of an episode: MAML, first-order MAML, ANIL."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+from torch.nn.functional import cross_entropy, linear
+
+from tgr.backbones.classifier import Classifier
+
+Parameters = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One task: images (n_way * k, 3, size, size) and labels 0..n_way-1 of support and query."""
+
+    support: Tensor
+    support_labels: Tensor
+    query: Tensor
+    query_labels: Tensor
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An episode's query loss, differentiable with respect to the initial parameters, and its query accuracy."""
+
+    loss: Tensor
+    accuracy: float
+
+
+Learner = Callable[[Classifier, Parameters, Episode, float, int], Outcome]
+
+
+def maml(model: Classifier, parameters: Parameters, episode: Episode, inner_lr: float, inner_steps: int) -> Outcome:
+    """Model-agnostic meta-learning with second-order gradients (Finn et al., ICML 2017)."""
+    return _adapt_all(model, parameters, episode, inner_lr, inner_steps, second_order=True)
+
+
+def fomaml(model: Classifier, parameters: Parameters, episode: Episode, inner_lr: float, inner_steps: int) -> Outcome:
+    """First-order MAML (Finn et al., ICML 2017, section 5.2): inner gradients are treated as constants."""
+    return _adapt_all(model, parameters, episode, inner_lr, inner_steps, second_order=False)
+
+
+def anil(model: Classifier, parameters: Parameters, episode: Episode, inner_lr: float, inner_steps: int) -> Outcome:
+    """Almost no inner loop (Raghu et al., ICLR 2020): only the head adapts, with second-order gradients."""
+    trunk = {name.removeprefix("trunk."): p for name, p in parameters.items() if name.startswith("trunk.")}
+    support = functional_call(model.trunk, trunk, (episode.support,))
+    query = functional_call(model.trunk, trunk, (episode.query,))
+    head = (parameters["head.weight"], parameters["head.bias"])
+    for _ in range(inner_steps):
+        loss = cross_entropy(linear(support, *head), episode.support_labels)
+        gradients = torch.autograd.grad(loss, head, create_graph=True)
+        head = (head[0] - inner_lr * gradients[0], head[1] - inner_lr * gradients[1])
+    return _outcome(linear(query, *head), episode.query_labels)
+
+
+LEARNERS: dict[str, Learner] = {"maml": maml, "fomaml": fomaml, "anil": anil}
+
+
+def _adapt_all(
+    model: Classifier,
+    parameters: Parameters,
+    episode: Episode,
+    inner_lr: float,
+    inner_steps: int,
+    *,
+    second_order: bool,
+) -> Outcome:
+    adapted = parameters
+    for _ in range(inner_steps):
+        loss = cross_entropy(functional_call(model, adapted, (episode.support,)), episode.support_labels)
+        gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
+        adapted = {n: p - inner_lr * g for (n, p), g in zip(adapted.items(), gradients, strict=True)}
+    return _outcome(functional_call(model, adapted, (episode.query,)), episode.query_labels)
+
+
+def _outcome(logits: Tensor, labels: Tensor) -> Outcome:
+    accuracy = (logits.detach().argmax(1) == labels).float().mean()
+    return Outcome(cross_entropy(logits, labels), float(accuracy))

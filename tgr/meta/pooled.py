@@ -1,0 +1,71 @@
+"""Training one classifier over all classes of an image bank."""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from tqdm import trange
+
+from tgr.backbones.classifier import Classifier
+from tgr.config.methods import Bank
+from tgr.data.transforms import crop_pad, random_crop_flip
+from tgr.errors import TgrError
+from tgr.meta.bank import ImageBank
+
+Observer = Callable[[int, dict[str, float]], None]
+
+
+def fit_pooled(model: Classifier, bank: ImageBank, config: Bank, generator: torch.Generator, observe: Observer) -> None:
+    """Minimise the cross-entropy over all classes with Adam and cosine decay.
+
+    Args:
+        model: its head has one row for each class of the bank; trained in place.
+        observe: called after every step with its number (from 1) and values to log.
+
+    Raises:
+        TgrError: the loss is not finite.
+    """
+    device = next(model.parameters()).device
+    optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
+    draw = batch_sampler(bank, config.teachers_per_batch, config.batch_size, generator)
+    for step in trange(1, config.steps + 1, desc="pooled classifier", unit="step"):
+        model.train()
+        chosen = draw()
+        images = bank.images[chosen].to(device)
+        if config.augment:
+            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, generator)
+        labels = bank.classes[chosen].to(device)
+        logits = model(images)
+        loss = cross_entropy(logits, labels)
+        if not torch.isfinite(loss):
+            raise TgrError(f"the loss is not finite at step {step}; lower the learning rate ({config.lr})")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        scheduler.step()
+        accuracy = (logits.detach().argmax(1) == labels).float().mean()
+        observe(step, {"loss": loss.item(), "train_accuracy": accuracy.item()})
+
+
+def batch_sampler(
+    bank: ImageBank, owners_per_batch: int | None, batch_size: int, generator: torch.Generator
+) -> Callable[[], Tensor]:
+    """Return a function that draws image indices, from a few teachers a batch or (None) from all at once."""
+    n_owners = int(bank.owners.max()) + 1
+    members = [bank.members(owner) for owner in range(n_owners)]
+
+    def draw() -> Tensor:
+        if owners_per_batch is None or n_owners == 1:
+            return torch.randint(len(bank.classes), (batch_size,), generator=generator)
+        owners = torch.randperm(n_owners, generator=generator)[:owners_per_batch].tolist()
+        sizes = [batch_size // len(owners) + (i < batch_size % len(owners)) for i in range(len(owners))]
+        return torch.cat(
+            [
+                members[o][torch.randint(len(members[o]), (n,), generator=generator)]
+                for o, n in zip(owners, sizes, strict=True)
+            ]
+        )
+
+    return draw

@@ -1,0 +1,70 @@
+"""Replay: episodic meta-learning on tasks drawn from an image bank (Wei et al. 2024, step 5 of the algorithm)."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import trange
+
+from tgr.backbones.classifier import Classifier, batchnorm_mode
+from tgr.config.schema import Meta
+from tgr.errors import TgrError
+from tgr.meta.bank import ImageBank
+from tgr.meta.learners import LEARNERS, Episode
+
+Observer = Callable[[int, dict[str, float]], None]
+
+
+def replay(
+    model: Classifier,
+    bank: ImageBank,
+    meta: Meta,
+    k_shot: int,
+    steps: int,
+    generator: np.random.Generator,
+    observe: Observer,
+) -> None:
+    """Train a model with ``meta.n_way`` outputs, in place, by Adam on the mean query loss of drawn episodes.
+
+    BatchNorm uses the statistics of each batch, as MAML does; its running statistics stay as they are.
+
+    Args:
+        observe: called after every outer step with its number (from 1) and values to log.
+
+    Raises:
+        TgrError: too few classes or images for an episode, or a loss that is not finite.
+    """
+    learner = LEARNERS[meta.learner]
+    parameters = dict(model.named_parameters())
+    optimizer = torch.optim.Adam(parameters.values(), lr=meta.outer_lr)
+    for step in trange(1, steps + 1, desc=f"replay ({meta.learner})", unit="step"):
+        optimizer.zero_grad()
+        losses, accuracies = [], []
+        for episode in draw(bank, meta, k_shot, generator, next(model.parameters()).device):
+            with batchnorm_mode(model, "batch"):
+                outcome = learner(model, parameters, episode, meta.inner_lr, meta.inner_steps)
+            if not torch.isfinite(outcome.loss):
+                raise TgrError(f"replay: the loss is not finite at step {step}; lower meta.inner_lr or meta.outer_lr")
+            (outcome.loss / meta.meta_batch_size).backward()
+            losses.append(outcome.loss.item())
+            accuracies.append(outcome.accuracy)
+        optimizer.step()
+        observe(step, {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))})
+
+
+def draw(
+    bank: ImageBank, meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device
+) -> list[Episode]:
+    """Draw the episodes of one outer step."""
+    drawn = bank.sample(meta.n_way, k_shot, meta.n_query, meta.meta_batch_size, generator)
+    return [
+        Episode(*_gather(bank, support, device), *_gather(bank, query, device))
+        for support, query in zip(drawn.support, drawn.query, strict=True)
+    ]
+
+
+def _gather(bank: ImageBank, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
+    n_way, each = indices.shape
+    labels = torch.arange(n_way, device=device).repeat_interleave(each)
+    return bank.images[indices.flatten()].to(device), labels

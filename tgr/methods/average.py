@@ -1,0 +1,41 @@
+"""average: the mean of the teachers' trunk weights, the simplest fusion of models of one architecture.
+
+BatchNorm statistics are averaged with the weights. Heads are not: their labels mean different classes.
+"""
+
+import torch
+
+from tgr.config.methods import Average
+from tgr.errors import TgrError
+from tgr.methods.training import Trained, Training
+from tgr.pool.teacher import Teacher
+
+
+def matching_teachers(training: Training) -> list[Teacher]:
+    """Return the teachers whose trunk has the meta-model's architecture and width."""
+    wanted = (training.scenario.architecture, training.scenario.width)
+    return [t for t in training.teachers if (t.card.architecture, t.card.width) == wanted]
+
+
+def train(parameters: Average, training: Training) -> Trained:
+    """Return the averaged trunk.
+
+    Raises:
+        TgrError: no teacher has the meta-model's architecture.
+    """
+    teachers = matching_teachers(training)
+    if not teachers:
+        raise TgrError(f"method average: no teacher has the meta-model's architecture {training.scenario.architecture}")
+    states = [teacher.model.state_dict() for teacher in teachers]
+    mean = {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(states[0][name].dtype)
+        for name in states[0]
+        if name.startswith("trunk.")
+    }
+    model = training.model(training.meta.n_way)
+    model.load_state_dict(mean, strict=False)
+    cards = [teacher.card for teacher in teachers]
+    centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
+    trained = Trained(training.scenario.architecture, mean=centre, std=scale)
+    trained.keep(0, model, head=False)
+    return trained

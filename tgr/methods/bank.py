@@ -1,0 +1,30 @@
+"""bank: one classifier over all classes of the image bank, its trunk kept, a new head for each task.
+
+A simple baseline that the literature on data-free meta-learning lacks; with real images it is known to be strong
+(Chen et al., A Closer Look at Few-shot Classification, ICLR 2019; Tian et al., ECCV 2020).
+"""
+
+from tgr.config.methods import Bank
+from tgr.meta.bank import ImageBank
+from tgr.meta.pooled import fit_pooled
+from tgr.methods.training import Trained, Training, checkpoint_steps, generator
+
+
+def train(parameters: Bank, training: Training) -> Trained:
+    """Train on the recovered images of all teachers."""
+    return train_on(training.bank, parameters, training)
+
+
+def train_on(bank: ImageBank, parameters: Bank, training: Training) -> Trained:
+    """Train the pooled classifier on any bank."""
+    trained = Trained(training.scenario.architecture)
+    model = training.model(len(bank.class_names))
+    marks = checkpoint_steps(0, parameters.steps, training.meta.n_checkpoints)
+
+    def observe(step: int, values: dict[str, float]) -> None:
+        trained.log(step, "bank", values)
+        if step in marks:
+            trained.keep(step, model, head=False)
+
+    fit_pooled(model, bank, parameters, generator(training, "bank"), observe)
+    return trained

@@ -1,0 +1,25 @@
+"""best: the trunk of the teacher with the highest held-out accuracy as initialisation.
+
+The teacher's head is not kept: its classes are not those of a new task. Only teachers of the meta-model's architecture
+can serve.
+"""
+
+from tgr.config.methods import Best
+from tgr.errors import TgrError
+from tgr.methods.average import matching_teachers
+from tgr.methods.training import Trained, Training
+
+
+def train(parameters: Best, training: Training) -> Trained:
+    """Return the best teacher's trunk; among equals the first.
+
+    Raises:
+        TgrError: no teacher has the meta-model's architecture.
+    """
+    candidates = matching_teachers(training)
+    if not candidates:
+        raise TgrError(f"method best: no teacher has the meta-model's architecture {training.scenario.architecture}")
+    teacher = max(candidates, key=lambda t: t.card.held_out_accuracy)
+    trained = Trained(training.scenario.architecture, mean=teacher.card.mean, std=teacher.card.std)
+    trained.keep(0, teacher.model, head=False)
+    return trained

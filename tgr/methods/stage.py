@@ -1,0 +1,79 @@
+"""The stage `train`: one method, one scenario, one seed."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import torch
+
+from tgr.artifacts import read_json, save_tensors, write_json
+from tgr.config.methods import MethodParameters
+from tgr.config.schema import Meta, MetaModel
+from tgr.data.dataset import ImageDataset
+from tgr.inversion.recovered import load_recovered
+from tgr.methods import registry
+from tgr.methods.training import Trained, Training
+from tgr.pool.teacher import load_teachers
+
+
+def train_method(
+    method: str,
+    parameters: MethodParameters,
+    scenario_name: str,
+    scenario: MetaModel,
+    meta: Meta,
+    shot: str,
+    seed: int,
+    teacher_folders: Sequence[Path],
+    recovered_folders: Sequence[Path],
+    groups_file: Path,
+    dataset_files: Sequence[Path],
+    folder: Path,
+    device: torch.device,
+) -> None:
+    """Train a method and write its checkpoints, curves and ``model.json`` into a folder.
+
+    Args:
+        shot: the evaluated shot for which to train, or ``any``.
+        teacher_folders, recovered_folders: the shards of all pools of the scenario, in the same order.
+        dataset_files: the scenario's real datasets, read by the ceiling only.
+
+    Raises:
+        TgrError: as the method does.
+    """
+    started = time.perf_counter()
+    training = Training(
+        scenario=scenario,
+        meta=meta,
+        k_shot=meta.k_shot if isinstance(meta.k_shot, int) else int(shot),
+        seed_names=("method", scenario_name, seed),
+        teachers=load_teachers(teacher_folders, device),
+        recovered=load_recovered(recovered_folders, teacher_folders),
+        groups=read_json(groups_file)["groups"],
+        real=[ImageDataset.load(file) for file in dataset_files],
+        device=device,
+    )
+    trained = registry.get(method)(parameters, training)
+    _write(trained, scenario, round(time.perf_counter() - started, 2), folder)
+
+
+def _write(trained: Trained, scenario: MetaModel, wall_seconds: float, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    listed = []
+    for index, (step, state) in enumerate(trained.checkpoints):
+        file = f"checkpoint-{index:02d}.safetensors"
+        save_tensors(folder / file, state)
+        listed.append({"file": file, "step": step})
+    curves = pd.DataFrame(trained.curves, columns=["step", "phase", "name", "value"])
+    curves.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
+    about = {
+        "architecture": trained.architecture,
+        "width": scenario.width,
+        "image_size": scenario.image_size,
+        "mean": trained.mean,
+        "std": trained.std,
+        "checkpoints": listed,
+        "wall_seconds": wall_seconds,
+    }
+    write_json(folder / "model.json", about)

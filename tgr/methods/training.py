@@ -1,0 +1,99 @@
+"""What a method receives and what it returns."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from tgr import seeds
+from tgr.backbones.classifier import Classifier
+from tgr.backbones.registry import build
+from tgr.config.schema import Meta, MetaModel
+from tgr.data.dataset import ImageDataset
+from tgr.inversion.recovered import Recovered
+from tgr.meta.bank import MEAN, STD, ImageBank, bank_of_real, bank_of_recovered
+from tgr.pool.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Training:
+    """Everything from which a method may learn.
+
+    Attributes:
+        scenario: the scenario's configuration; it fixes the meta-model's architecture.
+        meta: the episodic meta-learner's configuration.
+        k_shot: support images a class in training episodes.
+        seed_names: the names from which all random draws derive.
+        teachers: the pool, in the order of the groups.
+        recovered: one entry a teacher, in the same order.
+        groups: the task group of each teacher.
+        real: the real datasets; only the ceiling may look.
+        device: where to compute.
+    """
+
+    scenario: MetaModel
+    meta: Meta
+    k_shot: int
+    seed_names: tuple[str | int, ...]
+    teachers: Sequence[Teacher]
+    recovered: Sequence[Recovered]
+    groups: Sequence[int]
+    real: Sequence[ImageDataset]
+    device: torch.device
+
+    @cached_property
+    def bank(self) -> ImageBank:
+        """All recovered images, without those held out for selection."""
+        return bank_of_recovered(self.recovered, self.scenario.image_size, self.meta.held_out_per_class)
+
+    @cached_property
+    def real_bank(self) -> ImageBank:
+        """All real meta-train images."""
+        return bank_of_real(self.real, self.scenario.image_size)
+
+    def model(self, n_classes: int) -> Classifier:
+        """Return a fresh meta-model."""
+        scenario = self.scenario
+        model = build(scenario.architecture, n_classes, scenario.width, scenario.image_size, *self.seed_names)
+        return model.to(self.device)
+
+
+@dataclass
+class Trained:
+    """Checkpoints of a meta-model, in the order of training, and the curves recorded on the way.
+
+    Attributes:
+        architecture: a registered architecture, or ``pixels``.
+        checkpoints: (step, state dict); a state without ``head.*`` gets a zero head for each new task.
+        curves: rows (step, phase, name, value).
+        mean, std: the input normalisation that the model expects.
+    """
+
+    architecture: str
+    checkpoints: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
+    curves: list[tuple[int, str, str, float]] = field(default_factory=list)
+    mean: list[float] = field(default_factory=lambda: list(MEAN))
+    std: list[float] = field(default_factory=lambda: list(STD))
+
+    def log(self, step: int, phase: str, values: dict[str, float]) -> None:
+        """Append one point to some curves."""
+        self.curves += [(step, phase, name, value) for name, value in values.items()]
+
+    def keep(self, step: int, model: Classifier, *, head: bool) -> None:
+        """Append a checkpoint."""
+        state = {
+            k: v.detach().cpu().clone() for k, v in model.state_dict().items() if head or not k.startswith("head.")
+        }
+        self.checkpoints.append((step, state))
+
+
+def checkpoint_steps(first: int, last: int, count: int) -> set[int]:
+    """Return up to ``count`` steps, evenly spaced in (first, last], the last one always among them."""
+    return {first + round((last - first) * (i + 1) / count) for i in range(count)} if last > first else {last}
+
+
+def generator(training: Training, *names: str | int) -> torch.Generator:
+    """Return a torch generator for one purpose of a training."""
+    return seeds.torch_generator(*training.seed_names, *names)

@@ -1,0 +1,1 @@
+"""Pools of teachers: planning, pre-training, cards, loading."""

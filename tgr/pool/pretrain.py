@@ -1,0 +1,163 @@
+"""Pre-training of teachers, each on its own classes (Wei et al. 2024, section 4)."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from tgr import seeds
+from tgr.backbones.classifier import Classifier
+from tgr.backbones.registry import build
+from tgr.config.schema import Pool, Pretrain
+from tgr.data.dataset import ImageDataset
+from tgr.data.transforms import crop_pad, normalise, random_crop_flip
+from tgr.errors import TgrError
+from tgr.pool.teacher import Card, save_teacher, teacher_name
+
+
+@dataclass(frozen=True)
+class Split:
+    """The images of one teacher's task: uint8 (n, 3, size, size) and labels 0..n_way-1."""
+
+    images: Tensor
+    labels: Tensor
+
+
+def teacher_classes(pool: str, index: int, n_way: int, dataset: ImageDataset) -> list[int]:
+    """Draw a teacher's classes from meta-train, in an arbitrary label order.
+
+    Raises:
+        TgrError: meta-train has fewer than ``n_way`` classes.
+    """
+    candidates = dataset.splits["meta_train"]
+    if len(candidates) < n_way:
+        raise TgrError(
+            f"pools.{pool}.n_way: {n_way} classes wanted, but {dataset.name} meta-train has {len(candidates)}"
+        )
+    chosen = seeds.numpy_generator("pool", pool, "classes", index).choice(len(candidates), n_way, replace=False)
+    return [candidates[i] for i in chosen]
+
+
+def split_task(dataset: ImageDataset, classes: list[int], held_out: float, generator: torch.Generator) -> list[Split]:
+    """Split the images of some classes into a training and a held-out part, class by class.
+
+    Raises:
+        TgrError: a class is too small for both parts.
+    """
+    parts: list[tuple[list[Tensor], list[Tensor]]] = [([], []), ([], [])]
+    for label, class_index in enumerate(classes):
+        members = dataset.indices_of(class_index)
+        members = members[torch.randperm(len(members), generator=generator)]
+        n_held_out = round(held_out * len(members))
+        if not 0 < n_held_out < len(members):
+            name = dataset.class_names[class_index]
+            raise TgrError(
+                f"dataset {dataset.name}: class '{name}' has {len(members)} images, too few to hold some out"
+            )
+        for (images, labels), chosen in zip(parts, (members[n_held_out:], members[:n_held_out]), strict=True):
+            images.append(dataset.images[chosen])
+            labels.append(torch.full((len(chosen),), label))
+    return [Split(torch.cat(images), torch.cat(labels)) for images, labels in parts]
+
+
+def pretrain_teacher(
+    pool_name: str, index: int, pool: Pool, config: Pretrain, dataset: ImageDataset, device: torch.device
+) -> tuple[Classifier, Card]:
+    """Train one teacher from scratch.
+
+    Raises:
+        TgrError: too few classes or images, or a loss that is not finite.
+    """
+    started = time.perf_counter()
+    name = teacher_name(index)
+    classes = teacher_classes(pool_name, index, pool.n_way, dataset)
+    generator = seeds.torch_generator("pool", pool_name, "training", index)
+    train, held_out = split_task(dataset, classes, config.held_out, generator)
+    mean, std = dataset.normalisation()
+    model = build(pool.architecture, pool.n_way, pool.width, dataset.image_size, "pool", pool_name, index).to(device)
+    _fit(model, train, mean, std, config, dataset.flips, generator, f"{pool_name}/{name}")
+    card = Card(
+        name=name,
+        pool=pool_name,
+        dataset=dataset.name,
+        classes=[dataset.class_names[c] for c in classes],
+        architecture=pool.architecture,
+        width=pool.width,
+        image_size=dataset.image_size,
+        mean=mean,
+        std=std,
+        flips=dataset.flips,
+        held_out_accuracy=accuracy(model, held_out, mean, std),
+        train_accuracy=accuracy(model, train, mean, std),
+        sha256="",
+        wall_seconds=round(time.perf_counter() - started, 2),
+    )
+    return model, card
+
+
+def _fit(
+    model: Classifier,
+    train: Split,
+    mean: list[float],
+    std: list[float],
+    config: Pretrain,
+    flips: bool,
+    generator: torch.Generator,
+    name: str,
+) -> None:
+    device = next(model.parameters()).device
+    optimizer = _optimizer(model, config)
+    batches = max(1, len(train.labels) // config.batch_size)
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * batches)
+    images = normalise(train.images.to(device), mean, std)
+    model.train()
+    for _ in range(config.epochs):
+        order = torch.randperm(len(train.labels), generator=generator)
+        for chosen in order.chunk(batches):
+            batch = images[chosen.to(device)]
+            if config.augment:
+                batch = random_crop_flip(batch, crop_pad(batch.shape[-1]), flips, generator)
+            loss = nn.functional.cross_entropy(model(batch), train.labels[chosen].to(device))
+            if not torch.isfinite(loss):
+                raise TgrError(f"pre-training of {name}: the loss is not finite; lower pretrain.lr ({config.lr})")
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            scheduler.step()
+    model.eval()
+
+
+def _optimizer(model: Classifier, config: Pretrain) -> torch.optim.Optimizer:
+    if config.optimizer == "adam":
+        return torch.optim.Adam(model.parameters(), lr=config.lr)
+    return torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+@torch.no_grad()
+def accuracy(model: Classifier, split: Split, mean: list[float], std: list[float]) -> float:
+    """Return the share of images that the model, in evaluation mode, classifies correctly."""
+    device = next(model.parameters()).device
+    right = 0
+    for images, labels in zip(split.images.split(256), split.labels.split(256), strict=True):
+        right += int((model(normalise(images.to(device), mean, std)).argmax(1).cpu() == labels).sum())
+    return round(right / len(split.labels), 6)
+
+
+def pretrain_shard(
+    pool_name: str,
+    indices: range,
+    pool: Pool,
+    config: Pretrain,
+    dataset: ImageDataset,
+    folder: Path,
+    device: torch.device,
+) -> None:
+    """Train some teachers of a pool and write them into a folder."""
+    folder.mkdir(parents=True)
+    for index in tqdm(indices, desc=f"pre-training {pool_name}", unit="teacher"):
+        model, card = pretrain_teacher(pool_name, index, pool, config, dataset, device)
+        save_teacher(folder, model, card)
+        tqdm.write(f"{card.key}: held-out accuracy {card.held_out_accuracy:.3f}, {card.wall_seconds:.1f} s")

@@ -1,0 +1,132 @@
+"""Figure: what was recorded while methods trained."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from tgr.errors import TgrError
+from tgr.reporting import labels
+from tgr.reporting.style import BLACK, method_colours, save, style, width
+
+QUANTITIES = {
+    "loss": "loss",
+    "gradient_variance": "gradient variance",
+    "gradient_cosine": "mean pairwise cosine\nof gradients",
+}
+"""The panels, if any method recorded their values."""
+LINES = ("-", "--", "-.", ":")
+POINTS = 60
+"""Longer curves are averaged over this many stretches of steps."""
+
+
+def read_curves(folders: Sequence[Path]) -> pd.DataFrame:
+    """Read ``curves.parquet`` of model folders ``.../{method}/shot-{shot}/seed-{seed}``.
+
+    Returns:
+        columns method, shot, seed, phase, name, step, value. Steps run on from one phase of a method to its next.
+
+    Raises:
+        TgrError: a file is missing or damaged, or a folder is not named so.
+    """
+    frames = []
+    for folder in map(Path, folders):
+        shot, seed = folder.parent.name.removeprefix("shot-"), folder.name.removeprefix("seed-")
+        if folder.name == seed or folder.parent.name == shot:
+            raise TgrError(f"{folder}: a model folder ends in <method>/shot-<shot>/seed-<seed>")
+        try:
+            frame = pd.read_parquet(folder / "curves.parquet")[["step", "phase", "name", "value"]]
+        except (OSError, ValueError, KeyError) as error:
+            raise TgrError(f"{folder / 'curves.parquet'}: missing or damaged ({error}); run again") from error
+        method = folder.parent.parent.name
+        frame = frame.astype({"step": "int64", "value": "float64"})
+        frames.append(_consecutive(frame).assign(method=method, shot=shot, seed=int(seed)))
+    if not frames:
+        raise TgrError("no curves to draw; name at least one method")
+    return pd.concat(frames, ignore_index=True)
+
+
+def _consecutive(frame: pd.DataFrame) -> pd.DataFrame:
+    """Shift each phase that counts from its own start behind the phase before it."""
+    parts, end = [], 0
+    for _, part in frame.groupby("phase", sort=False):
+        start = int(part["step"].min())
+        shifted = part.assign(step=part["step"] + (end if start <= end else 0))
+        end = int(shifted["step"].max())
+        parts.append(shifted)
+    return pd.concat(parts) if parts else frame
+
+
+def write_curves_figure(
+    folders: Sequence[Path], methods: Sequence[str], png: Path, pdf: Path, venue: str = "icml"
+) -> None:
+    """Draw loss, gradient variance and mean pairwise gradient cosine over training, for the methods that log them.
+
+    Lines are means over seeds and over neighbouring steps; bands reach from the lowest to the highest seed.
+
+    Args:
+        folders: model folders of one scenario.
+        methods: names in the order of the legend.
+    """
+    curves = read_curves(folders)
+    curves = curves[curves["name"].isin(QUANTITIES)]
+    with style():
+        save(_draw(curves, [name for name in methods if name in set(curves["method"])], width(venue)), png, pdf)
+
+
+def _draw(curves: pd.DataFrame, methods: list[str], inches: float) -> Figure:
+    names = [name for name in QUANTITIES if name in set(curves["name"])]
+    shots = sorted(curves["shot"].unique())
+    if not names:
+        figure = Figure((inches, 0.8))
+        figure.text(0.5, 0.5, "no method of this scenario recorded training curves", ha="center", va="center")
+        return figure
+    figure = Figure((inches, 1.65 * len(shots) + 0.6), layout="constrained")
+    axes = figure.subplots(len(shots), len(names), squeeze=False)
+    phases = labels.in_order(set(curves["phase"]), labels.PHASES)
+    lines = {phase: LINES[i % len(LINES)] for i, phase in enumerate(phases)}
+    for row, shot in enumerate(shots):
+        for column, name in enumerate(names):
+            part = curves[(curves["shot"] == shot) & (curves["name"] == name)]
+            _panel(axes[row, column], part, methods, lines)
+            axes[row, column].set_ylabel(QUANTITIES[name])
+            if row == len(shots) - 1:
+                axes[row, column].set_xlabel("step")
+        if len(shots) > 1:
+            axes[row, 0].set_title("all shots" if shot == "any" else f"trained for {shot}-shot", loc="left")
+    colours = method_colours(methods)
+    handles = [Line2D([], [], color=colours[name], label=labels.method(name)) for name in methods]
+    handles += [
+        Line2D([], [], color=BLACK, linestyle=lines[phase], linewidth=0.9, label=labels.PHASES.get(phase, phase))
+        for phase in phases
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8))
+    return figure
+
+
+def _panel(axes: Axes, part: pd.DataFrame, methods: list[str], lines: dict[str, str]) -> None:
+    colours = method_colours(methods)
+    for (method, phase), own in part.groupby(["method", "phase"], sort=False):
+        smooth = _smooth(own)
+        colour = colours[str(method)]
+        axes.plot(smooth.index, smooth["mean"], color=colour, linestyle=lines[str(phase)])
+        axes.fill_between(smooth.index, smooth["min"], smooth["max"], color=colour, alpha=0.2, linewidth=0)
+    name = set(part["name"])
+    if part["value"].gt(0).all() and name == {"gradient_variance"}:
+        axes.set_yscale("log")
+    if name == {"gradient_cosine"}:
+        axes.axhline(0, color=BLACK, linewidth=0.5)
+    axes.grid(axis="y")
+    axes.margins(x=0.02)
+
+
+def _smooth(own: pd.DataFrame) -> pd.DataFrame:
+    """Average over stretches of steps, then over seeds: columns mean, min and max by the stretch's middle step."""
+    steps = own["step"]
+    length = max(1.0, (steps.max() - steps.min() + 1) / POINTS)
+    stretch = ((steps - steps.min()) / length).astype(int)
+    seeds = own.assign(middle=steps.groupby(stretch).transform("mean")).groupby(["middle", "seed"])["value"].mean()
+    return seeds.groupby("middle").agg(["mean", "min", "max"])

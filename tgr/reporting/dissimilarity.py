@@ -1,0 +1,97 @@
+"""Figure: how unlike the teachers are, in the order of their task groups."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+from matplotlib.patches import Patch
+
+from tgr.artifacts import load_tensors, read_json
+from tgr.errors import TgrError
+from tgr.reporting.style import BLACK, CYCLE, save, style, width
+
+PANEL = 3.1
+"""Side of the heat map in inches."""
+
+
+def write_dissimilarity_figure(
+    dissimilarity_file: Path, groups_file: Path, png: Path, pdf: Path, venue: str = "icml"
+) -> None:
+    """Draw the matrix of pairwise dissimilarities, teachers ordered by group and pool, with the groups' boundaries.
+
+    Raises:
+        TgrError: the two files do not speak of the same teachers.
+    """
+    tensors, about = load_tensors(dissimilarity_file)
+    groups = read_json(groups_file)
+    if groups["teachers"] != about["teachers"]:
+        raise TgrError(f"{groups_file}: other teachers than in {dissimilarity_file}; delete the folder and run again")
+    matrix = tensors["dissimilarity"].double().numpy()
+    with style():
+        save(_draw(matrix, about["teachers"], np.asarray(groups["groups"]), width(venue)), png, pdf)
+
+
+def means_by_group(matrix: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
+    """Return the mean dissimilarity of pairs within a group and of pairs of different groups; NaN without such pairs."""
+    same = groups[:, None] == groups[None, :]
+    apart = ~np.eye(len(groups), dtype=bool)
+    return tuple(float(matrix[mask].mean()) if mask.any() else float("nan") for mask in (same & apart, ~same))
+
+
+def _draw(matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, inches: float) -> Figure:
+    pools = [teacher.rsplit("/", 1)[0] for teacher in teachers]
+    order = sorted(range(len(teachers)), key=lambda i: (groups[i], pools[i], teachers[i]))
+    names = list(dict.fromkeys(sorted(pools)))
+    legend_rows = -(-len(names) // 3)
+    figure = Figure((min(inches, PANEL + 1.6), PANEL + 0.75 + 0.16 * legend_rows), layout="constrained")
+    strip, main = figure.subplots(1, 2, width_ratios=(0.035, 1))
+    _heat_map(figure, main, matrix[np.ix_(order, order)], groups[order])
+    within, between = means_by_group(matrix, groups)
+    main.set_title(f"mean within groups {_number(within)}, between groups {_number(between)}")
+    _pool_strip(strip, [names.index(pools[i]) for i in order], len(names))
+    _group_labels(strip, groups[order])
+    handles = [Patch(color=CYCLE[i % len(CYCLE)], label=name) for i, name in enumerate(names)]
+    figure.legend(handles=handles, title="pool of the teacher", loc="outside lower center", ncols=min(len(names), 3))
+    return figure
+
+
+def _number(value: float) -> str:
+    return "(no pairs)" if np.isnan(value) else f"{value:.3f}"
+
+
+def _heat_map(figure: Figure, axes: Axes, matrix: np.ndarray, groups: np.ndarray) -> None:
+    apart = ~np.eye(len(matrix), dtype=bool)
+    shown = np.ma.masked_array(matrix, ~apart)  # the diagonal is zero by definition and would use up the colours
+    low, high = (float(matrix[apart].min()), float(matrix[apart].max())) if apart.any() else (0.0, 1.0)
+    image = axes.imshow(shown, cmap="cividis", vmin=low, vmax=high, interpolation="nearest", aspect="equal")
+    for edge in np.nonzero(np.diff(groups))[0] + 0.5:
+        axes.axhline(edge, color="white", linewidth=1.4)
+        axes.axvline(edge, color="white", linewidth=1.4)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    axes.spines[:].set_visible(False)
+    axes.set_facecolor("#E8E8E8")
+    bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.02)
+    bar.set_label("dissimilarity of teachers")
+    bar.outline.set_linewidth(0.5)
+
+
+def _pool_strip(axes: Axes, codes: Sequence[int], n_pools: int) -> None:
+    colours = ListedColormap([CYCLE[i % len(CYCLE)] for i in range(n_pools)])
+    axes.imshow(
+        np.asarray(codes)[:, None], cmap=colours, vmin=-0.5, vmax=n_pools - 0.5, aspect="auto", interpolation="nearest"
+    )
+    axes.set_xticks([])
+    axes.spines[:].set_visible(False)
+
+
+def _group_labels(axes: Axes, groups: np.ndarray) -> None:
+    present = list(dict.fromkeys(groups.tolist()))
+    centres = [float(np.nonzero(groups == group)[0].mean()) for group in present]
+    axes.set_yticks(centres, [f"group {group + 1}" for group in present], color=BLACK)
+    axes.tick_params(axis="y", length=0)
+    for edge in np.nonzero(np.diff(groups))[0] + 0.5:
+        axes.axhline(edge, color="white", linewidth=1.4)

@@ -1,0 +1,38 @@
+"""What names become in tables and figures."""
+
+from collections.abc import Mapping
+
+METHODS: Mapping[str, str] = {
+    "pixels": "Pixels",
+    "random": "Random",
+    "best": "Best teacher",
+    "average": "Average",
+    "bank": "Bank",
+    "replay": "Replay",
+    "tgr": "TGR",
+    "realdata": "Real data",
+}
+ROLES: Mapping[str, str] = {"floor": " (floor)", "ceiling": " (ceiling)", "method": ""}
+PROTOCOLS: Mapping[str, str] = {
+    "finetune": "Fine-tuning",
+    "finetune_tuned": "Fine-tuning, tuned",
+    "ncm": "Nearest class mean",
+}
+SELECTIONS: Mapping[str, str] = {
+    "last": "last",
+    "datafree": "data-free",
+    "meta_val": "meta-val",
+    "oracle": "oracle (sees meta-test)",
+}
+PHASES: Mapping[str, str] = {"group": "group steps", "replay": "replay", "bank": "bank"}
+
+
+def method(name: str, role: str = "method") -> str:
+    """Return a method's label; a name without one stands for itself."""
+    return METHODS.get(name, name) + ROLES[role]
+
+
+def in_order(names: set[str], order: Mapping[str, str]) -> list[str]:
+    """Return names in the order of a mapping, unknown ones last."""
+    known = list(order)
+    return sorted(names, key=lambda name: (known.index(name) if name in order else len(known), name))

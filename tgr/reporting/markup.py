@@ -1,0 +1,167 @@
+"""Tables as Markdown and as LaTeX (booktabs)."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+MISSING = "–"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One result. Accuracies are shares of 1, and are written in percent."""
+
+    mean: float
+    ci95: float
+    seed_std: float | None = None
+    difference: float | None = None
+    difference_ci95: float | None = None
+    significant: bool = False
+    bold: bool = False
+    below_floor: bool = False
+
+
+@dataclass(frozen=True)
+class Block:
+    """The rows of one dataset.
+
+    Attributes:
+        title: what sets the block apart.
+        groups: names of groups of columns, each with its columns' names.
+        rows: label and cells, None where there is no result.
+    """
+
+    title: str
+    groups: Sequence[tuple[str, Sequence[str]]]
+    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Blocks with a caption above and notes below."""
+
+    caption: str
+    row_header: str
+    blocks: Sequence[Block]
+    notes: Sequence[str]
+
+
+def to_markdown(table: Table) -> str:
+    """Return a document: caption, a pipe table for each block, notes."""
+    parts = [f"**{table.caption}**"]
+    for block in table.blocks:
+        header = [table.row_header, *(f"{group}: {name}" for group, names in block.groups for name in names)]
+        rows = [[label, *(_markdown_cell(cell) for cell in cells)] for label, cells in block.rows]
+        parts.append(f"### {block.title[0].upper()}{block.title[1:]}")
+        parts.append(_pipe_table([[_escape_markdown(text) for text in header], *rows]))
+    parts.append("\n".join(f"- {_escape_markdown(note)}" for note in table.notes))
+    return "\n\n".join(parts) + "\n"
+
+
+def _pipe_table(rows: list[list[str]]) -> str:
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    lines = [
+        "| " + " | ".join(text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))) + " |"
+        for row in rows
+    ]
+    rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def _escape_markdown(text: str) -> str:
+    return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
+
+
+def _markdown_cell(cell: Cell | None) -> str:
+    if cell is None:
+        return MISSING
+    mean = f"{_percent(cell.mean)} ± {_percent(cell.ci95)}"
+    text = f"**{mean}**" if cell.bold else mean
+    if cell.below_floor:
+        text += " v"
+    if cell.seed_std is not None:
+        text += f", s {_percent(cell.seed_std)}"
+    if cell.difference is not None and cell.difference_ci95 is not None:
+        star = "\\*" if cell.significant else ""
+        text += f" ({_signed(cell.difference, '−')} ± {_percent(cell.difference_ci95)}{star})"
+    return text
+
+
+def to_latex(table: Table) -> str:
+    """Return a ``table*`` environment; it needs the package booktabs. Differences stand in a line of their own."""
+    columns = max(sum(len(names) for _, names in block.groups) for block in table.blocks)
+    lines = [
+        "% needs \\usepackage{booktabs}",
+        "\\begin{table*}",
+        "\\centering",
+        "\\footnotesize",
+        "\\setlength{\\tabcolsep}{4pt}",
+        f"\\caption{{{escape_latex(table.caption)}. {escape_latex(' '.join(table.notes))}}}",
+        f"\\begin{{tabular}}{{l{'r' * columns}}}",
+        "\\toprule",
+    ]
+    for index, block in enumerate(table.blocks):
+        lines += ["\\midrule"] if index else []
+        lines += _latex_block(block, table.row_header, titled=len(table.blocks) > 1)
+    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table*}"]) + "\n"
+
+
+def _latex_block(block: Block, row_header: str, *, titled: bool) -> list[str]:
+    spans, rules, start = [], [], 2
+    for group, names in block.groups:
+        spans.append(f"\\multicolumn{{{len(names)}}}{{c}}{{{escape_latex(group)}}}")
+        rules.append(f"\\cmidrule(lr){{{start}-{start + len(names) - 1}}}")
+        start += len(names)
+    lines = [f"\\multicolumn{{{start - 1}}}{{l}}{{\\emph{{{escape_latex(block.title)}}}}} \\\\"] if titled else []
+    names = [name for _, group in block.groups for name in group]
+    lines.append(f" & {' & '.join(spans)} \\\\")
+    lines.append("".join(rules))
+    lines.append(" & ".join([escape_latex(row_header), *map(escape_latex, names)]) + " \\\\")
+    lines.append("\\midrule")
+    for label, cells in block.rows:
+        lines += _latex_row(escape_latex(label), cells)
+    return lines
+
+
+def _latex_row(label: str, cells: Sequence[Cell | None]) -> list[str]:
+    lines = [_row(label, cells, _latex_mean)]
+    if any(cell is not None and cell.difference is not None for cell in cells):
+        lines.append(_row("", cells, _latex_difference))
+    return lines
+
+
+def _row(label: str, cells: Sequence[Cell | None], write: Callable[[Cell], str]) -> str:
+    return " & ".join([label, *("--" if cell is None and label else write(cell) if cell else "" for cell in cells)]) + " \\\\"
+
+
+def _latex_mean(cell: Cell) -> str:
+    mean = f"\\mathbf{{{_percent(cell.mean)}}}" if cell.bold else _percent(cell.mean)
+    seeds = "" if cell.seed_std is None else f"\\ [s\\,{_percent(cell.seed_std)}]"
+    below = "\\ v" if cell.below_floor else ""
+    return f"${mean} \\pm {_percent(cell.ci95)}${below}{seeds}"
+
+
+def _latex_difference(cell: Cell) -> str:
+    if cell.difference is None or cell.difference_ci95 is None:
+        return ""
+    star = "^{*}" if cell.significant else ""
+    return f"{{\\scriptsize $({_signed(cell.difference, '-')} \\pm {_percent(cell.difference_ci95)}{star})$}}"
+
+
+def escape_latex(text: str) -> str:
+    """Return text whose special characters LaTeX prints as they are."""
+    special = {
+        "\\": "\\textbackslash{}", "&": "\\&", "%": "\\%", "$": "\\$", "#": "\\#", "_": "\\_", "{": "\\{",
+        "}": "\\}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}", "<": "$<$", ">": "$>$", "±": "$\\pm$",
+    }  # fmt: skip
+    return "".join(special.get(character, character) for character in text).replace("$>$=", "$\\geq$")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f}"
+
+
+def _signed(share: float, minus: str) -> str:
+    text = _percent(abs(share))
+    if float(text) == 0:
+        return text
+    return f"{minus if share < 0 else '+'}{text}"

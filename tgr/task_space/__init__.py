@@ -1,0 +1,1 @@
+"""The task space: embedding teachers, comparing them, grouping the dissimilar ones."""

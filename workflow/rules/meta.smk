@@ -1,0 +1,30 @@
+"""Training of the meta-model by each method."""
+
+
+rule train:
+    """Train one method on the recovered images of a scenario, with one seed."""
+    input:
+        teachers=all_shards(TEACHERS),
+        recovered=all_shards(RECOVERED),
+        groups=GROUPS,
+        datasets=real_datasets,
+        code=method_code,
+    output:
+        model=directory(MODEL),
+    log:
+        "results/logs/train/{scenario}/{method}/shot-{shot}/seed-{seed}.log",
+    benchmark:
+        "results/benchmarks/train/{scenario}/{method}/shot-{shot}/seed-{seed}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=240,
+    params:
+        method=parameter("method/{method}"),
+        model=parameter("model/{scenario}"),
+        meta=parameter("meta"),
+        device=parameter("device"),
+    script:
+        "../scripts/train.py"

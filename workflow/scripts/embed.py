@@ -1,0 +1,9 @@
+"""Embed a shard of teachers in task space."""
+
+from tgr import job
+from tgr.config.schema import TaskSpace
+from tgr.task_space.fisher import embed_shard
+
+with job.stage(snakemake) as run:
+    config = TaskSpace(**run.params.task_space)
+    embed_shard(run.input.recovered, run.input.teachers, config, run.output.embeddings, run.device)

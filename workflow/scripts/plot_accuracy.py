@@ -1,0 +1,14 @@
+"""Draw the accuracy of every method."""
+
+from tgr import job
+from tgr.reporting.accuracy import write_accuracy_figure
+
+with job.stage(snakemake) as run:
+    write_accuracy_figure(
+        run.input.evaluations,
+        run.params.methods,
+        run.params.headline,
+        run.output.png,
+        run.output.pdf,
+        run.params.venue,
+    )

@@ -1,0 +1,17 @@
+"""Draw recovered images above real ones."""
+
+from tgr import job
+from tgr.reporting.recovered import write_recovered_figure
+
+with job.stage(snakemake) as run:
+    figures = run.params.figures
+    write_recovered_figure(
+        run.input.recovered,
+        run.input.teachers,
+        {file.stem: file for file in run.input.datasets},
+        run.output.png,
+        run.output.pdf,
+        figures["n_teachers"],
+        figures["images_per_class"],
+        figures["venue"],
+    )

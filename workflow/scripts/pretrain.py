@@ -1,0 +1,17 @@
+"""Train a shard of teachers."""
+
+from tgr import job
+from tgr.config.schema import Pool, Pretrain
+from tgr.data.dataset import ImageDataset
+from tgr.pool.pretrain import pretrain_shard
+
+with job.stage(snakemake) as run:
+    pretrain_shard(
+        run.wildcards.pool,
+        run.params.members,
+        Pool(**run.params.pool),
+        Pretrain(**run.params.pretrain),
+        ImageDataset.load(run.input.dataset),
+        run.output.teachers,
+        run.device,
+    )
