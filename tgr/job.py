@@ -121,7 +121,10 @@ def _provenance(rule: str, wildcards: Mapping[str, str], params: Mapping[str, An
         "params": dict(params),
         "seed": params.get("seed", wildcards.get("seed")),
         "inputs": files,
-        "code": {"files": list(code), "sha256": hashlib.sha256("".join(code.values()).encode()).hexdigest()},
+        "code": {
+            "files": [_in_repository(path) for path in code],
+            "sha256": hashlib.sha256("".join(code.values()).encode()).hexdigest(),
+        },
         "versions": {"python": platform.python_version(), "tgr": __version__}
         | {name: version(name) for module, name in LIBRARIES.items() if module in sys.modules},
         "device": str(_device(params["device"])) if "device" in params else None,
@@ -144,6 +147,10 @@ def _relative(path: Path) -> str:
     return Path(os.path.relpath(path)).as_posix()
 
 
+def _in_repository(path: str) -> str:
+    return Path(os.path.relpath(path, Path(__file__).parents[1])).as_posix()
+
+
 def _use_one_thread() -> None:
     """Keep results independent of the number of cores: sums are split among threads."""
     if torch := sys.modules.get("torch"):
@@ -161,9 +168,13 @@ def _logged(snakemake: Any) -> Iterator[int]:
         with log.open("w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
-            logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", force=True)
-            logging.captureWarnings(True)
-            yield stderr
+            handler = logging.StreamHandler(file)
+            handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+            logging.getLogger().addHandler(handler)
+            try:
+                yield stderr
+            finally:
+                logging.getLogger().removeHandler(handler)
     finally:
         os.dup2(stdout, 1)
         os.dup2(stderr, 2)

@@ -67,9 +67,9 @@ def constant(module: str, name: str) -> Any:
     """
     for node in ast.parse(file_of(module).read_bytes()).body:
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
-            if any(isinstance(target, ast.Name) and target.id == name for target in targets):
-                return ast.literal_eval(node.value)
+        named = any(isinstance(target, ast.Name) and target.id == name for target in targets)
+        if isinstance(node, ast.Assign | ast.AnnAssign) and named and node.value is not None:
+            return ast.literal_eval(node.value)
     raise TgrError(f"{module}: assigns no literal {name}")
 
 

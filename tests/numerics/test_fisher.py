@@ -136,7 +136,8 @@ class Shared(nn.Module):
 @pytest.mark.parametrize(("attribute", "calls"), [("layer", 2), ("unused", 0)])
 def test_shared_and_bypassed_layers_are_refused(attribute: str, calls: int) -> None:
     trunk = Shared()
-    with pytest.raises(TgrError, match=f"{attribute} was called {calls} times"), recording({attribute: getattr(trunk, attribute)}):
+    layers = {attribute: getattr(trunk, attribute)}
+    with pytest.raises(TgrError, match=f"{attribute} was called {calls} times"), recording(layers):
         trunk(torch.randn(2, 3))
 
 

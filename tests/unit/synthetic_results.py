@@ -32,7 +32,8 @@ SCENARIO = Scenario(pools=["toys-conv4"], evaluate_on=["toys"], width=4, image_s
 def make_dataset(name: str, size: int = SIZE) -> ImageDataset:
     """Return 12 classes of 10 noisy variants of one colour field each: 5 meta-train, 3 meta-val, 4 meta-test."""
     generator = seeds.torch_generator("test", name)
-    fields = torch.rand(12, 1, 3, 4, 4, generator=generator).repeat_interleave(size // 4, 3).repeat_interleave(size // 4, 4)
+    coarse = torch.rand(12, 1, 3, 4, 4, generator=generator)
+    fields = coarse.repeat_interleave(size // 4, 3).repeat_interleave(size // 4, 4)
     noise = 0.8 * torch.randn(12, 10, 3, size, size, generator=generator)
     images = ((fields + noise).clamp(0, 1) * 255).to(torch.uint8).flatten(0, 1)
     splits = {"meta_train": [0, 1, 2, 3, 4], "meta_val": [5, 6, 7], "meta_test": [8, 9, 10, 11]}
@@ -72,7 +73,8 @@ def write_shard(root: Path, pool: str, dataset: ImageDataset, n_teachers: int = 
         card = _card(pool, index, dataset, [dataset.class_names[c] for c in classes])
         save_teacher(teachers, build("conv4", n_way, 4, dataset.image_size, "test", pool, index), card)
         labels = torch.arange(n_way).repeat(6)  # classes interleaved
-        picked = torch.stack([dataset.images[dataset.indices_of(classes[int(k)])[i // n_way]] for i, k in enumerate(labels)])
+        members = [dataset.indices_of(c) for c in classes]
+        picked = torch.stack([dataset.images[members[int(k)][i // n_way]] for i, k in enumerate(labels)])
         report = Recovery(
             name=card.name,
             pool=pool,
@@ -135,7 +137,7 @@ def write_evaluation(
     n_episodes: int = 40,
     selections: tuple[str, ...] = ("last", "datafree", "meta_val", "oracle"),
 ) -> Path:
-    """Write an ``episodes.parquet`` of accuracies around ``mean``; the episodes' difficulty is shared by all methods."""
+    """Write an ``episodes.parquet`` of accuracies around ``mean``; all methods share the episodes' difficulty."""
     folder = root / "evaluation" / "toys" / method / f"shot-{shot}" / f"seed-{seed}"
     folder.mkdir(parents=True)
     frames = []
@@ -143,7 +145,8 @@ def write_evaluation(
         for selection in selections:
             for dataset in datasets:
                 difficulty = seeds.numpy_generator("difficulty", dataset, shot).normal(0, 0.08, n_episodes)
-                own = seeds.numpy_generator("own", method, dataset, shot, protocol, selection, seed).normal(0, 0.03, n_episodes)
+                names = ("own", method, dataset, shot, protocol, selection, seed)
+                own = seeds.numpy_generator(*names).normal(0, 0.03, n_episodes)
                 accuracy = np.round(np.clip(mean + difficulty + own, 0, 1) * 75) / 75
                 frames.append(
                     pd.DataFrame(

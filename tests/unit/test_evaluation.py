@@ -110,7 +110,7 @@ def test_pixels_are_classified_by_ncm_only(tmp_path: Path) -> None:
 
 
 def test_a_method_that_no_protocol_fits_is_refused() -> None:
-    with pytest.raises(TgrError, match="evaluation.protocols: pixels needs one of ncm"):
+    with pytest.raises(TgrError, match=r"evaluation\.protocols: pixels needs one of ncm"):
         protocols_of("pixels", EVALUATION.model_copy(update={"protocols": ["finetune"]}))
 
 
@@ -150,9 +150,7 @@ def test_trajectories_read_off_equal_separate_runs(tmp_path: Path) -> None:
 
 
 def test_selection_rules() -> None:
-    scores = [
-        {"checkpoint": c, "rule": "meta_val", "accuracy": a} for c, a in enumerate([0.3, 0.5, 0.5, 0.2])
-    ]
+    scores = [{"checkpoint": c, "rule": "meta_val", "accuracy": a} for c, a in enumerate([0.3, 0.5, 0.5, 0.2])]
     assert choose(scores, ["last", "meta_val", "datafree"], 3) == {"last": 3, "meta_val": 2, "datafree": 3}
 
 
@@ -168,7 +166,8 @@ def test_a_checkpoint_without_head_starts_from_zeros(tmp_path: Path) -> None:
 
 def test_a_checkpoint_with_head_keeps_it(tmp_path: Path) -> None:
     model = read_model(write_model(tmp_path / "model")).load(0, 3)
-    assert torch.equal(model.head.weight, load_tensors(tmp_path / "model" / "checkpoint-00.safetensors")[0]["head.weight"])
+    stored, _ = load_tensors(tmp_path / "model" / "checkpoint-00.safetensors")
+    assert torch.equal(model.head.weight, stored["head.weight"])
 
 
 def _drop_file(folder: Path) -> None:

@@ -81,7 +81,8 @@ class Tgr(MethodParameters):
         description="Output rows in the group step: one n-way head in the teachers' arbitrary label orders (`shared`, "
         "the release), one head a teacher, or one row a class.",
     )
-    lr: float = Field(1e-3, gt=0, description="Adam learning rate of the group step.")
+    lr: float = Field(1e-3, gt=0, description="Adam learning rate of the group step (cosine decay to zero).")
+    augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
     replay_steps: int = Field(100, ge=0, description="Outer steps on replayed episodes after the group steps.")
     fidelity: Literal["corrected", "release"] = Field(
         "corrected", description="`release` restores the release's KL term and differentiates through the displacement."

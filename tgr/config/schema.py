@@ -23,8 +23,12 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 class Dataset(Section):
     """Where the images of a domain come from, and how its classes are split."""
 
-    source: Literal["pack", "folder", "npz"] = Field("pack", description="Embedded pack, folder of images, or npz file.")
-    pack: Literal["icons", "glyphs", "emoji"] | None = Field(None, description="Pack name; default: the dataset's name.")
+    source: Literal["pack", "folder", "npz"] = Field(
+        "pack", description="Embedded pack, folder of images, or npz file."
+    )
+    pack: Literal["icons", "glyphs", "emoji"] | None = Field(
+        None, description="Pack name; default: the dataset's name."
+    )
     path: str | None = Field(None, description="Folder (`<path>/<class>/*.png`) or npz file; for those sources only.")
     splits: str | None = Field(
         None, description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; not for packs."
@@ -61,8 +65,8 @@ class Inversion(Section):
     images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher.")
     steps: int | None = Field(None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper).")
     lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
-    bn_weight: float = Field(1.0, ge=0, description="Weight of the BatchNorm statistics loss.")
-    tv_weight: float = Field(1e-3, ge=0, description="Weight of the total variation (pixel engine).")
+    bn_weight: float = Field(10.0, ge=0, description="Weight of the BatchNorm statistics loss.")
+    tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
     crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop.")
     latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine).")
     generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine).")

@@ -37,13 +37,14 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool, generator: torch.Gen
         generator: a CPU generator.
     """
     n, _, size, _ = images.shape
-    rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + torch.arange(size)
-    columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + torch.arange(size)
+    steps = torch.arange(-pad, size - pad)
+    rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
+    columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
     if flips:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         columns = torch.where(mirrored, columns.flip(1), columns)
-    rows, columns = rows.to(images.device), columns.to(images.device)
-    padded = functional.pad(images, (pad, pad, pad, pad), mode="replicate").permute(0, 2, 3, 1)
-    index = torch.arange(n, device=images.device).view(-1, 1, 1)
-    cropped = padded[index, rows[:, :, None], columns[:, None, :]]
-    return cropped.permute(0, 3, 1, 2)
+    rows, columns = rows.clamp_(0, size - 1), columns.clamp_(0, size - 1)
+    # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.
+    pixel = (torch.arange(n).view(-1, 1, 1) * size + rows[:, :, None]) * size + columns[:, None, :]
+    flat = images.permute(0, 2, 3, 1).reshape(n * size * size, -1)
+    return flat.index_select(0, pixel.view(-1).to(images.device)).view(n, size, size, -1).permute(0, 3, 1, 2)

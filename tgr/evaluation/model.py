@@ -88,7 +88,7 @@ def read_model(folder: str | Path) -> TrainedModel:
         raise TgrError(f"{file}: names no checkpoints; delete the folder and run again")
     for checkpoint in card.checkpoints:
         if card.architecture != PIXELS and not (file.parent / checkpoint.file).exists():
-            raise TgrError(f"{file.parent / checkpoint.file}: the checkpoint is missing; delete the folder and run again")
+            raise TgrError(f"{file.parent / checkpoint.file}: the checkpoint is missing; delete the folder, run again")
     return TrainedModel(file.parent, card)
 
 

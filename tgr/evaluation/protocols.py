@@ -70,7 +70,7 @@ def finetune(model: Classifier, task: Task, inner_lr: float, inner_steps: Sequen
     Returns:
         the query accuracy after each of ``inner_steps``.
     """
-    parameters = list(model.parameters())
+    parameters: list[Tensor] = list(model.parameters())
     initial = [parameter.detach().clone() for parameter in parameters]
     accuracies, done = [], 0
     try:

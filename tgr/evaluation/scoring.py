@@ -79,7 +79,7 @@ class Scorer:
             grid = self.evaluation.tune
             parts = [tasks[: grid.n_episodes] for tasks in sets]
             steps, sizes = sorted(set(grid.inner_steps)), sorted(set(grid.inner_lr))
-            results = {}
+            results: dict[tuple[float, int], float] = {}
             for inner_lr in sizes:
                 means = np.mean([self._trajectories(checkpoint, part, inner_lr, steps) for part in parts], axis=0)
                 results |= {(inner_lr, count): round(float(mean), 9) for count, mean in zip(steps, means, strict=True)}

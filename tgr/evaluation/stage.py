@@ -92,7 +92,7 @@ def protocols_of(method: str, evaluation: Evaluation) -> list[str]:
     """
     optional = get_args(Methods.model_fields[method].annotation)
     allowed = next(kind.protocols for kind in optional if issubclass(kind, MethodParameters))
-    protocols = [protocol for protocol in evaluation.protocols if protocol in allowed]
+    protocols: list[str] = [protocol for protocol in evaluation.protocols if protocol in allowed]
     if not protocols:
         raise TgrError(f"evaluation.protocols: {method} needs one of {', '.join(allowed)}; add it, or drop the method")
     return protocols

@@ -1,7 +1,7 @@
 """Means, intervals, the spread over seeds, and paired differences between methods.
 
-The unit of all inference is the episode: accuracies are first averaged over seeds, episode by episode, and the intervals
-then describe the choice of episodes for these trained models. The spread over seeds is a separate figure.
+The unit of all inference is the episode: accuracies are first averaged over seeds, episode by episode, and the
+intervals then describe the choice of episodes for these trained models. The spread over seeds is a separate figure.
 """
 
 import math

@@ -83,12 +83,15 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for dataset in [ALL, *datasets] if len(datasets) > 1 else datasets:
         part = frame if dataset == ALL else frame[frame["dataset"] == dataset]
-        # pandas sorts the groups: shots ascending, then protocols and rules by name
         for (shot, protocol, selection), cell in part.groupby(["shot", "protocol", "selection"]):
-            head = {"scenario": frame["scenario"].iloc[0], "dataset": dataset, "shot": int(shot)}
+            head = {"scenario": frame["scenario"].iloc[0], "dataset": dataset, "shot": int(str(shot))}
             head |= {"protocol": protocol, "selection": selection, "bn_mode": frame["bn_mode"].iloc[0]}
             rows += [head | row for row in _summarise_cell(cell, present, reference)]
-    return _below_floor(pd.DataFrame(rows))
+    table = _below_floor(pd.DataFrame(rows))
+    keys = {"dataset": [ALL, *datasets], "method": present}
+    ranks = [table[column].map({name: i for i, name in enumerate(names)}) for column, names in keys.items()]
+    order = table.assign(_dataset=ranks[0], _method=ranks[1]).sort_values(["_dataset", "_method"], kind="stable").index
+    return table.loc[order].reset_index(drop=True)
 
 
 def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) -> list[dict[str, Any]]:

@@ -58,10 +58,10 @@ def real_tasks(
     """
     dataset = ImageDataset.load(dataset_file)
     episodes = load_episodes(episode_file)
-    sets = {}
+    sets: dict[str, TaskSet] = {}
     for split in ("meta_val", "meta_test"):
         if split not in episodes or episodes[split].support.shape[1:] != (evaluation.n_way, shot):
-            raise TgrError(f"{episode_file}: no {evaluation.n_way}-way {shot}-shot episodes of {split}; draw them again")
+            raise TgrError(f"{episode_file}: no {evaluation.n_way}-way {shot}-shot episodes of {split}; draw them")
         sets[split] = _compact(dataset.images, episodes[split], image_size)
     return sets
 

@@ -1,7 +1,7 @@
 """The pixel engine: the images themselves are the parameters (after Yin et al., DeepInversion, CVPR 2020)."""
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tgr.config.schema import Inversion
 from tgr.inversion.objective import intended_labels, objective
@@ -9,6 +9,8 @@ from tgr.pool.teacher import Teacher
 
 DEFAULT_STEPS = 100
 DEFAULT_LR = 0.05
+DETAIL = 0.2
+"""Standard deviation of the initial noise at each scale."""
 
 
 def invert_pixels(teacher: Teacher, config: Inversion, generator: torch.Generator) -> tuple[Tensor, Tensor]:
@@ -26,7 +28,7 @@ def invert_pixels(teacher: Teacher, config: Inversion, generator: torch.Generato
     steps, lr = config.steps or DEFAULT_STEPS, config.lr or DEFAULT_LR
     device = next(teacher.model.parameters()).device
     labels = intended_labels(teacher, config.images_per_class).to(device)
-    images = _noise(len(labels), teacher.card.image_size, generator).to(device)
+    images = start_images(len(labels), teacher.card.image_size, generator).to(device)
     images = images.contiguous(memory_format=torch.channels_last).requires_grad_()
     optimizer = torch.optim.Adam([images], lr=lr, fused=True)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
@@ -50,5 +52,16 @@ def total_variation(images: Tensor) -> Tensor:
     return vertical + horizontal
 
 
-def _noise(n: int, size: int, generator: torch.Generator) -> Tensor:
-    return torch.rand(n, 3, size, size, generator=generator)
+def start_images(n: int, size: int, generator: torch.Generator) -> Tensor:
+    """Return noise of all scales, (n, 3, size, size) in [0, 1]: a random colour for each image, then ever finer detail.
+
+    White noise starts all images at the same average grey, from where they grow teacher-specific tints and little else
+    below the finest scale; with a start of their own the images differ in colour and layout as real ones do.
+    """
+    images = torch.rand(n, 3, 1, 1, generator=generator).expand(n, 3, size, size)
+    cells = 2
+    while cells <= size:
+        detail = torch.randn(n, 3, cells, cells, generator=generator)
+        images = images + DETAIL * nn.functional.interpolate(detail, size=(size, size), mode="bilinear")
+        cells *= 2
+    return images.clamp(0, 1)

@@ -51,8 +51,13 @@ def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tens
     """
 
     def loss(parameters: Parameters) -> Tensor:
-        own = functional_call(model, parameters, (images,))[:, rows]
-        return cross_entropy(own, labels) + config.kd_weight * distillation(own, logits, config)
+        outputs = functional_call(model, parameters, (images,))
+        own = outputs[:, rows]
+        if config.heads == "aligned":
+            classification = cross_entropy(outputs, rows[labels])
+        else:
+            classification = cross_entropy(own, labels)
+        return classification + config.kd_weight * distillation(own, logits, config)
 
     return loss
 

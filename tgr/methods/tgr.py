@@ -10,6 +10,7 @@ from tqdm import trange
 
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
 from tgr.config.methods import Tgr
+from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
@@ -58,6 +59,7 @@ def _group_steps(
     device = training.device
     assert bank.logits is not None
     sampler = GroupSampler(training.groups, config.teachers_per_step, generator(training, "group steps"))
+    augmentation = generator(training, "augmentation")
     members = [bank.members(owner) for owner in range(len(rows))]
     weights = dict(model.named_parameters())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
@@ -67,7 +69,10 @@ def _group_steps(
         losses = []
         for teacher in sampler.teachers():
             chosen = sampler.images(members[teacher], config.images_per_teacher)
-            batch = (bank.images[chosen], bank.labels[chosen], bank.logits[chosen], rows[teacher])
+            images = bank.images[chosen]
+            if config.augment:
+                images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, augmentation)
+            batch = (images, bank.labels[chosen], bank.logits[chosen], rows[teacher])
             losses.append(teacher_loss(model, *(part.to(device) for part in batch), config))
         with batchnorm_mode(model, "batch"):
             outcome = regularised_gradient(

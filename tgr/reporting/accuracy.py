@@ -41,7 +41,6 @@ def _draw(shown: pd.DataFrame, methods: list[str], inches: float) -> Figure:
         rows = methods
     panel_height = 0.42 + 0.17 * len(rows)
     figure = Figure((inches, panel_height * len(shots) + 0.75), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.04, h_pad=0.04)
     axes = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
     for row, shot in enumerate(shots):
         for column, protocol in enumerate(protocols):
@@ -76,11 +75,11 @@ def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str])
             for marker, dataset in zip(DATASET_MARKERS, datasets, strict=False):
                 single = part[(part["method"] == name) & (part["dataset"] == dataset)]
                 axes.plot(
-                    single["mean"] * 100, [position] * len(single), marker, markersize=3, color="none",
+                    single["mean"] * 100, [position + 0.32] * len(single), marker, markersize=3, color="none",
                     markeredgecolor=GREY, markeredgewidth=0.6, zorder=2,
                 )  # fmt: skip
     axes.set_yticks(range(len(rows)), [labels.method(name) for name in rows])
-    axes.set_ylim(len(rows) - 0.5, -0.5)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.margins(x=0.08)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ QUANTITIES = {
     "gradient_cosine": "mean pairwise cosine\nof gradients",
 }
 """The panels, if any method recorded their values."""
-LINES = ("-", "--", "-.", ":")
+LINES: tuple[Any, ...] = ("-", "--", "-.", ":")
 POINTS = 60
 """Longer curves are averaged over this many stretches of steps."""
 
@@ -91,10 +92,12 @@ def _draw(curves: pd.DataFrame, methods: list[str], inches: float) -> Figure:
     for row, shot in enumerate(shots):
         for column, name in enumerate(names):
             part = curves[(curves["shot"] == shot) & (curves["name"] == name)]
+            if part.empty:  # no method trained so recorded it
+                axes[row, column].set_axis_off()
+                continue
             _panel(axes[row, column], part, methods, lines)
             axes[row, column].set_ylabel(QUANTITIES[name])
-            if row == len(shots) - 1:
-                axes[row, column].set_xlabel("step")
+            axes[row, column].set_xlabel("step")
         if len(shots) > 1:
             axes[row, 0].set_title("all shots" if shot == "any" else f"trained for {shot}-shot", loc="left")
     colours = method_colours(methods)
@@ -107,7 +110,7 @@ def _draw(curves: pd.DataFrame, methods: list[str], inches: float) -> Figure:
     return figure
 
 
-def _panel(axes: Axes, part: pd.DataFrame, methods: list[str], lines: dict[str, str]) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, methods: list[str], lines: dict[str, Any]) -> None:
     colours = method_colours(methods)
     for (method, phase), own in part.groupby(["method", "phase"], sort=False):
         smooth = _smooth(own)

@@ -35,10 +35,11 @@ def write_dissimilarity_figure(
 
 
 def means_by_group(matrix: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return the mean dissimilarity of pairs within a group and of pairs of different groups; NaN without such pairs."""
+    """Return the mean dissimilarity of pairs within a group and of pairs across groups; NaN without such pairs."""
     same = groups[:, None] == groups[None, :]
     apart = ~np.eye(len(groups), dtype=bool)
-    return tuple(float(matrix[mask].mean()) if mask.any() else float("nan") for mask in (same & apart, ~same))
+    within, between = (float(matrix[m].mean()) if m.any() else float("nan") for m in (same & apart, ~same))
+    return within, between
 
 
 def _draw(matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, inches: float) -> Figure:

@@ -24,7 +24,7 @@ SELECTIONS: Mapping[str, str] = {
     "meta_val": "meta-val",
     "oracle": "oracle (sees meta-test)",
 }
-PHASES: Mapping[str, str] = {"group": "group steps", "replay": "replay", "bank": "bank"}
+PHASES: Mapping[str, str] = {"group": "group steps", "replay": "replayed episodes", "bank": "batches of the bank"}
 
 
 def method(name: str, role: str = "method") -> str:

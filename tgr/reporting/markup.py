@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-MISSING = "–"
+MISSING, MINUS = "\u2013", "\u2212"
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def to_markdown(table: Table) -> str:
 def _pipe_table(rows: list[list[str]]) -> str:
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
-        "| " + " | ".join(text.ljust(w) if i == 0 else text.rjust(w) for i, (text, w) in enumerate(zip(row, widths, strict=True))) + " |"
+        f"| {' | '.join([row[0].ljust(widths[0]), *(t.rjust(w) for t, w in zip(row[1:], widths[1:], strict=True))])} |"
         for row in rows
     ]
     rule = "|" + "|".join("-" * (w + 2) if i == 0 else "-" * (w + 1) + ":" for i, w in enumerate(widths)) + "|"
@@ -82,7 +82,7 @@ def _markdown_cell(cell: Cell | None) -> str:
         text += f", s {_percent(cell.seed_std)}"
     if cell.difference is not None and cell.difference_ci95 is not None:
         star = "\\*" if cell.significant else ""
-        text += f" ({_signed(cell.difference, '−')} ± {_percent(cell.difference_ci95)}{star})"
+        text += f" ({_signed(cell.difference, MINUS)} ± {_percent(cell.difference_ci95)}{star})"
     return text
 
 
@@ -130,7 +130,8 @@ def _latex_row(label: str, cells: Sequence[Cell | None]) -> list[str]:
 
 
 def _row(label: str, cells: Sequence[Cell | None], write: Callable[[Cell], str]) -> str:
-    return " & ".join([label, *("--" if cell is None and label else write(cell) if cell else "" for cell in cells)]) + " \\\\"
+    missing = "--" if label else ""
+    return " & ".join([label, *(write(cell) if cell else missing for cell in cells)]) + " \\\\"
 
 
 def _latex_mean(cell: Cell) -> str:

@@ -77,18 +77,18 @@ def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_
             for line, images in enumerate(pairs):
                 _strip(figure, images, left, top - (line + 1) * tile - 0.03 * line, tile)
             text = _fitting(name, per_class * tile)
-            figure.text(
-                (left + per_class * tile / 2) / inches, (top + 0.05) / height, text, ha="center", va="bottom", fontsize=6
-            )
+            middle = (left + per_class * tile / 2) / inches
+            figure.text(middle, (top + 0.05) / height, text, ha="center", va="bottom", fontsize=6)
     return figure
 
 
 def _labels(figure: Figure, one: Recovered, top: float, tile: float) -> None:
     inches, height = figure.get_size_inches()
     hidden = len(one.card.classes) - N_CLASSES
-    head = f"{one.card.pool}\n{one.card.name}\nagreement {100 * one.report.agreement:.0f} %"
+    agreement = f"agreement {100 * one.report.agreement:.0f} %"
+    head = "\n".join([_fitting(one.card.pool, LABEL), one.card.name, "recovered images,", agreement])
     if hidden > 0:
-        head += f"\n{N_CLASSES} of {len(one.card.classes)} classes"
+        head += f"\n({N_CLASSES} of {len(one.card.classes)} classes)"
     for text, middle, colour in ((head, top - tile / 2, "black"), (MARK, top - 0.03 - 1.5 * tile, "#555555")):
         figure.text(0.02 / inches, middle / height, text, ha="left", va="center", fontsize=5.5, color=colour)
 
@@ -116,4 +116,6 @@ def _strip(figure: Figure, images: Tensor, left: float, bottom: float, tile: flo
 
 
 def _side_by_side(images: Tensor) -> np.ndarray:
-    return torch.cat(list(images.permute(0, 2, 3, 1)), 1).numpy()
+    gap = max(1, images.shape[-1] // 32)
+    framed = torch.nn.functional.pad(images, (0, gap), value=255)
+    return torch.cat(list(framed.permute(0, 2, 3, 1)), 1)[:, :-gap].numpy()

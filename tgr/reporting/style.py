@@ -1,8 +1,9 @@
-"""One look for all figures: venue widths, a palette for colour-blind readers, embedded fonts, equal bytes for equal data."""
+"""One look for all figures: venue widths, a palette for colour-blind readers, embedded fonts, reproducible bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
@@ -35,7 +36,7 @@ METHOD_COLOURS = {
 }
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK)
 
-SETTINGS = {
+SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 7,
     "axes.titlesize": 7.5,

@@ -31,7 +31,7 @@ def write_main_table(
     table = Table(
         caption=f"Accuracy (%) on unseen classes, scenario {shown['scenario'].iloc[0]}",
         row_header="Method",
-        blocks=[_main_block(part, dataset) for dataset, part in shown.groupby("dataset", sort=False)],
+        blocks=[_main_block(part, str(dataset)) for dataset, part in shown.groupby("dataset", sort=False)],
         notes=_main_notes(shown, headline, methods),
     )
     _write(shown, table, csv, markdown, latex)
@@ -48,7 +48,7 @@ def write_selection_table(
     table = Table(
         caption=f"Accuracy (%) by selection rule, scenario {summary['scenario'].iloc[0]}",
         row_header="Shot, protocol, method",
-        blocks=[_selection_block(part, dataset) for dataset, part in summary.groupby("dataset", sort=False)],
+        blocks=[_selection_block(part, str(dataset)) for dataset, part in summary.groupby("dataset", sort=False)],
         notes=[
             *_common_notes(summary),
             "Selection rules choose one checkpoint of a training: the last one; the best on held-out recovered images "
@@ -124,7 +124,7 @@ def _common_notes(summary: pd.DataFrame) -> list[str]:
     mode = summary["bn_mode"].iloc[0]
     return [
         f"Mean and 95 % confidence interval (Student's t) over {counts} meta-test episodes{each}, which all methods "
-        f"share; accuracies are averaged over {seeds} before the interval is taken.",
+        f"share; {seeds}.",
         f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}.",
     ]
 
@@ -132,7 +132,9 @@ def _common_notes(summary: pd.DataFrame) -> list[str]:
 def _range(counts: pd.Series) -> str:
     low, high = int(counts.min()), int(counts.max())
     text = str(low) if low == high else f"{low} to {high}"
-    return f"{text} seed{'' if high == 1 else 's'}"
+    if high == 1:
+        return "one seed of meta-training"
+    return f"accuracies averaged over {text} seeds of meta-training first"
 
 
 def _main_notes(shown: pd.DataFrame, headline: str, methods: Sequence[str]) -> list[str]:
@@ -151,8 +153,8 @@ def _main_notes(shown: pd.DataFrame, headline: str, methods: Sequence[str]) -> l
             f"{labels.method(reference)} is the reference instead."
         )
     notes.append(
-        "Bold: the best method and those tied with it (paired p >= 0.05); the ceiling sees real meta-train images and "
-        "is left out."
+        f"Bold: the best method and those tied with it (paired p >= {TIED}); the ceiling sees real meta-train images "
+        "and is left out."
     )
     if "floor" not in set(shown["role"]):
         notes.append("No floor: the method pixels takes no part, so it is unknown who falls below it.")

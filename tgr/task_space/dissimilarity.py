@@ -40,12 +40,12 @@ def dissimilarity(embeddings: Sequence[Mapping[str, Tensor]]) -> Tensor:
         if any(list(e) != list(embeddings[0]) or e[name].shape != embeddings[0][name].shape for e in embeddings):
             raise TgrError("task_space: embeddings of different probes or settings cannot be compared")
         total += _layer_similarity(torch.stack([e[name] for e in embeddings]).double())
-    result = 1 - total / len(embeddings[0])
-    return result.clamp_(min=0).fill_diagonal_(0)
+    upper = (1 - total / len(embeddings[0])).clamp_(min=0).triu_(1)
+    return upper + upper.T
 
 
 def _layer_similarity(values: Tensor) -> Tensor:
-    """Return the cosines (n, n) of one layer's values (n, d); each pair is computed once, some rows at a time."""
+    """Return the cosines (n, n) of one layer's values (n, d), above the diagonal; some rows at a time."""
     n, d = values.shape
     rows = max(1, CHUNK_ELEMENTS // (n * d))
     squares = values.square()
@@ -59,9 +59,7 @@ def _layer_similarity(values: Tensor) -> Tensor:
         other_norm = torch.einsum("ijd,jd->ij", weight, other_squares)
         norms = (own_norm * other_norm).sqrt()
         both_zero = ((own_norm == 0) & (other_norm == 0)).double()
-        cosine = torch.where(norms > 0, product / norms, both_zero)
-        result[start : start + rows, start:] = cosine
-        result[start:, start : start + rows] = cosine.T
+        result[start : start + rows, start:] = torch.where(norms > 0, product / norms, both_zero)
     return result
 
 

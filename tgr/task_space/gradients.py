@@ -76,8 +76,8 @@ def recording(layers: dict[str, Layer]) -> Iterator[dict[str, Recording]]:
     for name, record in records.items():
         if len(record.outputs) != 1:
             raise TgrError(
-                f"task_space.probe: the layer {name} was called {len(record.outputs)} times in one forward pass; layers "
-                "that are bypassed or shared are not covered, choose another probe"
+                f"task_space.probe: the layer {name} was called {len(record.outputs)} times in one forward pass; "
+                "layers that are bypassed or shared are not covered, choose another probe"
             )
 
 

@@ -24,8 +24,8 @@ SKLEARN_SEEDS = 2**32
 class Groups:
     """The group of each teacher, numbered in the order of first appearance, and what the grouping looks like.
 
-    ``quality`` holds ``sizes`` (teachers of each group), ``n_small`` (groups of fewer than two, in which no gradients can
-    be aligned), ``within`` and ``between`` (mean dissimilarity of pairs in the same and in different groups), and
+    ``quality`` holds ``sizes`` (teachers of each group), ``n_small`` (groups of fewer than two, in which no gradients
+    can be aligned), ``within`` and ``between`` (mean dissimilarity of pairs in the same and in different groups), and
     ``silhouette``, with the dissimilarity as distance. A number that is not defined is None. Groups of unlike teachers
     have ``within`` above ``between`` and a negative silhouette.
     """
@@ -63,7 +63,8 @@ def _check(dissimilarity: Tensor, n_groups: int) -> np.ndarray:
     matrix = dissimilarity.detach().cpu().double().numpy()
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise TgrError(f"task_space: a dissimilarity is a square matrix, found {matrix.shape}")
-    if not np.isfinite(matrix).all() or (matrix < 0).any() or matrix.diagonal().any() or (matrix != matrix.T).any():
+    symmetric = np.allclose(matrix, matrix.T, rtol=1e-9, atol=0)
+    if not np.isfinite(matrix).all() or (matrix < 0).any() or matrix.diagonal().any() or not symmetric:
         raise TgrError("task_space: a dissimilarity must be finite, symmetric, not negative, and zero on the diagonal")
     if not 1 <= n_groups <= len(matrix):
         raise TgrError(f"task_space.n_groups: {n_groups} groups of {len(matrix)} teachers; choose 1 to {len(matrix)}")

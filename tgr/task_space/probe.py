@@ -53,7 +53,7 @@ def load_probe(config: TaskSpace, device: torch.device | str = "cpu") -> Probe:
     if not timm.is_model(config.probe):
         raise TgrError(f"task_space.probe: timm has no model '{config.probe}'; see timm.list_models()")
     with seeds.forked("probe", config.probe):
-        trunk = timm.create_model(config.probe, num_classes=0)
+        trunk: Any = timm.create_model(config.probe, num_classes=0)
     sha256 = ""
     if config.weights != "random":
         file = _package_file(config.probe) if config.weights == "package" else Path(config.weights)
@@ -119,12 +119,13 @@ def _load_in_order(trunk: nn.Module, tensors: dict[str, Tensor], file: Path) -> 
     given = [tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")]
     wanted = {name: value for name, value in trunk.state_dict().items() if not name.endswith("num_batches_tracked")}
     trunk_part = given[: len(wanted)]
-    if len(given) != len(wanted) + 2 or any(a.shape != b.shape for a, b in zip(trunk_part, wanted.values(), strict=True)):
+    shapes, wanted_shapes = [[v.shape for v in values] for values in (trunk_part, wanted.values())]
+    if len(given) != len(wanted) + 2 or shapes != wanted_shapes:
         raise TgrError(f"{file}: its tensors do not fit {PACKAGE_PROBE}; reinstall {PACKAGE}")
     trunk.load_state_dict(dict(zip(wanted, trunk_part, strict=True)), strict=False)
 
 
-def _load_by_name(trunk: nn.Module, tensors: dict[str, Tensor], file: Path) -> None:
+def _load_by_name(trunk: Any, tensors: dict[str, Tensor], file: Path) -> None:
     """Load tensors that carry timm's names, whatever classifier stands beside them."""
     classifier = trunk.pretrained_cfg.get("classifier") or ()
     heads = tuple(f"{name}." for name in ([classifier] if isinstance(classifier, str) else classifier))
@@ -134,7 +135,7 @@ def _load_by_name(trunk: nn.Module, tensors: dict[str, Tensor], file: Path) -> N
         raise TgrError(f"task_space.weights: {file}: does not fit the probe: {error}") from error
 
 
-def _check_image_size(trunk: nn.Module, config: TaskSpace, device: torch.device | str) -> None:
+def _check_image_size(trunk: Any, config: TaskSpace, device: torch.device | str) -> None:
     """Raise TgrError if the probe cannot take images of the configured size."""
     try:
         with torch.no_grad():
@@ -151,7 +152,7 @@ def _check_image_size(trunk: nn.Module, config: TaskSpace, device: torch.device 
 
 def _calibrate(trunk: nn.Module, config: TaskSpace, device: torch.device | str) -> None:
     """Give a random probe BatchNorm statistics from smooth noise; without them its gradients vanish with depth."""
-    noise = torch.randn(256, 3, 8, 8, generator=seeds.torch_generator("probe", config.probe, "calibration"))
+    noise = torch.randn(128, 3, 8, 8, generator=seeds.torch_generator("probe", config.probe, "calibration"))
     size = (config.image_size, config.image_size)
     images = nn.functional.interpolate(noise, size, mode="bilinear").to(device)
-    recalibrate_batchnorm(trunk, list(images.split(64)))
+    recalibrate_batchnorm(trunk, list(images.split(32)))

@@ -15,9 +15,11 @@ from .texture import background
 OVERSAMPLE = 2
 MAX_ROTATION = math.radians(15)
 MAX_SHEAR = 0.15
-SCALE = (0.62, 0.92)
+INK_SCALE = (0.62, 0.92)
+# Emoji have more detail and busy backgrounds, so they fill more of the tile.
+EMOJI_SCALE = (0.75, 0.98)
 MAX_HUE_SHIFT = 0.5
-MIN_CONTRAST = 0.22
+MIN_CONTRAST = 0.3
 
 
 def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
@@ -25,11 +27,11 @@ def hsv(hue: float, saturation: float, value: float) -> np.ndarray:
     return np.array(colorsys.hsv_to_rgb(hue, saturation, value), np.float32)
 
 
-def warp(tile: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+def warp(tile: np.ndarray, size: int, scales: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
     """A small random rotation, shear, scale and shift. Returns RGBA of OVERSAMPLE * size a side."""
     side = size * OVERSAMPLE
     angle, shear = rng.uniform(-MAX_ROTATION, MAX_ROTATION), rng.uniform(-MAX_SHEAR, MAX_SHEAR)
-    scale = rng.uniform(*SCALE)
+    scale = rng.uniform(*scales)
     shift_x, shift_y = rng.uniform(-0.5, 0.5, 2) * (1 - scale) * side
     # PIL wants the map from output to input coordinates.
     factor = TILE / (scale * side)
@@ -53,7 +55,7 @@ def shrink(image: np.ndarray, size: int) -> np.ndarray:
 def ink_and_paper(drawing: Drawing, size: int) -> np.ndarray:
     """Icons and glyphs: dark becomes one random colour and white another, with random polarity."""
     rng = key_rng("ink-and-paper", drawing.class_name, drawing.source.line())
-    lightness = on_white(warp(drawing.tile, size, rng))
+    lightness = on_white(warp(drawing.tile, size, INK_SCALE, rng))
     light = hsv(rng.random(), rng.uniform(0.05, 0.5), rng.uniform(0.8, 1.0))
     dark = hsv(rng.random(), rng.uniform(0.3, 1.0), rng.uniform(0.1, 0.5))
     paper, ink = (light, dark) if rng.random() < 0.5 else (dark, light)
@@ -76,7 +78,7 @@ def is_monochrome(tile: np.ndarray) -> bool:
 def on_texture(drawing: Drawing, size: int) -> np.ndarray:
     """Emoji: shift the hue, recolour black drawings, composite on a random textured background."""
     rng = key_rng("on-texture", drawing.class_name, drawing.source.line())
-    rgba = warp(drawing.tile, size, rng).astype(np.float32) / 255
+    rgba = warp(drawing.tile, size, EMOJI_SCALE, rng).astype(np.float32) / 255
     colour, alpha = rgba[..., :3], rgba[..., 3:]
     if is_monochrome(drawing.tile):
         value = rng.choice([rng.uniform(0.05, 0.35), rng.uniform(0.85, 1.0)])

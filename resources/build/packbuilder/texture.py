@@ -1,4 +1,4 @@
-"""Random backgrounds of two colours: gradients, blobs, stripes and checks."""
+"""Random backgrounds of two colours: gradients, blobs, soft stripes and weaves."""
 
 from __future__ import annotations
 
@@ -45,18 +45,12 @@ def waves(rng: np.random.Generator, side: int) -> np.ndarray:
     return 0.5 + 0.5 * np.sin(2 * np.pi * rng.uniform(2, 4) * ramp(rng, side) + rng.uniform(0, 2 * np.pi))
 
 
-def stripes(rng: np.random.Generator, side: int) -> np.ndarray:
-    """Hard stripes."""
-    return (waves(rng, side) > 0.5).astype(np.float32)
+def weave(rng: np.random.Generator, side: int) -> np.ndarray:
+    """Two soft stripe patterns across each other."""
+    return 0.5 * (waves(rng, side) + waves(rng, side))
 
 
-def checks(rng: np.random.Generator, side: int) -> np.ndarray:
-    """A rotated checkerboard: the product of two stripe patterns."""
-    first, second = stripes(rng, side), stripes(rng, side)
-    return np.abs(first - second)
-
-
-PATTERNS = (gradient, blobs, waves, stripes, checks)
+PATTERNS = (gradient, blobs, waves, weave)
 
 
 def background(rng: np.random.Generator, side: int, avoid: np.ndarray, contrast: float) -> np.ndarray:
@@ -64,5 +58,5 @@ def background(rng: np.random.Generator, side: int, avoid: np.ndarray, contrast:
     weight = PATTERNS[int(rng.integers(len(PATTERNS)))](rng, side)[..., None]
     first = distant_colour(rng, avoid, contrast)
     second = distant_colour(rng, avoid, contrast)
-    strength = rng.uniform(0.25, 1.0)  # some patterns are faint
+    strength = rng.uniform(0.1, 0.6)  # full strength hides small drawings
     return first + (second - first) * np.float32(strength) * weight

@@ -1,0 +1,71 @@
+# Needs only Python 3.11, git and make. `make help` lists what there is.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3.11
+CORES ?= all
+CONFIG ?= config/config.yaml
+BIN := .venv/bin
+STAMP := .venv/.complete
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
+
+$(STAMP): envs/requirements.lock
+	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed; set PYTHON=")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
+	touch $@
+
+.PHONY: venv
+venv: $(STAMP) ## Set up .venv from the lock file (about 3 minutes, 6 GB)
+
+.PHONY: reproduce
+reproduce: $(STAMP) ## Make every table and figure of CONFIG, and the HTML report; continues an interrupted run
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile "$(CONFIG)"
+	@if [ ! -e results/report.html ] || find results/tables results/figures -newer results/report.html | grep -q .; then \
+		$(BIN)/python -m snakemake --configfile "$(CONFIG)" --report results/report.html; \
+	fi
+
+.PHONY: smoke
+smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml --directory results/smoke
+
+.PHONY: test
+test: $(STAMP) ## Run the tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+.PHONY: check
+check: $(STAMP) ## Check style, types, the workflow and the generated documents
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/mypy
+	$(BIN)/python -m snakemake --lint
+	$(BIN)/python -m tgr.config.generate --check
+
+.PHONY: format
+format: $(STAMP) ## Format Python and Snakemake files
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow
+
+.PHONY: generate
+generate: $(STAMP) ## Write the JSON schema and the table of keys from the configuration models
+	$(BIN)/python -m tgr.config.generate
+
+.PHONY: lock
+lock: ## Resolve envs/requirements.in anew, into requirements.lock and tgr.yaml
+	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m venv "$$folder" && "$$folder/bin/pip" install --quiet --requirement envs/requirements.in && \
+	"$$folder/bin/pip" freeze > "$$folder/freeze.txt" && $(PYTHON) envs/lock.py < "$$folder/freeze.txt"
+
+.PHONY: clean-results
+clean-results: ## Delete what the workflow made, except results/README.md and results/reference
+	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name reference -exec rm -rf {} +
+	rm -rf .snakemake

@@ -1,0 +1,142 @@
+"""Validation, its messages, and the documents generated from the models."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from jsonschema import Draft202012Validator
+
+from tgr.config import generate
+from tgr.config.load import load, validate
+from tgr.config.schema import Config
+from tgr.errors import TgrError
+
+ROOT = Path(__file__).parents[2]
+
+
+def minimal(**changes: Any) -> dict[str, Any]:
+    """Return a valid configuration, with some sections replaced."""
+    return {
+        "datasets": {"icons": {}},
+        "pools": {"icons-conv4": {"dataset": "icons", "n_teachers": 7, "teachers_per_job": 3}},
+        "scenarios": {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["icons"]}},
+        "methods": {"tgr": {}, "bank": {}},
+    } | changes
+
+
+def test_defaults_complete_a_minimal_configuration() -> None:
+    config = validate(minimal(), "a.yaml")
+    assert config.pretrain.epochs == 60
+    assert list(config.methods.active()) == ["bank", "tgr"]
+
+
+def test_numbers_in_scientific_notation_are_numbers() -> None:
+    values = yaml.safe_load("{pretrain: {lr: 1e-3}}")
+    assert values["pretrain"]["lr"] == "1e-3"
+    assert validate(minimal(**values), "a.yaml").pretrain.lr == 1e-3
+
+
+def test_shards_cover_the_pool_once() -> None:
+    pool = validate(minimal(), "a.yaml").pools["icons-conv4"]
+    assert [list(pool.shard(index)) for index in range(pool.n_shards)] == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+def test_sections_of_a_pool_replace_the_shared_ones() -> None:
+    values = minimal(pretrain={"epochs": 3}, inversion={"steps": 5})
+    values["pools"]["icons-conv4"]["pretrain"] = {"lr": 0.5}
+    config = validate(values, "a.yaml")
+    assert (config.pretrain_of("icons-conv4").lr, config.pretrain_of("icons-conv4").epochs) == (0.5, 60)
+    assert config.inversion_of("icons-conv4").steps == 5
+
+
+@pytest.mark.parametrize(
+    ("k_shot", "method", "expected"), [(5, "tgr", "any"), ("evaluated", "tgr", "1"), ("evaluated", "bank", "any")]
+)
+def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: str, expected: str) -> None:
+    assert validate(minimal(meta={"k_shot": k_shot}), "a.yaml").training_shot(method, 1) == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"pretrian": {}}, "a.yaml: pretrian: unknown key; did you mean 'pretrain'? Valid keys: datasets, "),
+        ({"pretrain": {"epoch": 3}}, "pretrain.epoch: unknown key; did you mean 'epochs'?"),
+        ({"pretrain": {"epochs": 0}}, "pretrain.epochs: Input should be greater than or equal to 1 (found 0)"),
+        (
+            {"inversion": {"engine": "magic"}},
+            "inversion.engine: Input should be 'pixel' or 'generator' (found ",
+        ),
+        ({"methods": {}}, "methods: name at least one of pixels, "),
+        ({"methods": {"tgr": {"groups": 3}}}, "methods.tgr.groups: unknown key; did you mean 'group_steps'?"),
+        ({"methods": {"tgrr": {}}}, "methods.tgrr: unknown key; did you mean 'tgr'?"),
+        ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
+        ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),
+        ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
+        ({"datasets": {"icons": {"source": "npz"}}}, "datasets.icons: source npz needs both `path` and `splits`"),
+        (
+            {"task_space": {"n_groups": 8}},
+            "task_space.n_groups: 8 groups need as many teachers, ",
+        ),
+        ({"evaluation": {"selections": ["last"]}}, "evaluation.headline: meta_val is not among evaluation.selections"),
+        ({"device": "tpu"}, "device: "),
+    ],
+)
+def test_mistakes_are_named_with_their_key(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(message)):
+        validate(minimal(**changes), "a.yaml")
+
+
+def test_all_mistakes_are_reported_at_once() -> None:
+    with pytest.raises(TgrError) as caught:
+        validate(minimal(pretrain={"epochs": 0}, inversion={"steps": -1}), "a.yaml")
+    assert len(str(caught.value).splitlines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a: [", "not valid YAML"),
+        ("- a", "a mapping of sections, not list"),
+        ("", "not NoneType"),
+        (None, "cannot read"),
+    ],
+)
+def test_unreadable_files_are_named(tmp_path: Path, content: str | None, message: str) -> None:
+    file = tmp_path / "my.yaml"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(TgrError, match=rf"my\.yaml: .*{message}"):
+        load(file)
+
+
+def test_configuration_is_immutable() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        validate(minimal(), "a.yaml").device = "cpu"  # type: ignore[misc]
+
+
+def test_generated_documents_are_up_to_date() -> None:
+    for path, text in generate.documents().items():
+        assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path} is stale; run `make generate`"
+
+
+def test_every_key_is_explained() -> None:
+    for section, model in generate._sections(Config, ""):
+        for name, field in model.model_fields.items():
+            assert field.description and field.description.endswith("."), f"{section}.{name} has no description"
+
+
+def test_drift_is_reported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(generate, "schema", lambda: "other")
+    assert generate.main(["--check"]) == 1
+    assert "config.schema.json: not up to date" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("file", sorted((ROOT / "config").glob("*.yaml")), ids=lambda file: file.stem)
+def test_schema_accepts_the_configurations_and_rejects_unknown_keys(file: Path) -> None:
+    validator = Draft202012Validator(json.loads(generate.schema()))
+    values = yaml.safe_load(file.read_text(encoding="utf-8"))
+    assert not [*validator.iter_errors(values)]
+    assert [*validator.iter_errors(values | {"unknown": 1})]

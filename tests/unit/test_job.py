@@ -1,0 +1,175 @@
+"""The job wrapper, driven with a stand-in for Snakemake's object."""
+
+import json
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from tgr import job
+from tgr.artifacts import digest
+from tgr.errors import TgrError
+
+
+@pytest.fixture
+def snakemake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """What Snakemake hands to a script, for a rule with a folder and a file as outputs."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(job.OWNER, raising=False)
+    Path("in.txt").write_text("in")
+    Path("code.py").write_text("pass")
+    return SimpleNamespace(
+        rule="invert",
+        wildcards={"pool": "p", "shard": "0"},
+        params={"steps": 3, "members": [0, 1]},
+        input={"one": "in.txt", "many": ["in.txt", "code.py"], "code": [os.path.relpath(job.__file__)]},
+        output={"folder": "results/shard-0", "file": "results/figure.png"},
+        log=["results/logs/invert.log"],
+    )
+
+
+def write(run: job.Run) -> None:
+    run.output.folder.mkdir()
+    (run.output.folder / "a.bin").write_bytes(b"a")
+    run.output.file.write_bytes(b"png")
+
+
+def failing(snakemake: Any, error: BaseException, before: Callable[[job.Run], None] = write) -> int:
+    """Return the exit code of a stage that raises after it wrote its outputs."""
+    with pytest.raises(SystemExit) as left, job.stage(snakemake) as run:
+        before(run)
+        raise error
+    return int(left.value.code)
+
+
+def test_outputs_appear_together_at_the_end(snakemake: SimpleNamespace) -> None:
+    with job.stage(snakemake) as run:
+        write(run)
+        assert run.output.file.suffix == ".png"
+        assert not Path("results/shard-0").exists() and not Path("results/figure.png").exists()
+    assert Path("results/shard-0/a.bin").read_bytes() == b"a"
+    assert Path("results/figure.png").read_bytes() == b"png"
+    assert not [*Path("results").rglob("*.partial*")]
+
+
+def test_script_sees_names_as_attributes(snakemake: SimpleNamespace) -> None:
+    with job.stage(snakemake) as run:
+        write(run)
+        assert (run.wildcards.pool, run.params.steps, run.params.members) == ("p", 3, [0, 1])
+        assert run.input.one == Path("in.txt") and run.input.many == [Path("in.txt"), Path("code.py")]
+
+
+def test_provenance_says_how_each_output_was_made(snakemake: SimpleNamespace) -> None:
+    snakemake.wildcards["seed"] = "4"
+    with job.stage(snakemake) as run:
+        write(run)
+    for output, record_file in [("shard-0", "shard-0/provenance.json"), ("figure.png", "figure.png.provenance.json")]:
+        record = json.loads((Path("results") / record_file).read_text())
+        assert record["output"] == f"results/{output}"
+        assert record["sha256"] == digest(Path("results") / output)
+        assert record["rule"] == "invert" and record["params"] == {"steps": 3, "members": [0, 1]}
+        assert record["seed"] == "4" and record["wall_seconds"] >= 0
+        assert record["inputs"]["one"] == {"in.txt": digest("in.txt")}
+        assert "code" not in record["inputs"] and record["code"]["files"] == ["tgr/job.py"]
+        assert record["versions"]["python"].startswith("3.")
+        assert str(Path.cwd()) not in json.dumps(record)
+
+
+def test_everything_printed_goes_into_the_log(snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    with job.stage(snakemake) as run:
+        write(run)
+        print("from print")
+        logging.getLogger("somewhere").warning("from logging")
+        os.write(2, b"from C\n")
+        subprocess.run(["echo", "from a child"], check=True)
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+    log = Path("results/logs/invert.log").read_text()
+    for source in ("print", "logging", "C", "a child"):
+        assert f"from {source}" in log
+    print("again on the terminal")
+    assert capfd.readouterr().out == "again on the terminal\n"
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (TgrError("a.json: damaged\nb.json: too"), "a.json: damaged | b.json: too"),
+        (OSError(28, "No space left on device", "results/x"), "results/x: No space left on device; free some space"),
+        (PermissionError(13, "Permission denied", "results"), "results: Permission denied; check the permissions"),
+        (OSError(30, "Read-only file system", "/mnt"), "/mnt: Read-only file system; use a working directory that"),
+    ],
+)
+def test_mendable_error_is_one_line(
+    snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str], error: Exception, message: str
+) -> None:
+    assert failing(snakemake, error) == 1
+    captured = capfd.readouterr()
+    assert captured.err.count("\n") == 1 and captured.out == ""
+    assert captured.err.startswith(f"error in invert (pool=p, shard=0): {message}")
+    assert captured.err.endswith("[log: results/logs/invert.log]\n")
+    assert message in Path("results/logs/invert.log").read_text()
+    assert [path.name for path in Path("results").iterdir()] == ["logs"]
+
+
+def test_unexpected_error_is_one_line_with_its_traceback_in_the_log(
+    snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert failing(snakemake, KeyError("who")) == 1
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and "unexpected KeyError: 'who'" in error
+    assert "Traceback" in Path("results/logs/invert.log").read_text()
+    assert [path.name for path in Path("results").iterdir()] == ["logs"]
+
+
+def test_missing_output_is_an_error_and_no_other_one_stays(
+    snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit), job.stage(snakemake) as run:
+        run.output.file.write_bytes(b"png")
+    assert "the stage did not write results/shard-0" in capfd.readouterr().err
+    assert not Path("results/figure.png").exists()
+
+
+def test_read_only_folder_is_reported(snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    Path("results").mkdir()
+    Path("results/logs").mkdir()
+    Path("results").chmod(0o500)
+    with pytest.raises(SystemExit), job.stage(snakemake):
+        pass
+    assert "check the permissions" in capfd.readouterr().err
+
+
+def test_interruption_cleans_up(snakemake: SimpleNamespace) -> None:
+    with pytest.raises(KeyboardInterrupt), job.stage(snakemake) as run:
+        write(run)
+        raise KeyboardInterrupt
+    assert [path.name for path in Path("results").iterdir()] == ["logs"]
+
+
+def test_terminated_job_cleans_up(snakemake: SimpleNamespace) -> None:
+    with pytest.raises(SystemExit), job.stage(snakemake) as run:
+        write(run)
+        os.kill(os.getpid(), 15)
+        time.sleep(5)
+    assert [path.name for path in Path("results").iterdir()] == ["logs"]
+
+
+def test_job_ends_with_its_workflow(tmp_path: Path) -> None:
+    workflow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    script = "import time; from tgr import job; job._follow_owner(); print('started', flush=True); time.sleep(600)"
+    environment = os.environ | {job.OWNER: str(workflow.pid), "PYTHONPATH": str(Path(job.__file__).parents[1])}
+    started = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+    assert started.stdout and started.stdout.readline() == "started\n"
+    workflow.kill()
+    workflow.wait()
+    assert started.wait(timeout=60) == 1

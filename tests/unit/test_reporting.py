@@ -1,0 +1,251 @@
+"""Tables and figures from small inputs in the real formats."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from synthetic_results import make_dataset, write_evaluation, write_shard
+
+from tgr.artifacts import save_tensors, write_json
+from tgr.errors import TgrError
+from tgr.evaluation.summary import read_episodes
+from tgr.inversion.recovered import load_recovered
+from tgr.reporting.accuracy import write_accuracy_figure
+from tgr.reporting.curves import read_curves, write_curves_figure
+from tgr.reporting.dissimilarity import means_by_group, write_dissimilarity_figure
+from tgr.reporting.markup import Block, Cell, Table, escape_latex, to_latex, to_markdown
+from tgr.reporting.recovered import pick, write_recovered_figure
+from tgr.reporting.style import WIDTHS, method_colours
+from tgr.reporting.tables import write_main_table, write_selection_table
+
+METHODS = ["pixels", "random", "bank", "tgr", "realdata"]
+MEANS = {"pixels": 0.35, "random": 0.3, "bank": 0.52, "tgr": 0.6, "realdata": 0.8}
+
+
+def evaluations(root: Path, methods: list[str], **options: object) -> list[Path]:
+    return [
+        write_evaluation(
+            root,
+            m,
+            MEANS[m],
+            shot=shot,
+            **({"protocols": ("ncm",)} if m == "pixels" else {}),
+            **options,  # type: ignore[arg-type]
+        )
+        for m in methods
+        for shot in (1, 5)
+    ]
+
+
+def main_table(root: Path, folders: list[Path], methods: list[str]) -> tuple[pd.DataFrame, str, str]:
+    files = [root / "tables" / f"main.{suffix}" for suffix in ("csv", "md", "tex")]
+    write_main_table(folders, methods, "meta_val", *files)
+    return pd.read_csv(files[0]), files[1].read_text(), files[2].read_text()
+
+
+def test_main_table(tmp_path: Path) -> None:
+    folders = evaluations(tmp_path, METHODS)
+    csv, markdown, latex = main_table(tmp_path, folders, METHODS)
+    assert list(dict.fromkeys(csv["method"])) == METHODS
+    assert set(csv["selection"]) == {"meta_val"}
+    rows = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("| ")]
+    assert rows == ["Method", "Pixels (floor)", "Random", "Bank", "TGR", "Real data (ceiling)"]
+    raw = pd.read_parquet(folders[6] / "episodes.parquet")
+    own = raw[(raw["protocol"] == "ncm") & (raw["selection"] == "meta_val")]["accuracy"].mean()
+    found = csv[(csv["method"] == "tgr") & (csv["shot"] == 1) & (csv["protocol"] == "ncm")]["mean"].item()
+    assert found == pytest.approx(own, rel=1e-12), "the CSV keeps full precision"
+    assert f"**{100 * own:.2f} ±" in markdown
+    assert f"\\mathbf{{{100 * own:.2f}}}" in latex
+    assert "**" not in markdown.split("Real data (ceiling)")[1].splitlines()[0]
+    for fact in ("40 meta-test episodes", "one seed", "bn\\_mode = batch", "meta-val", "difference to TGR"):
+        assert fact in markdown
+    assert "below the floor (nearest class mean on raw pixels, same shot): Random" in markdown
+    assert latex.count("\\toprule") == latex.count("\\bottomrule") == 1
+    assert latex.count("{") == latex.count("}")
+    widths = {line.replace("\\&", "").count("&") for line in latex.splitlines() if line.startswith("Bank")}
+    assert widths == {6}
+
+
+def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
+    folders = evaluations(tmp_path, ["random", "bank"], selections=("last", "meta_val"))
+    csv, markdown, _ = main_table(tmp_path, folders, METHODS)
+    assert set(csv["reference"]) == {"bank"}
+    assert not csv["below_floor"].any()
+    for fact in ("TGR takes no part", "Bank is the reference", "No floor", "No ceiling"):
+        assert fact in markdown
+
+
+def test_seeds_are_reported_apart(tmp_path: Path) -> None:
+    folders = [write_evaluation(tmp_path, "tgr", 0.5 + 0.1 * seed, seed=seed, protocols=("ncm",)) for seed in (0, 1)]
+    csv, markdown, _ = main_table(tmp_path, folders, METHODS)
+    assert csv["n_seeds"].item() == 2
+    assert csv["seed_std"].item() == pytest.approx(0.1 / np.sqrt(2), abs=0.02)
+    assert f"s {100 * csv['seed_std'].item():.2f}" in markdown
+    assert "averaged over 2 seeds" in markdown
+
+
+def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
+    folders = evaluations(tmp_path, ["bank", "tgr"], datasets=("toys", "tools"), selections=("meta_val",))
+    _, markdown, latex = main_table(tmp_path, folders, METHODS)
+    assert re.findall("^### (.*)$", markdown, re.M) == [
+        "All datasets (episodes pooled)", "Unseen classes of tools", "Unseen classes of toys"
+    ]  # fmt: skip
+    assert "40 meta-test episodes for each dataset" in markdown
+    assert latex.count("\\emph{") == 3
+
+
+def test_selection_table_labels_the_oracle(tmp_path: Path) -> None:
+    files = [tmp_path / f"selection.{suffix}" for suffix in ("csv", "md", "tex")]
+    write_selection_table(evaluations(tmp_path, METHODS), METHODS, *files)
+    markdown = files[1].read_text()
+    header = next(line for line in markdown.splitlines() if line.startswith("| "))
+    assert [c.split(":")[-1].strip() for c in header.split("|")[2:-1]] == [
+        "last", "data-free", "meta-val", "oracle (sees meta-test)"
+    ]  # fmt: skip
+    assert len(pd.read_csv(files[0])) == 4 * 2 * (4 * 3 + 1)
+
+
+def test_reading_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
+    with pytest.raises(TgrError, match="no evaluations"):
+        read_episodes([])
+    with pytest.raises(TgrError, match=r"episodes\.parquet: missing or damaged"):
+        read_episodes([tmp_path])
+    folder = write_evaluation(tmp_path, "tgr", 0.5)
+    other = write_evaluation(tmp_path, "bank", 0.5)
+    pd.read_parquet(other / "episodes.parquet").assign(bn_mode="running").to_parquet(other / "episodes.parquet")
+    with pytest.raises(TgrError, match="must share bn_mode"):
+        read_episodes([folder, other])
+
+
+def test_markup_escapes_names() -> None:
+    block = Block(
+        "a_b",
+        [("1-shot", ["x"])],
+        [
+            (
+                "my_method & co",
+                [
+                    Cell(0.5, 0.01),
+                ][:1],
+            ),
+            ("none", [None]),
+        ],
+    )
+    table = Table("50 % of_all", "Method", [block], ["p < 0.05 * |"])
+    latex, markdown = to_latex(table), to_markdown(table)
+    assert "my\\_method \\& co" in latex
+    assert "50 \\% of\\_all" in latex
+    assert "none & --" in latex
+    assert "\\* \\|" in markdown
+    assert escape_latex("p >= 5") == "p $\\geq$ 5"
+
+
+def assert_figure(png: Path, pdf: Path) -> None:
+    """A figure has the venue's width at most, ink that does not touch its edge, embedded TrueType fonts, no date."""
+    with Image.open(png) as image:
+        pixels = np.asarray(image.convert("L"))
+        assert not {"Software", "Creation Time"} & set(image.info)
+    assert pixels.shape[1] <= round(WIDTHS["icml"][1] * 200)
+    ink = pixels < 200
+    assert ink.any()
+    assert not ink[[0, -1]].any()
+    assert not ink[:, [0, -1]].any()
+    content = pdf.read_bytes()
+    assert b"FontFile2" in content
+    assert b"/Type3" not in content
+    assert b"CreationDate" not in content
+
+
+def test_accuracy_figure(tmp_path: Path) -> None:
+    folders = evaluations(tmp_path, METHODS, selections=("meta_val",))
+    for name in "ab":
+        write_accuracy_figure(folders, METHODS, "meta_val", tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
+    assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
+    for suffix in ("png", "pdf"):
+        assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("methods", [["bank"], ["pixels"], ["pixels", "realdata"]])
+def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> None:
+    folders = evaluations(tmp_path, methods, selections=("last",))
+    write_accuracy_figure(folders, METHODS, "last", tmp_path / "a.png", tmp_path / "a.pdf")
+    assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
+
+
+def test_dissimilarity_figure(tmp_path: Path) -> None:
+    teachers = [f"{pool}/teacher-{i:04d}" for pool in ("icons-conv4", "glyphs-conv4") for i in range(3)]
+    matrix = torch.rand(6, 6, dtype=torch.float64)
+    save_tensors(tmp_path / "d.safetensors", {"dissimilarity": matrix + matrix.T}, {"teachers": teachers})
+    write_json(tmp_path / "g.json", {"teachers": teachers, "groups": [0, 1, 0, 1, 1, 0], "n_groups": 2})
+    files = (tmp_path / "d.safetensors", tmp_path / "g.json", tmp_path / "d.png", tmp_path / "d.pdf")
+    write_dissimilarity_figure(*files)
+    assert_figure(*files[2:])
+    write_json(tmp_path / "g.json", {"teachers": teachers[::-1], "groups": [0] * 6, "n_groups": 1})
+    with pytest.raises(TgrError, match="other teachers"):
+        write_dissimilarity_figure(*files)
+
+
+def test_means_by_group() -> None:
+    matrix = np.array([[0, 1, 2], [1, 0, 4], [2, 4, 0]], dtype=float)
+    assert means_by_group(matrix, np.array([0, 0, 1])) == (1.0, 3.0)
+    assert np.isnan(means_by_group(matrix, np.array([0, 1, 2]))[0])
+
+
+def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:
+    folder = root / method / "shot-any" / f"seed-{seed}"
+    folder.mkdir(parents=True)
+    frame = pd.DataFrame(rows, columns=["step", "phase", "name", "value"])
+    frame.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
+    return folder
+
+
+def test_curves_figure(tmp_path: Path) -> None:
+    group = [(s, "group", n, 1 / s) for s in range(1, 9) for n in ("loss", "gradient_variance", "gradient_cosine")]
+    replay = [(s, "replay", "loss", 2 / s) for s in range(1, 5)]
+    folders = [write_curves(tmp_path, "tgr", group + replay, seed) for seed in (0, 1)]
+    folders.append(write_curves(tmp_path, "random", []))
+    curves = read_curves(folders)
+    assert sorted(curves.loc[curves["phase"] == "replay", "step"].unique()) == [9, 10, 11, 12]
+    write_curves_figure(folders, METHODS, tmp_path / "c.png", tmp_path / "c.pdf")
+    assert_figure(tmp_path / "c.png", tmp_path / "c.pdf")
+
+
+def test_curves_figure_without_curves_says_so(tmp_path: Path) -> None:
+    folders = [write_curves(tmp_path, "random", [])]
+    write_curves_figure(folders, METHODS, tmp_path / "c.png", tmp_path / "c.pdf")
+    assert_figure(tmp_path / "c.png", tmp_path / "c.pdf")
+
+
+def test_recovered_figure(tmp_path: Path) -> None:
+    shards, files = [], {}
+    for name in ("toys", "tools"):
+        dataset = make_dataset(name)
+        files[name] = tmp_path / f"{name}.safetensors"
+        dataset.save(files[name])
+        shards.append(write_shard(tmp_path, f"{name}-conv4", dataset))
+    teachers, recovered = [t for t, _ in shards], [r for _, r in shards]
+    keys = [one.card.key for one in pick(load_recovered(recovered, teachers), 3)]
+    assert keys == ["toys-conv4/teacher-0000", "toys-conv4/teacher-0001", "tools-conv4/teacher-0000"]
+    write_recovered_figure(recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf", n_teachers=3)
+    assert_figure(tmp_path / "r.png", tmp_path / "r.pdf")
+    del files["tools"]
+    with pytest.raises(TgrError, match="its dataset tools is not among"):
+        write_recovered_figure(recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf")
+
+
+def test_methods_without_a_colour_get_one_that_is_free() -> None:
+    colours = method_colours([*METHODS, "mine", "yours"])
+    assert len(set(colours.values())) == 7
+
+
+def test_captions_say_what_they_must() -> None:
+    folder = Path(__file__).parents[2] / "workflow" / "report"
+    for name in ("accuracy", "main_table", "selection_table"):
+        text = " ".join((folder / f"{name}.rst").read_text().split()).lower()
+        for word in ("95 % confidence interval", "episodes", "selection rule", "real images"):
+            assert word in text, (name, word)
+    assert "unseen by the method" in " ".join((folder / "recovered.rst").read_text().split())

@@ -1,0 +1,123 @@
+"""What runs again after a change, and what does not."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from workflow_project import Project
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+
+AFTER_ONE_METHOD = {
+    "train": 1,
+    "evaluate": 1,
+    "plot_accuracy": 1,
+    "plot_curves": 1,
+    "tabulate": 1,
+    "tabulate_selection": 1,
+}
+FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves"}
+TABLES = {"tabulate", "tabulate_selection"}
+AFTER_INVERSION = {"embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
+EVERYTHING = {"load_dataset", "draw_episodes", "pretrain", "invert", *AFTER_INVERSION}
+
+
+def test_finished_run_has_nothing_to_do_even_after_it_was_moved(project: Project) -> None:
+    assert project.planned() == {}
+
+
+def test_touching_does_nothing(project: Project) -> None:
+    for folder in ("tgr", "workflow", "results", "config", "data"):
+        for path in [*(project.root / folder).rglob("*")]:
+            if path.name != ".snakemake_timestamp":
+                os.utime(path)
+    assert project.planned() == {}
+
+
+def test_changed_inversion_keeps_teachers(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "steps: 3}", "steps: 4}")
+    assert set(project.planned()) == {"invert", *AFTER_INVERSION}
+
+
+def test_more_teachers_keep_the_old_ones(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "n_teachers: 4", "n_teachers: 6")
+    planned = project.planned()
+    assert planned["pretrain"] == planned["invert"] == planned["embed"] == 1
+
+
+def test_changed_number_of_groups_keeps_embeddings(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "n_groups: 2", "n_groups: 1")
+    planned = project.planned()
+    assert "group" in planned
+    assert not {"embed", "compare", "invert"} & set(planned)
+
+
+def test_changed_protocol_keeps_models(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "  inner_steps: 2\n", "  inner_steps: 3\n")
+    assert set(project.planned()) == {"evaluate", "plot_accuracy", *TABLES}
+
+
+def test_changed_looks_redraw_figures_only(project: Project) -> None:
+    project.edit("tests/workflow/tiny.yaml", "\nfigures: {venue: slide}\n")
+    assert set(project.planned()) == FIGURES
+
+
+def test_parameter_of_one_method_concerns_that_method(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "bank: {steps: 5", "bank: {steps: 6")
+    assert project.planned() == AFTER_ONE_METHOD
+
+
+def test_another_method_trains_only_that_method(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "  pixels: {}", "  pixels: {}\n  random: {}")
+    planned = project.planned()
+    assert planned["train"] == planned["evaluate"] == 1
+    assert not {"pretrain", "invert", "embed", "compare", "group"} & set(planned)
+
+
+@pytest.mark.parametrize(
+    ("module", "expected"),
+    [
+        ("tgr/reporting/curves.py", {"plot_curves": 1}),
+        (
+            "tgr/methods/bank.py",
+            AFTER_ONE_METHOD,
+        ),
+        ("tgr/evaluation/protocols.py", {"evaluate": 3, "plot_accuracy": 1, "tabulate": 1, "tabulate_selection": 1}),
+        ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
+        ("tgr/errors.py", {}),
+        ("tgr/config/methods.py", {}),
+    ],
+)
+def test_editing_a_file_reruns_what_uses_it(project: Project, module: str, expected: dict[str, int]) -> None:
+    project.edit(module)
+    assert project.planned() == expected
+
+
+def test_editing_an_early_module_keeps_what_is_before_it(project: Project) -> None:
+    project.edit("tgr/inversion/stage.py")
+    assert set(project.planned()) == {"invert", *AFTER_INVERSION}
+
+
+def test_editing_and_undoing_does_nothing(project: Project) -> None:
+    file = project.root / "tgr/pool/pretrain.py"
+    original = file.read_text()
+    project.edit("tgr/pool/pretrain.py")
+    assert "pretrain" in project.planned()
+    file.write_text(original)
+    assert project.planned() == {}
+
+
+def test_lost_results_are_made_again(project: Project) -> None:
+    (project.root / "results/figures/shapes/accuracy.pdf").unlink()
+    assert project.planned() == {"plot_accuracy": 1}
+
+
+def test_provenance_is_complete_and_free_of_absolute_paths(finished: Project) -> None:
+    records = [*(finished.root / "results").rglob("*provenance.json")]
+    assert len(records) > 20
+    for file in records:
+        record = json.loads(file.read_text())
+        assert record["sha256"] and record["code"]["files"] and record["versions"]["python"] and record["finished"]
+        assert str(Path.home()) not in file.read_text() and str(finished.root) not in file.read_text()
+        assert f"workflow/scripts/{record['rule']}.py" in record["code"]["files"]

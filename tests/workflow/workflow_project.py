@@ -1,0 +1,98 @@
+"""Running the workflow in a copy of the project."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tgr.artifacts import digest, is_record
+
+REPOSITORY = Path(__file__).parents[2]
+SPLITS = {"meta_train": 5, "meta_val": 3, "meta_test": 3}
+IGNORED = shutil.ignore_patterns(
+    ".git", ".venv", ".snakemake", "__pycache__", ".*_cache", "results", "build", "docs", "benchmarks"
+)
+STAGES = ("datasets", "episodes", "teachers", "recovered", "embeddings", "task_space", "models", "evaluation")
+STAGES += ("tables", "figures")
+ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TGR_WORKFLOW_PID")}
+
+
+@dataclass(frozen=True)
+class Project:
+    """A copy of the project with a working directory of its own, which is the copy itself."""
+
+    root: Path
+    config: str = "tests/workflow/tiny.yaml"
+
+    def command(self, *options: str, cores: int = 2) -> list[str]:
+        given = ["--configfile", self.config] if self.config else []
+        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *given, *options]
+
+    def run(self, *options: str, cores: int = 2, check: bool = True) -> str:
+        """Run Snakemake and return what it prints."""
+        done = subprocess.run(
+            self.command(*options, cores=cores),
+            cwd=self.root,
+            env=ENVIRONMENT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=1200,
+        )
+        assert not check or done.returncode == 0, done.stdout[-6000:]
+        return done.stdout
+
+    def planned(self, *options: str) -> dict[str, int]:
+        """Return how many jobs of each rule a run would execute; `all` is left out."""
+        output = self.run("--dry-run", *options)
+        if "Nothing to be done" in output:
+            return {}
+        table = output.split("Job stats:")[1].split("total")[0]
+        counts = dict(re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE))
+        return {rule: int(count) for rule, count in counts.items() if rule != "all"}
+
+    def digests(self) -> dict[str, str]:
+        """Return the digest of every file that a stage made."""
+        files = [file for stage in STAGES for file in (self.root / "results" / stage).rglob("*") if file.is_file()]
+        return {file.relative_to(self.root).as_posix(): digest(file) for file in sorted(files) if not is_record(file)}
+
+    def edit(self, path: str, line: str = "\n# edited\n") -> None:
+        """Append a line to a file."""
+        file = self.root / path
+        file.write_text(file.read_text() + line)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Replace text in a file, which must be there."""
+        file = self.root / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+
+def copy_project(folder: Path) -> Project:
+    """Copy the project without results, with the data of the tiny configuration."""
+    shutil.copytree(REPOSITORY, folder, ignore=IGNORED)
+    write_shapes(folder / "data")
+    return Project(folder)
+
+
+def write_shapes(folder: Path, per_class: int = 12, size: int = 16) -> None:
+    """Write a small dataset of coloured stripes and its split: ``shapes.npz`` and ``splits.json``."""
+    folder.mkdir(parents=True)
+    generator = np.random.default_rng(0)
+    names = [f"{split}_{i}" for split, count in SPLITS.items() for i in range(count)]
+    labels = np.repeat(np.arange(len(names)), per_class)
+    rows = np.arange(size)[None, :, None, None]
+    wave = np.sin(rows * (labels + 1)[:, None, None, None] * 0.4)
+    colour = generator.uniform(0.3, 1, (len(names), 1, 1, 3))[labels]
+    noise = generator.normal(0, 0.1, (len(labels), size, size, 3))
+    images = np.clip((wave * colour * 0.5 + 0.5 + noise) * 255, 0, 255).astype(np.uint8)
+    np.savez(folder / "shapes.npz", images=images, labels=labels, class_names=np.array(names))
+    splits = {split: [name for name in names if name.startswith(split)] for split in SPLITS}
+    (folder / "splits.json").write_text(json.dumps(splits))
