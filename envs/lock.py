@@ -1,4 +1,4 @@
-"""Turn the output of `pip freeze` (stdin) into `requirements.lock` and `tgr.yaml`: one set of versions for pip and conda.
+"""Turn the output of `pip freeze` (stdin) into `requirements.lock` and `tgr.yaml`: the same versions for pip and conda.
 
 `make lock` calls it in a fresh environment made from `requirements.in`.
 """

@@ -71,6 +71,11 @@ def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: st
         ),
         ({"methods": {}}, "methods: name at least one of pixels, "),
         ({"methods": {"tgr": {"groups": 3}}}, "methods.tgr.groups: unknown key; did you mean 'group_steps'?"),
+        ({"meta": {"n_way": 4}}, "meta.n_way: tgr learns a head of 4 outputs, but evaluation.n_way is 5"),
+        (
+            {"methods": {"pixels": {}}, "evaluation": {"protocols": ["finetune"]}},
+            "evaluation.protocols: pixels needs one of ncm; add it",
+        ),
         ({"methods": {"tgrr": {}}}, "methods.tgrr: unknown key; did you mean 'tgr'?"),
         ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
         ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),

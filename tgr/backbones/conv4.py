@@ -15,6 +15,7 @@ class Block(nn.Module):
         self.norm = nn.BatchNorm2d(outputs)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return features (n, outputs, h // 2, w // 2) of x (n, inputs, h, w)."""
         return nn.functional.max_pool2d(self.norm(self.conv(x)), 2).relu()
 
 

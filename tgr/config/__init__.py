@@ -1,1 +1,1 @@
-"""The configuration: models (``schema``), loading with readable errors (``load``), generated documents (``generate``)."""
+"""The configuration: models (``schema``), loading with readable errors (``load``), documents (``generate``)."""

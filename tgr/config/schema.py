@@ -4,7 +4,7 @@ Nothing here imports torch: the workflow validates its configuration at every st
 """
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -12,8 +12,10 @@ from tgr.config.base import Name, Section
 from tgr.config.methods import Methods
 
 ARCHITECTURES = ("conv4", "resnet10", "resnet18")
-PROTOCOLS = ("finetune", "finetune_tuned", "ncm")
-SELECTIONS = ("last", "datafree", "meta_val", "oracle")
+Protocol = Literal["finetune", "finetune_tuned", "ncm"]
+Selection = Literal["last", "datafree", "meta_val", "oracle"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PACKS = ("icons", "glyphs", "emoji")
 
 Architecture = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(ARCHITECTURES)}|timm:[A-Za-z0-9_.]+)$")]
@@ -86,6 +88,7 @@ class Pool(Section):
 
     @property
     def n_shards(self) -> int:
+        """The number of jobs that share the teachers."""
         return -(-self.n_teachers // self.teachers_per_job)
 
     def shard(self, index: int) -> range:
@@ -146,10 +149,8 @@ class Evaluation(Section):
     n_query: int = Field(15, ge=1, description="Query images a class.")
     n_episodes: int = Field(600, ge=2, description="Meta-test episodes.")
     n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
-    protocols: list[Literal["finetune", "finetune_tuned", "ncm"]] = Field(
-        list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode."
-    )
-    selections: list[Literal["last", "datafree", "meta_val", "oracle"]] = Field(
+    protocols: list[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
+    selections: list[Selection] = Field(
         list(SELECTIONS), min_length=1, description="Rules that choose the checkpoint; `oracle` sees meta-test."
     )
     headline: Literal["last", "datafree", "meta_val"] = Field(
@@ -157,7 +158,7 @@ class Evaluation(Section):
     )
     bn_mode: Literal["batch", "running"] = Field(
         "batch",
-        description="BatchNorm at test: statistics of the batch (transductive, as in the paper and MAML), or running ones.",
+        description="BatchNorm at test: statistics of the batch (transductive, as in the paper), or running ones.",
     )
     inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune`.")
     inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune`.")
@@ -216,6 +217,14 @@ class Config(Section):
             self._check_scenario(name, scenario)
         if not self.methods.active():
             raise ValueError(f"methods: name at least one of {', '.join(Methods.model_fields)}")
+        for name, method in self.methods.active().items():
+            if not set(method.protocols) & set(self.evaluation.protocols):
+                raise ValueError(f"evaluation.protocols: {name} needs one of {', '.join(method.protocols)}; add it")
+            if method.episodic and self.meta.n_way != self.evaluation.n_way:
+                raise ValueError(
+                    f"meta.n_way: {name} learns a head of {self.meta.n_way} outputs, but evaluation.n_way is "
+                    f"{self.evaluation.n_way}; make them equal"
+                )
         if self.evaluation.headline not in self.evaluation.selections:
             raise ValueError(
                 f"evaluation.headline: {self.evaluation.headline} is not among evaluation.selections "
@@ -238,9 +247,11 @@ class Config(Section):
             )
 
     def pretrain_of(self, pool: str) -> Pretrain:
+        """Return the section `pretrain` that holds for a pool."""
         return self.pools[pool].pretrain or self.pretrain
 
     def inversion_of(self, pool: str) -> Inversion:
+        """Return the section `inversion` that holds for a pool."""
         return self.pools[pool].inversion or self.inversion
 
     def training_shot(self, method: str, shot: int) -> str:

@@ -34,6 +34,7 @@ class ImageDataset:
 
     @property
     def image_size(self) -> int:
+        """Height and width in pixels."""
         return int(self.images.shape[-1])
 
     def indices_of(self, class_index: int) -> Tensor:

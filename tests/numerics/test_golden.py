@@ -1,0 +1,69 @@
+"""Golden numbers: a refactoring must leave what a fixed seed computes as it is.
+
+A change that moves them on purpose states old and new values in the changelog. The tolerance covers other processors.
+"""
+
+import pandas as pd
+import pytest
+import torch
+
+from tgr.config.methods import Bank, Replay, Tgr
+from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
+from tgr.data.dataset import ImageDataset
+from tgr.inversion.recovered import Recovered
+from tgr.inversion.stage import invert_teacher
+from tgr.methods import registry
+from tgr.methods.training import Training
+from tgr.pool.pretrain import pretrain_teacher
+from tgr.pool.teacher import Teacher
+
+CPU = torch.device("cpu")
+META = Meta(n_way=3, k_shot=2, n_query=2, inner_lr=0.1, inner_steps=2, meta_batch_size=2, held_out_per_class=2)
+
+
+@pytest.fixture(scope="module")
+def recovered(tiny_dataset: ImageDataset) -> list[tuple[Teacher, Recovered]]:
+    pool = Pool(dataset="tiny", n_way=3, width=8)
+    made = []
+    for index in range(4):
+        config = Pretrain(epochs=5, batch_size=16, lr=1e-2)
+        model, card = pretrain_teacher("tiny-conv4", index, pool, config, tiny_dataset, CPU)
+        teacher = Teacher(card, model)
+        made.append((teacher, invert_teacher(teacher, Inversion(steps=5, images_per_class=8))))
+    return made
+
+
+def losses(recovered: list[tuple[Teacher, Recovered]], method: str, parameters: object, meta: Meta = META) -> list[float]:
+    training = Training(
+        model_config=MetaModel(width=8, image_size=16),
+        meta=meta,
+        k_shot=2,
+        seed_names=("golden", 0),
+        teachers=[teacher for teacher, _ in recovered],
+        recovered=[one for _, one in recovered],
+        groups=[0, 1, 0, 1],
+        real=[],
+        device=CPU,
+    )
+    curves = pd.DataFrame(registry.get(method)(parameters, training).curves, columns=["step", "phase", "name", "value"])
+    return curves.loc[curves["name"] == "loss", "value"].tolist()
+
+
+def test_inversion(recovered: list[tuple[Teacher, Recovered]]) -> None:
+    assert [one.report.loss for _, one in recovered] == pytest.approx([], rel=2e-3)
+
+
+def test_bank(recovered: list[tuple[Teacher, Recovered]]) -> None:
+    assert losses(recovered, "bank", Bank(steps=3, batch_size=16)) == pytest.approx([], rel=2e-3)
+
+
+def test_tgr(recovered: list[tuple[Teacher, Recovered]]) -> None:
+    config = Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=8, gradient_lambda=1e-2)
+    assert losses(recovered, "tgr", config) == pytest.approx([], rel=2e-3)
+
+
+@pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])
+def test_replay(recovered: list[tuple[Teacher, Recovered]], learner: str) -> None:
+    expected: dict[str, list[float]] = {"maml": [], "fomaml": [], "anil": []}
+    meta = META.model_copy(update={"learner": learner})
+    assert losses(recovered, "replay", Replay(steps=3), meta) == pytest.approx(expected[learner], rel=2e-3)
