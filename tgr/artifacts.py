@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 PROVENANCE = "provenance.json"
+METADATA = "metadata"
+"""The entry of a safetensors header that holds an artefact's metadata."""
 VOLATILE_KEYS = ("wall_seconds",)
 """Keys of JSON artefacts that differ between equal runs and do not count in digests."""
 
@@ -64,11 +66,14 @@ def read_json(path: str | Path) -> Any:
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
-    """Write tensors as safetensors; ``metadata`` values are stored as JSON in its header."""
+    """Write tensors as safetensors; ``metadata`` is stored as JSON in its header.
+
+    It is one entry there, because the library writes several in random order, and equal content must give equal bytes.
+    """
     from safetensors.torch import save_file
 
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, path, {key: json.dumps(value, sort_keys=True) for key, value in (metadata or {}).items()})
+    save_file(contiguous, path, {METADATA: json.dumps(metadata or {}, sort_keys=True)})
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
@@ -81,7 +86,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]
 
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = {key: json.loads(value) for key, value in (file.metadata() or {}).items()}
+            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
         raise TgrError(f"{path}: no such file") from error

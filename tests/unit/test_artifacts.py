@@ -66,6 +66,13 @@ def test_tensors_and_metadata_survive(tmp_path: Path) -> None:
     )
 
 
+def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
+    metadata = {f"key {index}": index for index in range(20)}
+    for attempt in range(5):
+        save_tensors(tmp_path / f"{attempt}.safetensors", {"b": torch.ones(2), "a": torch.zeros(3)}, metadata)
+    assert len({digest(file) for file in tmp_path.iterdir()}) == 1
+
+
 @pytest.mark.parametrize("content", [b"", b"no tensors at all", None])
 def test_damaged_tensors_name_the_file(tmp_path: Path, content: bytes | None) -> None:
     file = tmp_path / "t.safetensors"

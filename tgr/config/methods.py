@@ -38,9 +38,9 @@ class Average(MethodParameters):
 class Bank(MethodParameters):
     """One classifier over all classes of the image bank; its trunk is kept, the head is new for each task."""
 
-    steps: int = Field(600, ge=1, description="Training steps.")
+    steps: int = Field(800, ge=1, description="Training steps.")
     batch_size: int = Field(128, ge=2, description="Images a step.")
-    lr: float = Field(1e-3, gt=0, description="Adam learning rate (cosine decay to zero).")
+    lr: float = Field(3e-3, gt=0, description="Adam learning rate (cosine decay to zero).")
     teachers_per_batch: int | None = Field(
         4, ge=1, description="Draw each batch from this many teachers; `null` mixes all of them."
     )
@@ -60,7 +60,7 @@ class Replay(MethodParameters):
 
     episodic: ClassVar[bool] = True
 
-    steps: int = Field(300, ge=1, description="Outer steps on replayed episodes.")
+    steps: int = Field(200, ge=1, description="Outer steps on replayed episodes.")
 
 
 class Tgr(MethodParameters):
@@ -68,7 +68,7 @@ class Tgr(MethodParameters):
 
     episodic: ClassVar[bool] = True
 
-    group_steps: int = Field(400, ge=1, description="Regularised steps on groups of dissimilar teachers.")
+    group_steps: int = Field(700, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
     )
@@ -81,9 +81,9 @@ class Tgr(MethodParameters):
         description="Output rows in the group step: one n-way head in the teachers' arbitrary label orders (`shared`, "
         "the release), one head a teacher, or one row a class.",
     )
-    lr: float = Field(1e-3, gt=0, description="Adam learning rate of the group step (cosine decay to zero).")
+    lr: float = Field(3e-3, gt=0, description="Adam learning rate of the group step (cosine decay to zero).")
     augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
-    replay_steps: int = Field(100, ge=0, description="Outer steps on replayed episodes after the group steps.")
+    replay_steps: int = Field(60, ge=0, description="Outer steps on replayed episodes after the group steps.")
     fidelity: Literal["corrected", "release"] = Field(
         "corrected", description="`release` restores the release's KL term and differentiates through the displacement."
     )

@@ -67,7 +67,7 @@ class Inversion(Section):
     images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher.")
     steps: int | None = Field(None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper).")
     lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
-    bn_weight: float = Field(10.0, ge=0, description="Weight of the BatchNorm statistics loss.")
+    bn_weight: float = Field(3.0, ge=0, description="Weight of the BatchNorm statistics loss.")
     tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
     crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop.")
     latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine).")
