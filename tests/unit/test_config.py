@@ -53,10 +53,18 @@ def test_sections_of_a_pool_replace_the_shared_ones() -> None:
 
 
 @pytest.mark.parametrize(
-    ("k_shot", "method", "expected"), [(5, "tgr", "any"), ("evaluated", "tgr", "1"), ("evaluated", "bank", "any")]
+    ("k_shot", "method", "expected"),
+    [
+        (5, "tgr", "any"),
+        ("evaluated", "tgr", "1"),
+        ("evaluated", "replay", "1"),
+        ("evaluated", "realdata", "1"),
+        ("evaluated", "bank", "any"),
+    ],
 )
 def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: str, expected: str) -> None:
-    assert validate(minimal(meta={"k_shot": k_shot}), "a.yaml").training_shot(method, 1) == expected
+    methods = {"tgr": {}, "replay": {}, "realdata": {"learner": "replay"}, "bank": {}}
+    assert validate(minimal(meta={"k_shot": k_shot}, methods=methods), "a.yaml").training_shot(method, 1) == expected
 
 
 @pytest.mark.parametrize(

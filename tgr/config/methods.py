@@ -10,11 +10,14 @@ from tgr.config.base import Section
 class MethodParameters(Section):
     """What all methods share: whether training depends on the shot, and which protocols make sense."""
 
-    episodic: ClassVar[bool] = False
-    """True if the method trains on k-shot episodes, so that ``meta.k_shot: evaluated`` needs one training per shot."""
     protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
     real_images: ClassVar[bool] = False
     """True if the method sees the real images of the teachers' datasets: a ceiling, not a data-free method."""
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes, so that ``meta.k_shot: evaluated`` means one training for each shot."""
+        return False
 
 
 class Pixels(MethodParameters):
@@ -54,19 +57,25 @@ class Realdata(Bank):
 
     learner: Literal["bank", "replay"] = Field("bank", description="Which learner sees the real images.")
 
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes."""
+        return self.learner == "replay"
+
 
 class Replay(MethodParameters):
     """Meta-learning on episodes of recovered images: TGR without the group step."""
 
-    episodic: ClassVar[bool] = True
-
     steps: int = Field(200, ge=1, description="Outer steps on replayed episodes.")
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes."""
+        return True
 
 
 class Tgr(MethodParameters):
     """Task Groupings Regularization: group steps with implicit gradient regularisation, then replay."""
-
-    episodic: ClassVar[bool] = True
 
     group_steps: int = Field(700, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
@@ -87,6 +96,11 @@ class Tgr(MethodParameters):
     fidelity: Literal["corrected", "release"] = Field(
         "corrected", description="`release` restores the release's KL term and differentiates through the displacement."
     )
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes."""
+        return True
 
 
 class Methods(Section):

@@ -13,7 +13,7 @@ from tgr.pool.teacher import Teacher
 
 def matching_teachers(training: Training) -> list[Teacher]:
     """Return the teachers whose trunk has the meta-model's architecture and width."""
-    wanted = (training.scenario.architecture, training.scenario.width)
+    wanted = (training.meta_model.architecture, training.meta_model.width)
     return [t for t in training.teachers if (t.card.architecture, t.card.width) == wanted]
 
 
@@ -25,7 +25,9 @@ def train(parameters: Average, training: Training) -> Trained:
     """
     teachers = matching_teachers(training)
     if not teachers:
-        raise TgrError(f"method average: no teacher has the meta-model's architecture {training.scenario.architecture}")
+        raise TgrError(
+            f"method average: no teacher has the meta-model's architecture {training.meta_model.architecture}"
+        )
     states = [teacher.model.state_dict() for teacher in teachers]
     mean = {
         name: torch.stack([state[name].double() for state in states]).mean(0).to(states[0][name].dtype)
@@ -36,6 +38,6 @@ def train(parameters: Average, training: Training) -> Trained:
     model.load_state_dict(mean, strict=False)
     cards = [teacher.card for teacher in teachers]
     centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
-    trained = Trained(training.scenario.architecture, mean=centre, std=scale)
+    trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
     trained.keep(0, model, head=False)
     return trained

@@ -17,7 +17,7 @@ def train(parameters: Bank, training: Training) -> Trained:
 
 def train_on(bank: ImageBank, parameters: Bank, training: Training) -> Trained:
     """Train the pooled classifier on any bank."""
-    trained = Trained(training.scenario.architecture)
+    trained = Trained(training.meta_model.architecture)
     model = training.model(len(bank.class_names))
     marks = checkpoint_steps(0, parameters.steps, training.meta.n_checkpoints)
 

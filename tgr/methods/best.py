@@ -18,8 +18,8 @@ def train(parameters: Best, training: Training) -> Trained:
     """
     candidates = matching_teachers(training)
     if not candidates:
-        raise TgrError(f"method best: no teacher has the meta-model's architecture {training.scenario.architecture}")
+        raise TgrError(f"method best: no teacher has the meta-model's architecture {training.meta_model.architecture}")
     teacher = max(candidates, key=lambda t: t.card.held_out_accuracy)
-    trained = Trained(training.scenario.architecture, mean=teacher.card.mean, std=teacher.card.std)
+    trained = Trained(training.meta_model.architecture, mean=teacher.card.mean, std=teacher.card.std)
     trained.keep(0, teacher.model, head=False)
     return trained

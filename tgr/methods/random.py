@@ -6,6 +6,6 @@ from tgr.methods.training import Trained, Training
 
 def train(parameters: Random, training: Training) -> Trained:
     """Return an untrained backbone."""
-    trained = Trained(training.scenario.architecture)
+    trained = Trained(training.meta_model.architecture)
     trained.keep(0, training.model(training.meta.n_way), head=False)
     return trained

@@ -18,7 +18,7 @@ def train(parameters: Replay, training: Training) -> Trained:
 
 def train_on(bank: ImageBank, steps: int, training: Training) -> Trained:
     """Train from scratch on episodes of any bank."""
-    trained = Trained(training.scenario.architecture)
+    trained = Trained(training.meta_model.architecture)
     run(training.model(training.meta.n_way), bank, steps, training, trained, first=0, count=training.meta.n_checkpoints)
     return trained
 

@@ -21,7 +21,7 @@ def train_method(
     method: str,
     parameters: MethodParameters,
     scenario_name: str,
-    scenario: MetaModel,
+    meta_model: MetaModel,
     meta: Meta,
     shot: str,
     seed: int,
@@ -44,9 +44,9 @@ def train_method(
     """
     started = time.perf_counter()
     training = Training(
-        scenario=scenario,
+        meta_model=meta_model,
         meta=meta,
-        k_shot=meta.k_shot if isinstance(meta.k_shot, int) else int(shot),
+        k_shot=_training_shot(meta, shot),
         seed_names=("method", scenario_name, seed),
         teachers=load_teachers(teacher_folders, device),
         recovered=load_recovered(recovered_folders, teacher_folders),
@@ -55,10 +55,17 @@ def train_method(
         device=device,
     )
     trained = registry.get(method)(parameters, training)
-    _write(trained, scenario, round(time.perf_counter() - started, 2), folder)
+    _write(trained, meta_model, round(time.perf_counter() - started, 2), folder)
 
 
-def _write(trained: Trained, scenario: MetaModel, wall_seconds: float, folder: Path) -> None:
+def _training_shot(meta: Meta, shot: str) -> int:
+    """Return the shot of training episodes; a training for any shot uses none, unless the configuration names one."""
+    if isinstance(meta.k_shot, int):
+        return meta.k_shot
+    return int(shot) if shot != "any" else 0
+
+
+def _write(trained: Trained, meta_model: MetaModel, wall_seconds: float, folder: Path) -> None:
     folder.mkdir(parents=True)
     listed = []
     for index, (step, state) in enumerate(trained.checkpoints):
@@ -69,8 +76,8 @@ def _write(trained: Trained, scenario: MetaModel, wall_seconds: float, folder: P
     curves.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
     about = {
         "architecture": trained.architecture,
-        "width": scenario.width,
-        "image_size": scenario.image_size,
+        "width": meta_model.width,
+        "image_size": meta_model.image_size,
         "mean": trained.mean,
         "std": trained.std,
         "checkpoints": listed,

@@ -4,8 +4,10 @@ Teachers that are unlike each other share a group; inside a group their gradient
 regularisation; replay then meta-learns on episodes of recovered images. Deviations are listed in docs/deviations.md.
 """
 
+import math
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 from tqdm import trange
 
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
@@ -14,7 +16,7 @@ from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
-from tgr.meta.regularisation import regularised_gradient
+from tgr.meta.regularisation import Loss, regularised_gradient
 from tgr.methods.replay import calibration_batches, run
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
@@ -28,69 +30,74 @@ def train(parameters: Tgr, training: Training) -> Trained:
     bank = training.bank
     if bank.logits is None:
         raise TgrError("method tgr: all teachers of a scenario must have the same number of classes")
-    trained = Trained(training.scenario.architecture)
+    trained = Trained(training.meta_model.architecture)
     rows, n_rows = head_rows(bank, parameters.heads)
     model = training.model(n_rows)
-    n_group = max(1, round(training.meta.n_checkpoints * parameters.group_steps / total_steps(parameters)))
-    n_group = min(n_group, training.meta.n_checkpoints - (parameters.replay_steps > 0)) or 1
-    _group_steps(model, bank, rows, parameters, training, trained, n_group)
+    # The last checkpoint is that of the replay; the others lie within the group steps.
+    n_replay = 1 if parameters.replay_steps else 0
+    _group_steps(model, bank, rows, parameters, training, trained, training.meta.n_checkpoints - n_replay)
     if parameters.replay_steps:
         if parameters.heads != "shared":
             _replace_head(model, training)
-        n_replay = max(1, training.meta.n_checkpoints - n_group)
         run(model, bank, parameters.replay_steps, training, trained, parameters.group_steps, n_replay)
     return trained
-
-
-def total_steps(parameters: Tgr) -> int:
-    """Return the group steps and the replay steps together."""
-    return parameters.group_steps + parameters.replay_steps
 
 
 def _group_steps(
     model: Classifier,
     bank: ImageBank,
-    rows: list[torch.Tensor],
+    rows: list[Tensor],
     config: Tgr,
     training: Training,
     trained: Trained,
     n_checkpoints: int,
 ) -> None:
-    device = training.device
-    assert bank.logits is not None
     sampler = GroupSampler(training.groups, config.teachers_per_step, generator(training, "group steps"))
     augmentation = generator(training, "augmentation")
-    members = [bank.members(owner) for owner in range(len(rows))]
     weights = dict(model.named_parameters())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.group_steps)
     marks = checkpoint_steps(0, config.group_steps, n_checkpoints)
     for step in trange(1, config.group_steps + 1, desc="group steps", unit="step"):
-        losses = []
-        for teacher in sampler.teachers():
-            chosen = sampler.images(members[teacher], config.images_per_teacher)
-            images = bank.images[chosen]
-            if config.augment:
-                images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, augmentation)
-            batch = (images, bank.labels[chosen], bank.logits[chosen], rows[teacher])
-            losses.append(teacher_loss(model, *(part.to(device) for part in batch), config))
+        losses = _draw_losses(model, bank, rows, config, sampler, augmentation)
         with batchnorm_mode(model, "batch"):
             outcome = regularised_gradient(
                 losses, weights, config.gradient_lambda, through_displacement=config.fidelity == "release"
             )
         loss = outcome.losses.mean().item()
-        if loss != loss or loss == float("inf"):
+        if not math.isfinite(loss):
             raise TgrError(f"method tgr: the loss is not finite at step {step}; lower methods.tgr.lr ({config.lr})")
         for name, parameter in weights.items():
             parameter.grad = outcome.gradient[name]
         optimizer.step()
         scheduler.step()
-        trained.log(
-            step, "group", {"loss": loss, "gradient_variance": outcome.variance, "gradient_cosine": outcome.cosine}
-        )
+        conflict = {"gradient_variance": outcome.variance, "gradient_cosine": outcome.cosine}
+        trained.log(step, "group", {"loss": loss} | conflict)
         if step in marks:
             recalibrate_batchnorm(model, calibration_batches(bank, training))
             trained.keep(step, model, head=config.heads == "shared")
+
+
+def _draw_losses(
+    model: Classifier,
+    bank: ImageBank,
+    rows: list[Tensor],
+    config: Tgr,
+    sampler: GroupSampler,
+    augmentation: torch.Generator,
+) -> list[Loss]:
+    """Return one loss for each teacher of a step, on a fresh draw of its images."""
+    device = next(model.parameters()).device
+    assert bank.logits is not None
+    losses = []
+    for teacher in sampler.teachers():
+        chosen = sampler.images(bank.members(teacher), config.images_per_teacher)
+        images = bank.images[chosen]
+        if config.augment:
+            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, augmentation)
+        batch = (images, bank.labels[chosen], bank.logits[chosen], rows[teacher])
+        losses.append(teacher_loss(model, *(part.to(device) for part in batch), config))
+    return losses
 
 
 def _replace_head(model: Classifier, training: Training) -> None:

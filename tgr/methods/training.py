@@ -22,7 +22,7 @@ class Training:
     """Everything from which a method may learn.
 
     Attributes:
-        scenario: the scenario's configuration; it fixes the meta-model's architecture.
+        meta_model: the network to train, as the scenario configures it.
         meta: the episodic meta-learner's configuration.
         k_shot: support images a class in training episodes.
         seed_names: the names from which all random draws derive.
@@ -33,7 +33,7 @@ class Training:
         device: where to compute.
     """
 
-    scenario: MetaModel
+    meta_model: MetaModel
     meta: Meta
     k_shot: int
     seed_names: tuple[str | int, ...]
@@ -46,17 +46,17 @@ class Training:
     @cached_property
     def bank(self) -> ImageBank:
         """All recovered images, without those held out for selection."""
-        return bank_of_recovered(self.recovered, self.scenario.image_size, self.meta.held_out_per_class)
+        return bank_of_recovered(self.recovered, self.meta_model.image_size, self.meta.held_out_per_class)
 
     @cached_property
     def real_bank(self) -> ImageBank:
         """All real meta-train images."""
-        return bank_of_real(self.real, self.scenario.image_size)
+        return bank_of_real(self.real, self.meta_model.image_size)
 
     def model(self, n_classes: int) -> Classifier:
         """Return a fresh meta-model."""
-        scenario = self.scenario
-        model = build(scenario.architecture, n_classes, scenario.width, scenario.image_size, *self.seed_names)
+        wanted = self.meta_model
+        model = build(wanted.architecture, n_classes, wanted.width, wanted.image_size, *self.seed_names)
         return model.to(self.device)
 
 
@@ -91,7 +91,7 @@ class Trained:
 
 def checkpoint_steps(first: int, last: int, count: int) -> set[int]:
     """Return up to ``count`` steps, evenly spaced in (first, last], the last one always among them."""
-    return {first + round((last - first) * (i + 1) / count) for i in range(count)} if last > first else {last}
+    return {first + round((last - first) * (i + 1) / count) for i in range(count)}
 
 
 def generator(training: Training, *names: str | int) -> torch.Generator:
