@@ -38,7 +38,7 @@ smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
 
 .PHONY: test
 test: $(STAMP) ## Run the tests
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: check
 check: $(STAMP) ## Check style, types, the workflow and the generated documents

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from workflow_project import Project
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 AFTER_ONE_METHOD = {
     "train": 1,

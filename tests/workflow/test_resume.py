@@ -16,7 +16,7 @@ print("locked", flush=True)
 time.sleep(600)
 """
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_on_two(

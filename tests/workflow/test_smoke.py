@@ -11,7 +11,7 @@ from workflow_project import Project
 from tgr.config.load import load
 from tgr.config.methods import Methods
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("workflow")]
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
