@@ -77,7 +77,7 @@ class Replay(MethodParameters):
 class Tgr(MethodParameters):
     """Task Groupings Regularization: group steps with implicit gradient regularisation, then replay."""
 
-    group_steps: int = Field(800, ge=1, description="Regularised steps on groups of dissimilar teachers.")
+    group_steps: int = Field(500, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
     )
