@@ -84,6 +84,10 @@ def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: st
             {"methods": {"pixels": {}}, "evaluation": {"protocols": ["finetune"]}},
             "evaluation.protocols: pixels needs one of ncm; add it",
         ),
+        (
+            {"pools": {"p": {"dataset": "icons", "architecture": "resnet10", "width": 4}}},
+            "pools.p.width: a ResNet needs at least 8 channels, found 4",
+        ),
         ({"methods": {"tgrr": {}}}, "methods.tgrr: unknown key; did you mean 'tgr'?"),
         ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
         ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),

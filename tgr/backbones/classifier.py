@@ -30,7 +30,7 @@ class Classifier(nn.Module):
         return self.head(self.trunk(images))
 
 
-def batchnorm_layers(model: nn.Module) -> list[nn.Module]:
+def batchnorm_layers(model: nn.Module) -> list[BatchNorm]:
     """Return the BatchNorm layers in the order in which they were registered."""
     return [module for module in model.modules() if isinstance(module, BatchNorm)]
 

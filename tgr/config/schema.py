@@ -12,6 +12,9 @@ from tgr.config.base import Name, Section
 from tgr.config.methods import Methods
 
 ARCHITECTURES = ("conv4", "resnet10", "resnet18")
+MINIMUM_RESNET_WIDTH = 8
+"""Narrower ones crash PyTorch on CPUs: channels-last 1x1 convolutions of stride 2 with fewer than 8 input channels
+overwrite memory in oneDNN."""
 Protocol = Literal["finetune", "finetune_tuned", "ncm"]
 Selection = Literal["last", "datafree", "meta_val", "oracle"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
@@ -213,8 +216,14 @@ class Config(Section):
         for name, pool in self.pools.items():
             if pool.dataset not in self.datasets:
                 _unknown(f"pools.{name}.dataset", pool.dataset, self.datasets)
+            _check_width(f"pools.{name}.width", pool)
         for name, scenario in self.scenarios.items():
             self._check_scenario(name, scenario)
+            _check_width(f"scenarios.{name}.width", scenario)
+        self._check_methods()
+        return self
+
+    def _check_methods(self) -> None:
         if not self.methods.active():
             raise ValueError(f"methods: name at least one of {', '.join(Methods.model_fields)}")
         for name, method in self.methods.active().items():
@@ -230,7 +239,6 @@ class Config(Section):
                 f"evaluation.headline: {self.evaluation.headline} is not among evaluation.selections "
                 f"({', '.join(self.evaluation.selections)})"
             )
-        return self
 
     def _check_scenario(self, name: str, scenario: Scenario) -> None:
         for pool in scenario.pools:
@@ -262,3 +270,8 @@ class Config(Section):
 
 def _unknown(key: str, value: str, valid: Iterable[str]) -> None:
     raise ValueError(f"{key}: unknown name '{value}'; valid: {', '.join(sorted(valid))}")
+
+
+def _check_width(key: str, section: Pool | Scenario) -> None:
+    if section.architecture.startswith("resnet") and section.width < MINIMUM_RESNET_WIDTH:
+        raise ValueError(f"{key}: a ResNet needs at least {MINIMUM_RESNET_WIDTH} channels, found {section.width}")

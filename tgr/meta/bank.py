@@ -83,7 +83,8 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
     """
     if not datasets:
         raise TgrError("method realdata: no real dataset was given; it learns from meta-train images")
-    images, rows, class_names = [], [], []
+    images, rows = [], []
+    class_names: list[str] = []
     for dataset in datasets:
         for index in dataset.splits["meta_train"]:
             members = dataset.indices_of(index)

@@ -11,7 +11,7 @@ from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.config.schema import Meta
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
-from tgr.meta.learners import LEARNERS, Episode
+from tgr.meta.learners import LEARNERS, Episode, Parameters
 
 Observer = Callable[[int, dict[str, float]], None]
 
@@ -36,7 +36,7 @@ def replay(
         TgrError: too few classes or images for an episode, or a loss that is not finite.
     """
     learner = LEARNERS[meta.learner]
-    parameters = dict(model.named_parameters())
+    parameters: Parameters = dict(model.named_parameters())
     optimizer = torch.optim.Adam(parameters.values(), lr=meta.outer_lr)
     for step in trange(1, steps + 1, desc=f"replay ({meta.learner})", unit="step"):
         optimizer.zero_grad()

@@ -16,7 +16,7 @@ from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
-from tgr.meta.regularisation import Loss, regularised_gradient
+from tgr.meta.regularisation import Loss, Parameters, regularised_gradient
 from tgr.methods.replay import calibration_batches, run
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
@@ -54,7 +54,7 @@ def _group_steps(
 ) -> None:
     sampler = GroupSampler(training.groups, config.teachers_per_step, generator(training, "group steps"))
     augmentation = generator(training, "augmentation")
-    weights = dict(model.named_parameters())
+    weights: Parameters = dict(model.named_parameters())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.group_steps)
     marks = checkpoint_steps(0, config.group_steps, n_checkpoints)
@@ -95,8 +95,8 @@ def _draw_losses(
         images = bank.images[chosen]
         if config.augment:
             images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, augmentation)
-        batch = (images, bank.labels[chosen], bank.logits[chosen], rows[teacher])
-        losses.append(teacher_loss(model, *(part.to(device) for part in batch), config))
+        labels, logits = bank.labels[chosen].to(device), bank.logits[chosen].to(device)
+        losses.append(teacher_loss(model, images.to(device), labels, logits, rows[teacher].to(device), config))
     return losses
 
 

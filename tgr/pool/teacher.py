@@ -1,5 +1,6 @@
 """A teacher on disk: weights as safetensors, and a card that says what it is."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,6 @@ def load_teacher(folder: str | Path, card: Card, device: torch.device | str = "c
     return Teacher(card, model.to(device).eval())
 
 
-def load_teachers(folders: list[str] | list[Path], device: torch.device | str = "cpu") -> list[Teacher]:
+def load_teachers(folders: Sequence[str | Path], device: torch.device | str = "cpu") -> list[Teacher]:
     """Load all teachers of some shards, in the order of the folders."""
     return [load_teacher(folder, card, device) for folder in folders for card in read_cards(folder)]
