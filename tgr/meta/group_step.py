@@ -79,7 +79,7 @@ class GroupSampler:
     """Draws teachers of one group, and some of their images, for each step.
 
     Groups are drawn in proportion to their size, so that all teachers take part equally often. A group with fewer
-    teachers than a step wants gives all that it has; a group of one teacher is completed by the nearest index group,
+    teachers than a step wants gives all that it has; a group of one teacher is completed by the group that follows,
     because a single gradient has nothing to align with.
     """
 
