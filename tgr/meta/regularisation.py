@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -13,19 +14,56 @@ Loss = Callable[[Parameters], Tensor]
 
 @dataclass(frozen=True)
 class RegularisedGradient:
-    """The outcome of one regularised step.
+    """The outcome of one step.
 
     Attributes:
         gradient: the direction to descend, by parameter name.
         losses: (n,), the losses at the undisplaced parameters.
         variance: mean_i ||g_i - gbar||^2.
         cosine: mean cosine similarity over the pairs of gradients.
+        mean_norm_squared: ||gbar||^2; ``variance`` divided by it is the relative conflict.
     """
 
     gradient: Parameters
     losses: Tensor
     variance: float
     cosine: float
+    mean_norm_squared: float
+
+
+@dataclass(frozen=True)
+class Gradients:
+    """The gradients of some losses at the same parameters.
+
+    Attributes:
+        values: (n,), the losses.
+        each: for every loss its gradient, one tensor a parameter.
+        mean: gbar, one tensor a parameter.
+    """
+
+    values: Tensor
+    each: list[list[Tensor]]
+    mean: list[Tensor]
+
+
+class Conflict(NamedTuple):
+    """How much some gradients g_i disagree; see ``RegularisedGradient``."""
+
+    variance: float
+    cosine: float
+    mean_norm_squared: float
+
+
+def gradients_of(losses: Sequence[Loss], parameters: Parameters, *, create_graph: bool = False) -> Gradients:
+    """Return the gradient of each loss; without ``create_graph`` only one loss's graph exists at a time."""
+    theta = list(parameters.values())
+    values, each = [], []
+    for loss in losses:
+        value = loss(parameters)
+        each.append(list(torch.autograd.grad(value, theta, create_graph=create_graph, materialize_grads=True)))
+        values.append(value.detach())
+    mean = [torch.stack(parts).mean(0) for parts in zip(*each, strict=True)]
+    return Gradients(torch.stack(values), each, mean)
 
 
 def regularised_gradient(
@@ -44,38 +82,39 @@ def regularised_gradient(
             the effective strength and keeps every graph in memory.
     """
     names, theta = list(parameters), list(parameters.values())
-    values, gradients = [], []
-    for loss in losses:
-        value = loss(parameters)
-        gradients.append(torch.autograd.grad(value, theta, create_graph=through_displacement, materialize_grads=True))
-        values.append(value.detach())
-    mean = [torch.stack(parts).mean(0) for parts in zip(*gradients, strict=True)]
-    variance, cosine = conflict([[g.detach() for g in own] for own in gradients])
+    found = gradients_of(losses, parameters, create_graph=through_displacement)
     if strength == 0:
-        combined = [m.detach() for m in mean]
+        combined = [m.detach() for m in found.mean]
     elif through_displacement:
         displaced = [
-            loss({n: p + strength * (g - m) for n, p, g, m in zip(names, theta, own, mean, strict=True)})
-            for loss, own in zip(losses, gradients, strict=True)
+            loss({n: p + strength * (g - m) for n, p, g, m in zip(names, theta, own, found.mean, strict=True)})
+            for loss, own in zip(losses, found.each, strict=True)
         ]
         combined = list(torch.autograd.grad(torch.stack(displaced).mean(), theta, materialize_grads=True))
     else:
-        combined = [torch.zeros_like(m) for m in mean]
-        for loss, own in zip(losses, gradients, strict=True):
+        combined = [torch.zeros_like(m) for m in found.mean]
+        for loss, own in zip(losses, found.each, strict=True):
             shifted = [
-                (p.detach() + strength * (g - m)).requires_grad_() for p, g, m in zip(theta, own, mean, strict=True)
+                (p.detach() + strength * (g - m)).requires_grad_()
+                for p, g, m in zip(theta, own, found.mean, strict=True)
             ]
             value = loss(dict(zip(names, shifted, strict=True)))
             for total, g in zip(combined, torch.autograd.grad(value, shifted, materialize_grads=True), strict=True):
                 total.add_(g, alpha=1 / len(losses))
-    return RegularisedGradient(dict(zip(names, combined, strict=True)), torch.stack(values), variance, cosine)
+    gradient = dict(zip(names, combined, strict=True))
+    return RegularisedGradient(gradient, found.values, *conflict(flattened(found.each)))
 
 
-def conflict(gradients: Sequence[Sequence[Tensor]]) -> tuple[float, float]:
-    """Return the variance mean_i ||g_i - gbar||^2 and the mean pairwise cosine of some gradients."""
-    flat = torch.stack([torch.cat([part.reshape(-1) for part in own]) for own in gradients])
-    variance = (flat - flat.mean(0)).square().sum(1).mean()
-    unit = normalize(flat, dim=1)
-    n = len(flat)
+def flattened(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
+    """Return the gradients of some losses as one matrix (n, n_parameters), without their graphs."""
+    return torch.stack([torch.cat([part.detach().reshape(-1) for part in own]) for own in gradients])
+
+
+def conflict(gradients: Tensor) -> Conflict:
+    """Measure the conflict among gradients (n, n_parameters)."""
+    mean = gradients.mean(0)
+    variance = (gradients - mean).square().sum(1).mean()
+    unit = normalize(gradients, dim=1)
+    n = len(gradients)
     cosine = ((unit @ unit.T).sum() - unit.square().sum()) / max(1, n * (n - 1))
-    return float(variance), float(cosine)
+    return Conflict(float(variance), float(cosine), float(mean.square().sum()))
