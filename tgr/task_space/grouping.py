@@ -1,6 +1,12 @@
-"""Task groups of dissimilar teachers (Wei et al. 2024: spectral clustering with the dissimilarity as affinity)."""
+"""Task groups: who shares a group, as alternatives of one shape.
+
+The paper groups unlike teachers (Wei et al. 2024: spectral clustering with the dissimilarity as affinity). On pools of
+several domains that tends to one large group and some single teachers; ``balanced`` pursues the same end in groups of
+equal size. The others are the controls: alike teachers, anyone, all together.
+"""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +25,9 @@ IDENTICAL = 1e-9
 
 SKLEARN_SEEDS = 2**32
 
+STARTS = 10
+"""Random starts of the search for balanced groups; the best end is kept."""
+
 
 @dataclass(frozen=True)
 class Groups:
@@ -34,25 +43,36 @@ class Groups:
     quality: dict[str, Any]
 
 
-def group(dissimilarity: Tensor, n_groups: int, seed: int) -> Groups:
-    """Group teachers so that unlike ones share a group.
+def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int) -> Groups:
+    """Group teachers.
 
-    Teachers that are all alike are dealt out in turn, since any grouping of them is as good.
+    Where the matrix says nothing (all teachers alike, or as many groups as teachers) they are dealt out in turn, since
+    any grouping is as good.
 
     Args:
         dissimilarity: (n, n), symmetric, not negative, with a zero diagonal.
-        n_groups: number of groups, at most n. Spectral clustering may leave one empty; the quality reports the sizes.
-        seed: of k-means and of the eigenvectors' start; only its lower 32 bits count.
+        kind: ``heterogeneous`` (spectral clustering of the dissimilarity), ``balanced`` (unlike teachers in groups
+            whose sizes differ by one at most), ``homogeneous`` (spectral clustering of one minus the dissimilarity),
+            ``random`` (anyone, sizes as for ``balanced``), or ``single`` (all teachers together).
+        n_groups: number of groups, at most n; ``single`` makes one, whatever this says. Spectral clustering may leave
+            a group empty; the quality reports the sizes.
+        seed: of k-means and the eigenvectors' start (its lower 32 bits count), and of the random groups.
 
     Raises:
-        TgrError: the matrix is not a dissimilarity, or there are more groups than teachers.
+        TgrError: no such kind, not a dissimilarity, or more groups than teachers.
     """
+    if kind not in KINDS:
+        raise TgrError(f"grouping: there is no '{kind}'; valid: {', '.join(KINDS)}")
+    if kind == "single":
+        n_groups = 1
     matrix = _check(dissimilarity, n_groups)
     n = len(matrix)
-    if n_groups in (1, n) or matrix.max() < IDENTICAL:
-        labels = [i % n_groups for i in range(n)]
+    if n_groups in (1, n):
+        found = np.arange(n) % n_groups
     else:
-        labels = _spectral(matrix, n_groups, seed)
+        with threadpool_limits(1):  # the same rounding, hence the same groups, whatever the number of cores
+            found = KINDS[kind](matrix, n_groups, seed)
+    labels = _in_order_of_appearance(found)
     quality = measure(matrix, labels, n_groups)
     if quality["n_small"]:
         logger.warning("%d task groups have fewer than two teachers; sizes: %s", quality["n_small"], quality["sizes"])
@@ -67,18 +87,88 @@ def _check(dissimilarity: Tensor, n_groups: int) -> np.ndarray:
     if not np.isfinite(matrix).all() or (matrix < 0).any() or matrix.diagonal().any() or not symmetric:
         raise TgrError("task_space: a dissimilarity must be finite, symmetric, not negative, and zero on the diagonal")
     if not 1 <= n_groups <= len(matrix):
-        raise TgrError(f"task_space.n_groups: {n_groups} groups of {len(matrix)} teachers; choose 1 to {len(matrix)}")
+        raise TgrError(f"n_groups: {n_groups} groups of {len(matrix)} teachers; choose 1 to {len(matrix)}")
     return matrix
 
 
-def _spectral(matrix: np.ndarray, n_groups: int, seed: int) -> list[int]:
+def _in_order_of_appearance(found: np.ndarray) -> list[int]:
+    order = list(dict.fromkeys(found.tolist()))
+    return [order.index(label) for label in found.tolist()]
+
+
+def _heterogeneous(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    return _spectral(matrix, matrix, n_groups, seed)
+
+
+def _homogeneous(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    return _spectral(matrix, (1 - matrix).clip(min=0), n_groups, seed)
+
+
+def _spectral(matrix: np.ndarray, affinity: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    n = len(matrix)
+    others = affinity[~np.eye(n, dtype=bool)]
+    if matrix.max() < IDENTICAL or others.max() < IDENTICAL:
+        return np.arange(n) % n_groups
     clustering = SpectralClustering(
         n_groups, affinity="precomputed", n_init=30, random_state=np.random.RandomState(seed % SKLEARN_SEEDS)
     )
-    with threadpool_limits(1):  # the same rounding, hence the same groups, whatever the number of cores
-        found = clustering.fit_predict(matrix).tolist()
-    order = list(dict.fromkeys(found))
-    return [order.index(label) for label in found]
+    return clustering.fit_predict(affinity)
+
+
+def _random(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).permutation(np.arange(len(matrix)) % n_groups)
+
+
+def _balanced(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    """Return the best of some searches, each from a random start; among equals the first."""
+    if matrix.max() < IDENTICAL:
+        return np.arange(len(matrix)) % n_groups
+    starts = np.random.default_rng(seed)
+    ends = [
+        _swap_until_best(matrix, starts.permutation(np.arange(len(matrix)) % n_groups), n_groups) for _ in range(STARTS)
+    ]
+    within = [float(matrix[labels[:, None] == labels].sum()) for labels in ends]
+    return ends[int(np.argmax(within))]
+
+
+def _swap_until_best(matrix: np.ndarray, labels: np.ndarray, n_groups: int) -> np.ndarray:
+    """Swap pairs of teachers between groups as long as that adds dissimilarity inside the groups.
+
+    Each teacher in turn makes its best swap, until none gains: a local optimum. Swaps keep the sizes, hence the number
+    of pairs, so the largest sum is the largest mean. A sweep takes O(n^2).
+    """
+    labels, everyone = labels.copy(), np.arange(len(labels))
+    to_group = matrix @ np.eye(n_groups)[labels]  # (n, n_groups): sum of dissimilarities to each group's members
+    swapped = True
+    while swapped:
+        swapped = False
+        for i in everyone:
+            own = labels[i]
+            # i joins the group that j leaves, and j the one that i leaves.
+            gain = to_group[i, labels] - to_group[i, own] + to_group[:, own] - to_group[everyone, labels]
+            gain = np.where(labels == own, 0, gain - 2 * matrix[i])
+            j = int(gain.argmax())
+            if gain[j] > IDENTICAL:
+                other = labels[j]
+                to_group[:, own] += matrix[:, j] - matrix[:, i]
+                to_group[:, other] += matrix[:, i] - matrix[:, j]
+                labels[i], labels[j] = other, own
+                swapped = True
+    return labels
+
+
+def _single(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
+    return np.zeros(len(matrix), dtype=int)
+
+
+KINDS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
+    "heterogeneous": _heterogeneous,
+    "balanced": _balanced,
+    "homogeneous": _homogeneous,
+    "random": _random,
+    "single": _single,
+}
+"""Kind to a function of (matrix, n_groups, seed) that returns a label for each teacher."""
 
 
 def measure(matrix: np.ndarray, labels: list[int], n_groups: int) -> dict[str, Any]:
