@@ -15,7 +15,7 @@ from torch import Tensor
 
 from tgr.backbones.registry import build
 from tgr.config.schema import Inversion
-from tgr.inversion.registry import ENGINES
+from tgr.inversion.registry import ENGINES, get
 from tgr.inversion.statistics import channel_statistics
 from tgr.pool.teacher import Card, Teacher
 
@@ -82,7 +82,8 @@ def compare(title: str, seconds: Mapping[str, list[float]], unit: float, referen
 def _engine_steps(name: str, teacher: Teacher, arguments: argparse.Namespace) -> Callable[[], object]:
     values = {"engine": name, "steps": arguments.steps, "images_per_class": arguments.images_per_class}
     config = Inversion.model_validate(values)
-    return lambda: ENGINES[name](teacher, config, torch.Generator().manual_seed(0))
+    labels = torch.arange(N_WAY).repeat_interleave(arguments.images_per_class)
+    return lambda: get(name)(teacher, labels, config, None, torch.Generator().manual_seed(0))
 
 
 def _both_ways(function: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor) -> None:

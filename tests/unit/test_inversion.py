@@ -9,19 +9,25 @@ from torch import nn
 
 from tgr import seeds
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
-from tgr.backbones.classifier import Classifier
+from tgr.backbones.classifier import Classifier, batchnorm_layers
+from tgr.backbones.probe import Probe, load_probe
 from tgr.backbones.registry import build
-from tgr.config.schema import Inversion
+from tgr.config.schema import Inversion, TaskSpace
+from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.inversion.generator import Generator
-from tgr.inversion.pixel import start_images, total_variation
-from tgr.inversion.recovered import load_recovered
-from tgr.inversion.registry import ENGINES
+from tgr.inversion.pixel import start_images
+from tgr.inversion.priors import distance_from_grey, probe_distance, total_variation
+from tgr.inversion.recovered import Recovered, load_recovered
+from tgr.inversion.registry import ENGINES, get
 from tgr.inversion.stage import invert_shard, invert_teacher
+from tgr.inversion.transfer import measure_transfer, student_accuracy
 from tgr.pool.teacher import Card, Teacher, save_teacher
 
 CPU = torch.device("cpu")
 SIZE, N_WAY, PER_CLASS = 16, 3, 4
+LABELS = torch.arange(N_WAY).repeat_interleave(PER_CLASS)
+PROBE = TaskSpace(probe="test_resnet", weights="random", image_size=32)
 
 
 def _card(index: int = 0, pool: str = "toys", n_way: int = N_WAY, size: int = SIZE) -> Card:
@@ -70,7 +76,7 @@ def _config(engine: str, steps: int | None = 3, **changes: float) -> Inversion:
     return Inversion.model_validate({**values, "steps": steps, **changes})
 
 
-@pytest.fixture(params=sorted(ENGINES))
+@pytest.fixture(params=ENGINES)
 def engine(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -88,19 +94,18 @@ def shard(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("size", [16, 18])
-def test_engine_returns_balanced_images_in_range(engine: str, size: int) -> None:
+def test_engine_returns_images_in_range(engine: str, size: int) -> None:
     teacher = _teacher(_card(size=size))
-    images, labels = ENGINES[engine](teacher, _config(engine), torch.Generator().manual_seed(0))
+    images = get(engine)(teacher, LABELS, _config(engine), None, torch.Generator().manual_seed(0))
     assert images.shape == (N_WAY * PER_CLASS, 3, size, size)
     assert images.dtype == torch.float32
     assert not images.requires_grad
     assert 0 <= images.min() < images.max() <= 1
-    assert labels.bincount().tolist() == [PER_CLASS] * N_WAY
 
 
 def test_engine_repeats_itself_bit_by_bit_and_follows_its_generator(engine: str) -> None:
     def images(seed: int) -> torch.Tensor:
-        return ENGINES[engine](_teacher(), _config(engine), torch.Generator().manual_seed(seed))[0]
+        return get(engine)(_teacher(), LABELS, _config(engine), None, torch.Generator().manual_seed(seed))
 
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
@@ -114,7 +119,7 @@ def test_engine_leaves_the_teacher_and_the_global_generator_alone(engine: str) -
     teacher = _teacher()
     before = {name: value.clone() for name, value in teacher.model.state_dict().items()}
     state = torch.random.get_rng_state()
-    ENGINES[engine](teacher, _config(engine), torch.Generator().manual_seed(0))
+    get(engine)(teacher, LABELS, _config(engine), None, torch.Generator().manual_seed(0))
     assert all(torch.equal(value, before[name]) for name, value in teacher.model.state_dict().items())
     assert all(p.requires_grad and p.grad is None for p in teacher.model.parameters())
     assert torch.equal(torch.random.get_rng_state(), state)
@@ -180,6 +185,72 @@ def test_total_variation_of_a_checkerboard_and_of_a_ramp() -> None:
     assert total_variation(ramp).item() == 0.25
 
 
+def test_l2_weight_draws_towards_grey() -> None:
+    def distance(l2_weight: float) -> float:
+        images = invert_teacher(_teacher(), _config("pixel", 15, l2_weight=l2_weight, bn_weight=0, tv_weight=0)).images
+        return float(distance_from_grey(images.float().div(255)))
+
+    assert distance(100) < 0.8 * distance(0)
+    assert distance_from_grey(torch.tensor([0.0, 0.5, 1.0, 0.5])).item() == 0.125
+
+
+@pytest.fixture(scope="module")
+def probe() -> Probe:
+    return load_probe(PROBE)
+
+
+def test_probe_weight_pulls_images_to_the_probes_statistics(engine: str, probe: Probe) -> None:
+    def distance(probe_weight: float) -> float:
+        config = _config(engine, 15, probe_weight=probe_weight, bn_weight=0, tv_weight=0, lr=0.05)
+        images = invert_teacher(_teacher_without_batchnorm(), config, probe).images
+        with torch.no_grad(), probe_distance(probe) as natural:
+            return float(natural(images))
+
+    assert distance(1) < 0.8 * distance(0)
+
+
+def test_probe_distance_is_that_of_its_first_layers(probe: Probe) -> None:
+    images = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0))
+    inputs: list[torch.Tensor] = []
+    layers = batchnorm_layers(probe.trunk)[:2]
+    hooks = [layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0])) for layer in layers]
+    shift, scale = (torch.tensor(value).view(1, 3, 1, 1) for value in (probe.mean, probe.std))
+    with torch.no_grad():
+        probe.trunk((images - shift) / scale)
+        for hook in hooks:
+            hook.remove()
+        with probe_distance(probe, n_layers=2) as natural:
+            found = [float(natural(images)), float(natural(images))]
+    expected = 0.0
+    for layer, x in zip(layers, inputs, strict=True):
+        variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
+        expected += float((variance - layer.running_var).norm() + (mean - layer.running_mean).norm())
+    assert found == pytest.approx([expected, expected], rel=1e-4)
+
+
+def test_probe_weight_needs_a_probe_with_batchnorm(engine: str) -> None:
+    config = _config(engine, probe_weight=1.0)
+    with pytest.raises(TgrError, match=r"inversion\.probe_weight is set, but no probe was given"):
+        invert_teacher(_teacher(), config)
+    without = load_probe(TaskSpace(probe="test_convnext", weights="random", image_size=32))
+    with pytest.raises(TgrError, match=r"inversion\.probe_weight: the probe test_convnext has no BatchNorm"):
+        invert_teacher(_teacher(), config, without)
+
+
+def test_stage_loads_the_probe_only_where_it_is_used(shard: Path, tmp_path: Path) -> None:
+    missing = TaskSpace(probe="no_such_net")
+    invert_shard(shard, _config("pixel", 1), missing, tmp_path / "without", CPU)
+    with pytest.raises(TgrError, match="no_such_net"):
+        invert_shard(shard, _config("pixel", 1, probe_weight=1.0), missing, tmp_path / "with", CPU)
+    invert_shard(shard, _config("pixel", 1, probe_weight=1.0), PROBE, tmp_path / "with", CPU)
+    assert digest(tmp_path / "with") != digest(tmp_path / "without")
+
+
+def test_unknown_engine() -> None:
+    with pytest.raises(KeyError):
+        get("magic")
+
+
 @pytest.mark.parametrize("size", [16, 21])
 def test_start_images_differ_in_colour_and_have_detail(size: int) -> None:
     images = start_images(50, size, torch.Generator().manual_seed(0))
@@ -198,7 +269,7 @@ def test_generator_reaches_every_size(size: int) -> None:
 
 
 def test_stage_round_trip(engine: str, shard: Path, tmp_path: Path) -> None:
-    invert_shard(shard, _config(engine), tmp_path / "recovered", CPU)
+    invert_shard(shard, _config(engine), PROBE, tmp_path / "recovered", CPU)
     recovered = load_recovered([tmp_path / "recovered"], [shard])
     assert [item.card.name for item in recovered] == ["teacher-0000", "teacher-0001"]
     item = recovered[1]
@@ -216,10 +287,20 @@ def test_result_does_not_depend_on_the_shard(shard: Path, tmp_path: Path) -> Non
     alone.mkdir()
     save_teacher(alone, _model(_card(1)), _card(1))
     for folder, teachers in (("both", shard), ("one", alone), ("again", alone)):
-        invert_shard(teachers, _config("pixel"), tmp_path / folder, CPU)
+        invert_shard(teachers, _config("pixel"), PROBE, tmp_path / folder, CPU)
     name = "teacher-0001.safetensors"
     assert digest(tmp_path / "both" / name) == digest(tmp_path / "one" / name)
     assert digest(tmp_path / "one") == digest(tmp_path / "again")
+
+
+def test_of_many_classes_some_are_recovered(engine: str) -> None:
+    card = _card(n_way=10)
+    recovered = invert_teacher(Teacher(card, _model(card)), _config(engine, 1, max_classes=4))
+    assert len(recovered.report.classes) == 4
+    assert recovered.report.classes == sorted(set(recovered.report.classes))
+    assert recovered.logits.shape == (4 * PER_CLASS, 4)
+    assert recovered.labels.bincount().tolist() == [PER_CLASS] * 4
+    assert recovered.classes == [f"class-{index}" for index in recovered.report.classes]
 
 
 def test_report_agrees_with_an_explicit_computation() -> None:
@@ -242,7 +323,7 @@ def test_report_agrees_with_an_explicit_computation() -> None:
 
 @pytest.fixture
 def recovered(shard: Path, tmp_path: Path) -> Path:
-    invert_shard(shard, _config("pixel", 1), tmp_path / "recovered", CPU)
+    invert_shard(shard, _config("pixel", 1), PROBE, tmp_path / "recovered", CPU)
     return tmp_path / "recovered"
 
 
@@ -285,7 +366,9 @@ def test_report_with_missing_keys_is_refused(shard: Path, recovered: Path) -> No
 
 def test_another_number_of_classes_is_refused(shard: Path, recovered: Path) -> None:
     _rewrite(recovered, logits=torch.zeros(N_WAY * PER_CLASS, 7))
-    with pytest.raises(TgrError, match=r"7 classes, but toys/teacher-0000 has 3"):
+    with pytest.raises(
+        TgrError, match=r"logits of 7 classes, but its report names 3 of the 3 classes of toys/teacher-0000"
+    ):
         load_recovered([recovered], [shard])
 
 
@@ -321,10 +404,61 @@ def test_folders_of_other_teachers_are_refused(recovered: Path, tmp_path: Path) 
 
 
 def test_nan_pixels_never_become_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(teacher: Teacher, *_: object) -> tuple[torch.Tensor, torch.Tensor]:
-        return torch.full((N_WAY, 3, SIZE, SIZE), float("nan")), torch.arange(N_WAY)
+    def broken(teacher: Teacher, *_: object) -> torch.Tensor:
+        return torch.full((N_WAY, 3, SIZE, SIZE), float("nan"))
 
-    monkeypatch.setitem(ENGINES, "pixel", broken)
+    monkeypatch.setattr("tgr.inversion.pixel.invert", broken)
     teacher = _teacher()
     with pytest.raises(TgrError, match=r"toys/teacher-0000.*not finite"):
         invert_teacher(replace(teacher), _config("pixel"))
+
+
+# What recovered images teach
+
+
+def _dataset(n_classes: int = N_WAY) -> ImageDataset:
+    """Classes of a colour each, under noise."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(n_classes).repeat_interleave(20)
+    colours = torch.tensor([[200, 40, 40], [40, 200, 40], [40, 40, 200]])[labels % 3].view(-1, 3, 1, 1)
+    images = colours + torch.randint(0, 40, (len(labels), 3, SIZE, SIZE), generator=generator)
+    names = [f"class-{i}" for i in range(n_classes)]
+    splits = {"meta_train": list(range(n_classes)), "meta_val": [], "meta_test": []}
+    return ImageDataset("toys", images.to(torch.uint8), labels, names, splits)
+
+
+def _recovered_as(images: torch.Tensor, labels: torch.Tensor) -> Recovered:
+    example = invert_teacher(_teacher(), _config("pixel", 1))
+    return replace(example, images=images, labels=labels, logits=torch.zeros(len(labels), N_WAY))
+
+
+def test_a_student_learns_from_good_images_and_not_from_noise() -> None:
+    dataset = _dataset()
+    good = student_accuracy(_recovered_as(dataset.images, dataset.labels), dataset)
+    noise = torch.randint(0, 256, (60, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    bad = student_accuracy(_recovered_as(noise, dataset.labels), dataset)
+    assert good > 0.95
+    assert bad < 0.8
+
+
+def test_students_are_reproducible_and_follow_their_seed() -> None:
+    noise = torch.randint(0, 256, (60, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(1)).to(torch.uint8)
+    recovered, dataset = _recovered_as(noise, LABELS.repeat(5)), _dataset()
+    first, again, other = (student_accuracy(recovered, dataset, seed) for seed in (0, 0, 1))
+    assert first == again != other
+
+
+def test_transfer_needs_the_dataset_of_the_teacher() -> None:
+    with pytest.raises(TgrError, match="a teacher of dataset 'toys' cannot be tested on 'others'"):
+        student_accuracy(_recovered_as(torch.zeros(0), LABELS), replace(_dataset(), name="others"))
+
+
+def test_transfer_of_a_pool(shard: Path, recovered: Path, tmp_path: Path) -> None:
+    _dataset().save(tmp_path / "toys.safetensors")
+    file = tmp_path / "transfer.json"
+    measure_transfer([recovered], [shard], tmp_path / "toys.safetensors", 1, file, CPU)
+    found = read_json(file)
+    assert (found["pool"], found["n_classes"], len(found["teachers"])) == ("toys", N_WAY, 1)
+    assert found["teachers"][0]["student_accuracy"] == student_accuracy(
+        load_recovered([recovered], [shard])[0], _dataset()
+    )

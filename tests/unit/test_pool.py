@@ -39,6 +39,14 @@ def test_teacher_does_not_depend_on_its_shard(tiny_dataset: ImageDataset, tmp_pa
     assert digest(together / "teacher-0001.safetensors") == digest(alone / "teacher-0001.safetensors")
 
 
+def test_options_reach_model_and_card(tiny_dataset: ImageDataset, tmp_path: Path) -> None:
+    pool = Pool(dataset="tiny", architecture="timm:test_vit", options={"patch_size": 8}, n_teachers=1, n_way=3)
+    folder = tmp_path / "shard"
+    pretrain_shard("vits", range(1), pool, Pretrain(epochs=1, batch_size=16), tiny_dataset, folder, CPU)
+    assert read_cards(folder)[0].options == {"patch_size": 8}
+    assert load_teachers([folder])[0].model.state_dict()["trunk.patch_embed.proj.weight"].shape[-1] == 8
+
+
 def test_split_holds_out_a_share_of_each_class(tiny_dataset: ImageDataset) -> None:
     train, held_out = split_task(tiny_dataset, [2, 0], 0.25, torch.Generator().manual_seed(0))
     assert train.labels.bincount().tolist() == [18, 18]

@@ -1,5 +1,7 @@
 """One name, one backbone."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
@@ -7,11 +9,19 @@ from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.conv4 import conv4_trunk
 from tgr.backbones.resnet import resnet_trunk
+from tgr.backbones.timm_trunk import Option, timm_trunk
 from tgr.config.schema import ARCHITECTURES
 from tgr.errors import TgrError
 
 
-def build(architecture: str, n_classes: int, width: int, image_size: int, *seed_names: str | int) -> Classifier:
+def build(
+    architecture: str,
+    n_classes: int,
+    width: int,
+    image_size: int,
+    *seed_names: str | int,
+    options: Mapping[str, Option] | None = None,
+) -> Classifier:
     """Return a freshly initialised classifier, in channels-last layout.
 
     Args:
@@ -20,17 +30,22 @@ def build(architecture: str, n_classes: int, width: int, image_size: int, *seed_
         width: channels of Conv4 or of the first ResNet stage; timm models have their own.
         image_size: input size in pixels.
         seed_names: the names from which the initialisation derives.
+        options: arguments of the timm model, e.g. ``{"patch_size": 4}``; the other architectures have none.
 
     Raises:
-        TgrError: unknown architecture, or one that cannot take images of this size.
+        TgrError: unknown architecture, one that cannot take images of this size, or options that it does not take.
     """
     with seeds.forked("initialisation", architecture, *seed_names):
-        trunk, feature_dim = _trunk(architecture, width, image_size)
+        trunk, feature_dim = _trunk(architecture, width, image_size, options or {})
         model = Classifier(trunk, feature_dim, n_classes)
     return model.to(memory_format=torch.channels_last)
 
 
-def _trunk(architecture: str, width: int, image_size: int) -> tuple[nn.Module, int]:
+def _trunk(architecture: str, width: int, image_size: int, options: Mapping[str, Option]) -> tuple[nn.Module, int]:
+    if architecture.startswith("timm:"):
+        return timm_trunk(architecture.removeprefix("timm:"), image_size, options)
+    if options:
+        raise TgrError(f"architecture {architecture} takes no options, found {', '.join(options)}; timm models do")
     if architecture == "conv4":
         if image_size < 16:
             raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")
@@ -39,20 +54,4 @@ def _trunk(architecture: str, width: int, image_size: int) -> tuple[nn.Module, i
         return resnet_trunk(1, width)
     if architecture == "resnet18":
         return resnet_trunk(2, width)
-    if architecture.startswith("timm:"):
-        return _timm_trunk(architecture.removeprefix("timm:"), image_size)
     raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
-
-
-def _timm_trunk(name: str, image_size: int) -> tuple[nn.Module, int]:
-    import timm
-
-    if not timm.is_model(name):
-        raise TgrError(f"timm has no model '{name}'; see timm.list_models()")
-    trunk = timm.create_model(name, num_classes=0)
-    try:
-        with torch.no_grad():
-            features = trunk.eval()(torch.zeros(1, 3, image_size, image_size))
-    except (RuntimeError, AssertionError) as error:
-        raise TgrError(f"timm model '{name}' cannot take images of {image_size} px: {error}") from error
-    return trunk.train(), int(features.shape[-1])

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor, nn
 
 from tgr import seeds
+from tgr.backbones.probe import Probe
 from tgr.config.schema import Inversion
-from tgr.inversion.objective import intended_labels, objective
+from tgr.inversion.objective import objective
 from tgr.pool.teacher import Teacher
 
 DEFAULT_STEPS = 200
@@ -42,21 +43,23 @@ def _block(inputs: int, outputs: int, size: int) -> list[nn.Module]:
     ]
 
 
-def invert_generator(teacher: Teacher, config: Inversion, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def invert(
+    teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
+) -> Tensor:
     """Recover images by training a generator and its latent codes together; the batch of the lowest loss is returned.
 
-    Returns and raises as ``tgr.inversion.pixel.invert_pixels``.
+    Takes, returns and raises as ``tgr.inversion.pixel.invert``.
     """
     steps, lr = config.steps or DEFAULT_STEPS, config.lr or DEFAULT_LR
-    device = next(teacher.model.parameters()).device
-    labels = intended_labels(teacher, config.images_per_class).to(device)
+    device = teacher.device
+    labels = labels.to(device)
     codes = torch.randn(len(labels), config.latent_dim, generator=generator).to(device).requires_grad_()
     with seeds.forked("generator", int(torch.randint(2**62, (1,), generator=generator))):
         network = Generator(config.latent_dim, config.generator_width, teacher.card.image_size)
     network = network.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam([*network.parameters(), codes], lr=lr, betas=BETAS, fused=True)
     lowest, best = float("inf"), torch.empty(0)
-    with objective(teacher, labels, config, generator) as teacher_loss:
+    with objective(teacher, labels, config, probe, generator) as teacher_loss:
         for _ in range(steps):
             images = network(codes)
             loss = teacher_loss(images)
@@ -65,4 +68,4 @@ def invert_generator(teacher: Teacher, config: Inversion, generator: torch.Gener
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-    return best, labels
+    return best

@@ -1,15 +1,18 @@
-"""What every engine minimises: the teacher's cross-entropy and, with BatchNorm, the distance of its statistics."""
+"""What every engine minimises: the teacher's cross-entropy and the distance of BatchNorm statistics, its own or a
+probe's."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor, nn
 
 from tgr.backbones.classifier import batchnorm_mode
+from tgr.backbones.probe import Probe
 from tgr.config.schema import Inversion
 from tgr.data.transforms import random_crop_flip
 from tgr.errors import TgrError
+from tgr.inversion.priors import probe_distance
 from tgr.inversion.statistics import recorded_distances
 from tgr.pool.teacher import Teacher
 
@@ -17,32 +20,40 @@ Objective = Callable[[Tensor], Tensor]
 """Maps images (n, 3, size, size) in [0, 1] to a scalar loss."""
 
 
-def intended_labels(teacher: Teacher, images_per_class: int) -> Tensor:
-    """Return the labels of the images to recover, class by class: int64, (n_way * images_per_class,)."""
-    return torch.arange(len(teacher.card.classes)).repeat_interleave(images_per_class)
-
-
 @contextmanager
-def objective(teacher: Teacher, labels: Tensor, config: Inversion, generator: torch.Generator) -> Iterator[Objective]:
+def objective(
+    teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
+) -> Iterator[Objective]:
     """Yield the loss of a batch (Wei et al. 2024, section 4):
     CE(f(aug(x)), y) + bn_weight * sum over layers of (||var_l(x) - var_l||_2 + ||mean_l(x) - mean_l||_2).
 
     ``aug`` shifts each image and, where the teacher's dataset allows it, mirrors half of them, anew at each call.
+    ``probe_weight`` adds the like distance from a probe's statistics, of the images as they are.
     Inside the block the teacher is in evaluation mode and its weights need no gradient.
 
     Raises:
-        TgrError: on a call, if the loss is not finite.
+        TgrError: the probe is missing; or, on a call, the loss is not finite.
     """
-    nothing: list[Tensor] = []
-    recording = recorded_distances(teacher.model) if config.bn_weight > 0 else nullcontext(nothing)
-    with batchnorm_mode(teacher.model, "running"), _frozen(teacher.model), recording as distances:
+    with ExitStack() as stack:
+        stack.enter_context(batchnorm_mode(teacher.model, "running"))
+        stack.enter_context(_frozen(teacher.model))
+        own: list[Tensor] = []
+        if config.bn_weight > 0:
+            own = stack.enter_context(recorded_distances(teacher.model))
+        natural = None
+        if config.probe_weight > 0:
+            if probe is None:
+                raise TgrError("inversion.probe_weight is set, but no probe was given; load one (tgr.backbones.probe)")
+            natural = stack.enter_context(probe_distance(probe))
 
         def loss(images: Tensor) -> Tensor:
-            distances.clear()
+            own.clear()
             seen = random_crop_flip(images, config.crop_pad, teacher.card.flips, generator)
             value = nn.functional.cross_entropy(teacher.logits(seen), labels)
-            if distances:
-                value = value + config.bn_weight * torch.stack(distances).sum()
+            if own:
+                value = value + config.bn_weight * torch.stack(own).sum()
+            if natural is not None:
+                value = value + config.probe_weight * natural(images)
             return require_finite(value, teacher)
 
         yield loss

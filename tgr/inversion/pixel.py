@@ -3,8 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from tgr.backbones.probe import Probe
 from tgr.config.schema import Inversion
-from tgr.inversion.objective import intended_labels, objective
+from tgr.inversion.objective import objective
+from tgr.inversion.priors import distance_from_grey, total_variation
 from tgr.pool.teacher import Teacher
 
 DEFAULT_STEPS = 100
@@ -13,43 +15,43 @@ DETAIL = 0.2
 """Standard deviation of the initial noise at each scale."""
 
 
-def invert_pixels(teacher: Teacher, config: Inversion, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def invert(
+    teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
+) -> Tensor:
     """Recover images by optimising their pixels, all classes in one batch.
 
     The state after the last step is returned, not the one with the lowest loss: the step size decays to zero, and
     the loss of a single step depends on its random crops more than on the last steps' progress.
 
+    Args:
+        labels: the class that each image shall show, int64 (n,).
+        probe: the network of the prior ``probe_weight``; None without it.
+
     Returns:
-        images, float (n, 3, size, size) in [0, 1], and their intended labels, int64 (n,), on the teacher's device.
+        images, float (n, 3, size, size) in [0, 1], on the teacher's device.
 
     Raises:
         TgrError: the loss is not finite.
     """
     steps, lr = config.steps or DEFAULT_STEPS, config.lr or DEFAULT_LR
-    device = next(teacher.model.parameters()).device
-    labels = intended_labels(teacher, config.images_per_class).to(device)
-    images = start_images(len(labels), teacher.card.image_size, generator).to(device)
+    labels = labels.to(teacher.device)
+    images = start_images(len(labels), teacher.card.image_size, generator).to(teacher.device)
     images = images.contiguous(memory_format=torch.channels_last).requires_grad_()
     optimizer = torch.optim.Adam([images], lr=lr, fused=True)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    with objective(teacher, labels, config, generator) as teacher_loss:
+    with objective(teacher, labels, config, probe, generator) as teacher_loss:
         for _ in range(steps):
             loss = teacher_loss(images)
             if config.tv_weight > 0:
                 loss = loss + config.tv_weight * total_variation(images)
+            if config.l2_weight > 0:
+                loss = loss + config.l2_weight * distance_from_grey(images)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             scheduler.step()
             images.data.clamp_(0, 1)
-    return images.detach(), labels
-
-
-def total_variation(images: Tensor) -> Tensor:
-    """Return the mean absolute difference of vertical and of horizontal neighbours, added (anisotropic)."""
-    vertical = (images[:, :, 1:] - images[:, :, :-1]).abs().mean()
-    horizontal = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean()
-    return vertical + horizontal
+    return images.detach()
 
 
 def start_images(n: int, size: int, generator: torch.Generator) -> Tensor:

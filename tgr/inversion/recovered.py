@@ -21,6 +21,7 @@ class Recovery(BaseModel):
         bn_distance: distance of the images' statistics from the stored ones, mean over the BatchNorm layers; None
             without such layers.
         loss: cross-entropy plus ``bn_weight`` times the sum of these distances, on the stored images, not augmented.
+        classes: indices into the card's classes of those that were recovered, ascending.
         sha256: digest of the file of tensors.
     """
 
@@ -30,6 +31,7 @@ class Recovery(BaseModel):
     pool: str
     engine: str
     images_per_class: int
+    classes: list[int]
     agreement: float
     bn_distance: float | None
     loss: float
@@ -43,8 +45,8 @@ class Recovered:
 
     Attributes:
         images: uint8, (n, 3, size, size).
-        labels: int64, (n,), indices into ``card.classes``.
-        logits: float32, (n, n_way), the teacher's outputs on these images.
+        labels: int64, (n,), indices into ``report.classes``.
+        logits: float32, (n, n_classes), the teacher's outputs for these classes on these images.
         card: the teacher's card.
         report: how the inversion went.
     """
@@ -54,6 +56,21 @@ class Recovered:
     logits: Tensor
     card: Card
     report: Recovery
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes that were recovered: all of the teacher's, or some if it has very many."""
+        return [self.card.classes[index] for index in self.report.classes]
+
+    def class_keys(self, class_identity: str) -> list[str]:
+        """Return a name for each of ``classes`` that is unique in a scenario.
+
+        Args:
+            class_identity: ``shared`` (a class of a dataset is the same for all teachers that know it) or ``local``
+                (each teacher's classes are its own). Models from elsewhere have local classes anyway.
+        """
+        shared = class_identity == "shared" and self.card.dataset
+        return [f"{self.card.dataset if shared else self.card.key}/{name}" for name in self.classes]
 
 
 def save_recovered(folder: Path, recovered: Recovered) -> None:
@@ -82,17 +99,28 @@ def load_recovered(recovered_folders: Sequence[str | Path], teacher_folders: Seq
     return [_load(Path(folder), card) for folder, teachers in folders for card in read_cards(teachers)]
 
 
-def _load(folder: Path, card: Card) -> Recovered:
-    file = folder / f"{card.name}.safetensors"
-    advice = f"delete {folder} and run again"
+def read_report(folder: Path, card: Card) -> Recovery:
+    """Read what is known of the inversion of one teacher.
+
+    Raises:
+        TgrError: the report is missing, damaged, or another teacher's.
+    """
+    file = folder / f"{card.name}.json"
     try:
-        report = Recovery(**read_json(file.with_suffix(".json")))
+        report = Recovery(**read_json(file))
     except (ValidationError, TypeError) as error:
-        raise TgrError(f"{file.with_suffix('.json')}: not a recovery report ({error}); {advice}") from error
+        raise TgrError(f"{file}: not a recovery report ({error}); delete {folder} and run again") from error
     if (report.pool, report.name) != (card.pool, card.name):
         raise TgrError(
             f"{file}: recovered from {report.pool}/{report.name}, not from {card.key}; check the folders' order"
         )
+    return report
+
+
+def _load(folder: Path, card: Card) -> Recovered:
+    file = folder / f"{card.name}.safetensors"
+    advice = f"delete {folder} and run again"
+    report = read_report(folder, card)
     tensors, _ = load_tensors(file)
     if digest(file) != report.sha256:
         raise TgrError(f"{file}: damaged (its SHA-256 differs from its report); {advice}")
@@ -102,11 +130,12 @@ def _load(folder: Path, card: Card) -> Recovered:
 
 
 def _check(recovered: Recovered, file: Path) -> Recovered:
-    n, n_way = len(recovered.images), len(recovered.card.classes)
+    n, n_way = len(recovered.images), len(recovered.report.classes)
     found = recovered.logits.shape[-1]
-    if found != n_way:
+    if found != n_way or not all(0 <= index < len(recovered.card.classes) for index in recovered.report.classes):
         raise TgrError(
-            f"{file}: logits of {found} classes, but {recovered.card.key} has {n_way}; recover its images again"
+            f"{file}: logits of {found} classes, but its report names {n_way} of the {len(recovered.card.classes)} "
+            f"classes of {recovered.card.key}; recover its images again"
         )
     size = recovered.card.image_size
     if recovered.images.dtype != torch.uint8 or recovered.images.shape[1:] != (3, size, size):

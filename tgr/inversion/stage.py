@@ -8,52 +8,74 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tgr import seeds
-from tgr.config.schema import Inversion
+from tgr.backbones.probe import Probe, load_probe
+from tgr.config.schema import Inversion, TaskSpace
+from tgr.inversion import registry
 from tgr.inversion.objective import require_finite
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered
-from tgr.inversion.registry import ENGINES
 from tgr.inversion.statistics import recorded_distances
 from tgr.pool.teacher import Teacher, load_teacher, read_cards
 
 
-def invert_shard(teachers_folder: Path, config: Inversion, folder: Path, device: torch.device) -> None:
+def invert_shard(
+    teachers_folder: Path, config: Inversion, probe_config: TaskSpace, folder: Path, device: torch.device
+) -> None:
     """Recover images from each teacher of a shard and write them into a folder.
+
+    Args:
+        probe_config: names the probe network of the prior ``probe_weight``; not looked at without that prior.
 
     Raises:
         TgrError: a teacher cannot be read, or its inversion does not stay finite.
     """
+    probe = load_probe(probe_config, device) if config.probe_weight > 0 else None
     folder.mkdir(parents=True)
     for card in tqdm(read_cards(teachers_folder), desc="inverting", unit="teacher"):
-        recovered = invert_teacher(load_teacher(teachers_folder, card, device), config)
+        recovered = invert_teacher(load_teacher(teachers_folder, card, device), config, probe)
         save_recovered(folder, recovered)
         report = recovered.report
         tqdm.write(f"{card.key}: agreement {report.agreement:.3f}, loss {report.loss:.3f}, {report.wall_seconds:.1f} s")
 
 
-def invert_teacher(teacher: Teacher, config: Inversion) -> Recovered:
-    """Recover images from one teacher; the result depends on its key and the configuration alone.
+def invert_teacher(teacher: Teacher, config: Inversion, probe: Probe | None = None) -> Recovered:
+    """Recover images from one teacher; the result depends on its key, the configuration and the probe alone.
+
+    Args:
+        probe: the network of the prior ``probe_weight``; needed only with it.
 
     Raises:
         TgrError: the loss is not finite.
     """
     started = time.perf_counter()
     generator = seeds.torch_generator("inversion", teacher.card.key, config.engine)
-    images, labels = ENGINES[config.engine](teacher, config, generator)
+    classes = classes_to_recover(len(teacher.card.classes), config.max_classes, generator)
+    labels = torch.tensor(classes).repeat_interleave(config.images_per_class)
+    images = registry.get(config.engine)(teacher, labels, config, probe, generator)
     pixels = require_finite(images, teacher).mul(255).round().clamp(0, 255).to(torch.uint8)
     logits, distances = _outputs(teacher, pixels)
-    loss = nn.functional.cross_entropy(logits, labels) + config.bn_weight * distances.sum()
+    targets = labels.to(logits.device)
+    loss = nn.functional.cross_entropy(logits, targets) + config.bn_weight * distances.sum()
     report = Recovery(
         name=teacher.card.name,
         pool=teacher.card.pool,
         engine=config.engine,
         images_per_class=config.images_per_class,
-        agreement=round(float((logits.argmax(1) == labels).float().mean()), 6),
+        classes=classes,
+        agreement=round(float((logits.argmax(1) == targets).float().mean()), 6),
         bn_distance=round(float(distances.mean()), 6) if len(distances) else None,
         loss=round(float(require_finite(loss, teacher)), 6),
         sha256="",
         wall_seconds=round(time.perf_counter() - started, 2),
     )
-    return Recovered(pixels.cpu(), labels.cpu(), logits.cpu(), teacher.card, report)
+    positions = torch.arange(len(classes)).repeat_interleave(config.images_per_class)
+    return Recovered(pixels.cpu(), positions, logits[:, classes].cpu(), teacher.card, report)
+
+
+def classes_to_recover(n_classes: int, most: int, generator: torch.Generator) -> list[int]:
+    """Return the classes of a teacher to recover, ascending: all of them, or a draw if it has more than ``most``."""
+    if n_classes <= most:
+        return list(range(n_classes))
+    return sorted(torch.randperm(n_classes, generator=generator)[:most].tolist())
 
 
 @torch.no_grad()

@@ -59,16 +59,26 @@ def batchnorm_distance(x: Tensor, layer: nn.Module) -> Tensor:
     return torch.linalg.vector_norm(variance_error) + torch.linalg.vector_norm(mean_error)
 
 
+class PassEnded(Exception):  # noqa: N818 -- no error: it ends a forward pass whose rest nobody needs
+    """Raised in a forward pass after the last layer that was to be recorded."""
+
+
 @contextmanager
-def recorded_distances(model: nn.Module) -> Iterator[list[Tensor]]:
+def recorded_distances(model: nn.Module, first: int | None = None) -> Iterator[list[Tensor]]:
     """Yield a list to which every forward pass adds the distance of each BatchNorm layer that has stored statistics.
 
     The caller clears the list between passes. It stays empty if the model has no such layer.
+
+    Args:
+        model: in evaluation mode.
+        first: record so many layers from the input on, and then end the pass by raising ``PassEnded``.
     """
     distances: list[Tensor] = []
 
     def record(layer: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
         distances.append(batchnorm_distance(inputs[0], layer))
+        if first is not None and len(distances) >= first:
+            raise PassEnded
 
     layers = [layer for layer in batchnorm_layers(model) if layer.running_mean is not None]
     handles = [layer.register_forward_hook(record) for layer in layers]

@@ -77,8 +77,11 @@ def pretrain_teacher(
     generator = seeds.torch_generator("pool", pool_name, "training", index)
     train, held_out = split_task(dataset, classes, config.held_out, generator)
     mean, std = dataset.normalisation()
-    model = build(pool.architecture, pool.n_way, pool.width, dataset.image_size, "pool", pool_name, index).to(device)
-    _fit(model, train, mean, std, config, dataset.flips, generator, f"{pool_name}/{name}")
+    names = ("pool", pool_name, index)
+    model = build(pool.architecture, pool.n_way, pool.width, dataset.image_size, *names, options=pool.options)
+    model = model.to(device)
+    with seeds.forked("pool", pool_name, "dropout", index):  # which some timm models have
+        _fit(model, train, mean, std, config, dataset.flips, generator, f"{pool_name}/{name}")
     card = Card(
         name=name,
         pool=pool_name,
@@ -86,6 +89,7 @@ def pretrain_teacher(
         classes=[dataset.class_names[c] for c in classes],
         architecture=pool.architecture,
         width=pool.width,
+        options=pool.options,
         image_size=dataset.image_size,
         mean=mean,
         std=std,

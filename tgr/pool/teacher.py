@@ -1,37 +1,48 @@
-"""A teacher on disk: weights as safetensors, and a card that says what it is."""
+"""A teacher on disk: weights as safetensors or a program, and a card that says what it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict
-from torch import Tensor
+from pydantic import BaseModel, ConfigDict, ValidationError
+from torch import Tensor, nn
 
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
 from tgr.backbones.classifier import Classifier
+from tgr.backbones.programs import SUFFIXES, Program, load_program
 from tgr.backbones.registry import build
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 
 
 class Card(BaseModel):
-    """What is known of a teacher. Label ``i`` of its head means ``classes[i]``."""
+    """What is known of a teacher. Label ``i`` of its head means ``classes[i]``.
+
+    A model from elsewhere has no ``dataset`` (empty) but the ``title`` that its table gives it, and may lack accuracies
+    (None). ``format`` says what its file is: weights of a registered architecture, or a program that brings its own
+    (TorchScript, torch.export).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     pool: str
+    title: str = ""
     dataset: str
     classes: list[str]
     architecture: str
     width: int
+    options: dict[str, bool | int | float | str] = {}
+    format: Literal["weights", "torchscript", "exported"] = "weights"
     image_size: int
     mean: list[float]
     std: list[float]
     flips: bool
-    held_out_accuracy: float
-    train_accuracy: float
+    held_out_accuracy: float | None
+    train_accuracy: float | None
+    licence: str = ""
     sha256: str
     wall_seconds: float
 
@@ -40,17 +51,31 @@ class Card(BaseModel):
         """A name that is unique among all pools."""
         return f"{self.pool}/{self.name}"
 
+    @property
+    def file(self) -> str:
+        """The name of the file of weights, or of the program, beside the card."""
+        return self.name + (".safetensors" if self.format == "weights" else SUFFIXES[self.format])
+
 
 @dataclass(frozen=True)
 class Teacher:
-    """A trained classifier in evaluation mode, and its card."""
+    """A trained classifier in evaluation mode, and its card.
+
+    ``model`` maps normalised images to logits: a ``Classifier``, or a ``Program`` without trunk and head.
+    """
 
     card: Card
-    model: Classifier
+    model: nn.Module
 
     def logits(self, images: Tensor) -> Tensor:
         """Return logits (n, n_way) for images (n, 3, size, size), uint8 or float in [0, 1], at its own size."""
-        return self.model(normalise(images, self.card.mean, self.card.std))
+        logits: Tensor = self.model(normalise(images, self.card.mean, self.card.std))
+        return logits
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.model.device if isinstance(self.model, Program) else next(self.model.parameters()).device
 
 
 def teacher_name(index: int) -> str:
@@ -60,31 +85,50 @@ def teacher_name(index: int) -> str:
 
 def save_teacher(folder: Path, model: Classifier, card: Card) -> None:
     """Write ``<name>.safetensors`` and ``<name>.json``; the card receives the weights' digest."""
-    weights = folder / f"{card.name}.safetensors"
-    save_tensors(weights, model.state_dict())
-    write_json(folder / f"{card.name}.json", card.model_copy(update={"sha256": digest(weights)}).model_dump())
+    save_tensors(folder / card.file, model.state_dict())
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write ``<name>.json`` with the digest of the file beside it."""
+    verified = card.model_copy(update={"sha256": digest(folder / card.file)})
+    write_json(folder / f"{card.name}.json", verified.model_dump())
 
 
 def read_cards(folder: str | Path) -> list[Card]:
-    """Read the cards of a shard, in the order of the teachers' names."""
-    return [Card(**read_json(file)) for file in sorted(Path(folder).glob("teacher-*.json"))]
+    """Read the cards of a shard, in the order of the teachers' names.
+
+    Raises:
+        TgrError: a card is damaged or incomplete.
+    """
+    return [_read_card(file) for file in sorted(Path(folder).glob("teacher-*.json"))]
+
+
+def _read_card(file: Path) -> Card:
+    try:
+        return Card.model_validate(read_json(file))
+    except ValidationError as error:
+        problem = error.errors()[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise TgrError(f"{file}: {key}: {problem['msg']}; delete the folder and run again") from error
 
 
 def load_teacher(folder: str | Path, card: Card, device: torch.device | str = "cpu") -> Teacher:
     """Load a teacher, verified against its card.
 
     Raises:
-        TgrError: the weights are missing, damaged, or do not fit the card.
+        TgrError: its file is missing, damaged, or does not fit the card.
     """
-    file = Path(folder) / f"{card.name}.safetensors"
+    file = Path(folder) / card.file
     if not file.exists():
         raise TgrError(f"{file}: the weights of {card.key} are missing; delete the folder and run again")
     if digest(file) != card.sha256:
         raise TgrError(f"{file}: damaged (its SHA-256 differs from its card); delete the folder and run again")
-    tensors, _ = load_tensors(file)
-    model = build(card.architecture, len(card.classes), card.width, card.image_size, "loading")
+    if card.format != "weights":
+        return Teacher(card, load_program(file, card.format, device))
+    model = build(card.architecture, len(card.classes), card.width, card.image_size, "loading", options=card.options)
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict(load_tensors(file)[0])
     except RuntimeError as error:
         raise TgrError(f"{file}: weights do not fit architecture {card.architecture}: {error}") from error
     return Teacher(card, model.to(device).eval())

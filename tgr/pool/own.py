@@ -1,0 +1,181 @@
+"""Existing models as teachers: each row of a table is verified and becomes one teacher of a pool."""
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from tgr import seeds
+from tgr.artifacts import digest
+from tgr.backbones.checkpoints import classifier_names, load_in_order, package_file, read_checkpoint
+from tgr.backbones.classifier import Classifier
+from tgr.backbones.programs import load_program
+from tgr.backbones.registry import build
+from tgr.config.own_models import OwnModel, describe_row, read_table
+from tgr.errors import TgrError
+from tgr.pool.teacher import Card, Teacher, save_teacher, teacher_name, write_card
+
+FORMATS: dict[str, Literal["torchscript", "exported"]] = {"torchscript": "torchscript", "exported": "exported"}
+"""Architectures that are programs; all others are weights."""
+
+
+def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Path) -> None:
+    """Take some rows of a table into a pool and write them into a folder, as ``pretrain_shard`` does.
+
+    Args:
+        indices: rows, counted from 0.
+
+    Raises:
+        TgrError: a row is wrong, its file is missing, is not the one with the digest, is unsafe to read, or does not
+            give finite logits for its classes.
+    """
+    rows = read_table(table)
+    if max(indices) >= len(rows):
+        raise TgrError(f"pools.{pool_name}.n_teachers: {table} has {len(rows)} rows only; set n_teachers to that")
+    folder.mkdir(parents=True)
+    for index in tqdm(indices, desc=f"importing {pool_name}", unit="teacher"):
+        started = time.perf_counter()
+        row, where = rows[index], describe_row(table, index + 1, rows[index])
+        card = _card(pool_name, index, row)
+        teacher = import_model(row, card, table.parent, where)
+        seconds = round(time.perf_counter() - started, 2)
+        card = card.model_copy(update={"wall_seconds": seconds})
+        if isinstance(teacher.model, Classifier):
+            save_teacher(folder, teacher.model, card)
+        else:
+            shutil.copyfile(table.parent / row.weights, folder / card.file)
+            write_card(folder, card)
+        tqdm.write(f"{card.key}: {row.name}, {row.architecture}, {len(row.classes)} classes, {seconds} s")
+
+
+def _card(pool_name: str, index: int, row: OwnModel) -> Card:
+    return Card(
+        name=teacher_name(index),
+        pool=pool_name,
+        title=row.name,
+        dataset="",
+        classes=row.classes,
+        architecture=row.architecture,
+        width=row.width,
+        options=row.options,
+        format=FORMATS.get(row.architecture, "weights"),
+        image_size=row.image_size,
+        mean=row.mean,
+        std=row.std,
+        flips=row.flips,
+        held_out_accuracy=row.held_out_accuracy,
+        train_accuracy=None,
+        licence=row.licence,
+        sha256="",
+        wall_seconds=0,
+    )
+
+
+def import_model(row: OwnModel, card: Card, folder: Path, where: str) -> Teacher:
+    """Load and verify one model.
+
+    Args:
+        folder: the folder of the table.
+        where: names the row in error messages.
+
+    Raises:
+        TgrError: as ``import_shard``.
+    """
+    file = _weights_file(row, folder, where)
+    if row.program:
+        teacher = Teacher(card, load_program(file, card.format))
+    else:
+        teacher = Teacher(card, _load_weights(row, file, where).eval())
+    _check_forward(teacher, where)
+    return teacher
+
+
+def _weights_file(row: OwnModel, folder: Path, where: str) -> Path:
+    key = f"{where}: weights"
+    if row.weights == "package":
+        model = row.architecture.removeprefix("timm:")
+        file = package_file(model, key, "name a file of weights")
+    else:
+        file = folder / row.weights
+    if not file.is_file():
+        raise TgrError(f"{key}: {file}: no such file")
+    found = digest(file)
+    if row.sha256 is None and row.weights != "package":
+        raise TgrError(f"{where}: sha256: this key is required; {file} has {found}, check that it is the file you mean")
+    if row.sha256 is not None and row.sha256 != found:
+        raise TgrError(f"{where}: sha256: {file} has {found}, but the table says {row.sha256}; it is another file")
+    return file
+
+
+def _load_weights(row: OwnModel, file: Path, where: str) -> Classifier:
+    size, n_classes = row.image_size, len(row.classes)
+    try:
+        model = build(row.architecture, n_classes, row.width, size, "importing", options=row.options)
+    except TgrError as error:
+        raise TgrError(f"{where}: architecture: {error}") from error
+    tensors = read_checkpoint(file, f"{where}: weights")
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise TgrError(f"{where}: weights: {file}: {name} has values that are not finite")
+    if row.weights == "package":
+        weight, bias = load_in_order(model.trunk, tensors, file)
+        state = model.trunk.state_dict(prefix="trunk.") | {"head.weight": weight, "head.bias": bias}
+    elif row.architecture.startswith("timm:") and not any(name.startswith("trunk.") for name in tensors):
+        state = _from_timm(model, tensors, file, where)
+    else:
+        state = tensors
+    _check_classes(state, n_classes, file, where)
+    try:
+        model.load_state_dict(state)
+    except RuntimeError as error:
+        raise TgrError(f"{where}: weights: {file} does not fit architecture {row.architecture}: {error}") from error
+    return model
+
+
+def _from_timm(model: Classifier, tensors: dict[str, Tensor], file: Path, where: str) -> dict[str, Tensor]:
+    """Rename timm's tensors: its classifier becomes our head, the rest our trunk."""
+    names = classifier_names(model.trunk)
+    if len(names) != 1:
+        raise TgrError(f"{where}: architecture: the model has {len(names)} classifiers, wanted one; export it instead")
+    parts = {f"{names[0]}.weight": "head.weight", f"{names[0]}.bias": "head.bias"}
+    missing = [name for name in parts if name not in tensors]
+    if missing:
+        raise TgrError(f"{where}: weights: {file} has no tensor {missing[0]}, the classifier of this timm model")
+    state = {parts.get(name, f"trunk.{name}"): tensor for name, tensor in tensors.items()}
+    return {**state, "head.weight": state["head.weight"].flatten(1)}  # some classifiers are 1x1 convolutions
+
+
+def _check_classes(state: dict[str, Tensor], n_classes: int, file: Path, where: str) -> None:
+    weight = state.get("head.weight")
+    if weight is not None and len(weight) != n_classes:
+        raise TgrError(f"{where}: classes: {n_classes} are named, but {file} has {len(weight)} outputs")
+
+
+@torch.no_grad()
+def _check_forward(teacher: Teacher, where: str) -> None:
+    """Raise TgrError unless the model gives finite logits for each of its classes, image by image."""
+    card = teacher.card
+    size, n_classes = card.image_size, len(card.classes)
+    three = torch.zeros(3, 3, size, size)
+    three[1:] = torch.rand(2, 3, size, size, generator=seeds.torch_generator("importing", "images"))
+    try:
+        logits, two = teacher.logits(three), teacher.logits(three[:2])
+    except Exception as error:  # whatever a foreign program may raise
+        advice = "; export it with a dynamic batch dimension" if card.format == "exported" else ""
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TgrError(f"{where}: the model cannot take 2 and 3 images of {size} px ({reason}){advice}") from error
+    if not isinstance(logits, Tensor) or logits.shape != (3, n_classes):
+        shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise TgrError(f"{where}: classes: the model gives {shape} for 3 images, but {n_classes} classes are named")
+    if not torch.isfinite(logits).all():
+        raise TgrError(f"{where}: the model gives logits that are not finite; check mean, std and its weights")
+    if not torch.allclose(logits[:2], two, rtol=1e-2, atol=1e-3 * float(logits.abs().max())):
+        raise TgrError(
+            f"{where}: the logits of an image change with the others of its batch, or at random: the program was "
+            "exported in training mode; call eval() on the model and export it again"
+        )
