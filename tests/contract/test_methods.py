@@ -1,37 +1,42 @@
 """The contract of every registered method, on a tiny scenario."""
 
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 import pytest
 import torch
 
 from tgr.artifacts import digest, read_json, write_json
-from tgr.config.methods import MethodParameters, Methods
-from tgr.config.schema import Inversion, Meta, Pool, Pretrain, Scenario
+from tgr.config.methods.base import MethodParameters
+from tgr.config.methods.registry import Methods, parameters_of
+from tgr.config.schema import Inversion, Meta, Pool, Pretrain, Scenario, TaskSpace
 from tgr.data.dataset import ImageDataset
+from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.evaluation.model import read_model
 from tgr.inversion.stage import invert_shard
-from tgr.methods.registry import METHODS
 from tgr.methods.stage import train_method
 from tgr.pool.pretrain import pretrain_shard
 
 CPU = torch.device("cpu")
+METHODS = list(Methods.model_fields)
+POOLING = [name for name in METHODS if "class_identity" in type(parameters_of(name, {})).model_fields]
 SCENARIO = Scenario(pools=["tiny-conv4"], evaluate_on=["tiny"], width=8, image_size=16)
 META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_checkpoints=2, held_out_per_class=2)
 SMALL = {
     "bank": {"steps": 4, "batch_size": 8},
     "realdata": {"steps": 4, "batch_size": 8},
     "replay": {"steps": 4},
+    "dro": {"steps": 4, "teachers_per_step": 2, "images_per_teacher": 4, "images": 12},
+    "purer": {"steps": 4},
+    "bidf_mkd": {"steps": 4},
+    "free": {"steps": 4},
     "tgr": {"group_steps": 4, "replay_steps": 2, "teachers_per_step": 2, "images_per_teacher": 4},
 }
 
 
 def parameters(method: str, **changes: object) -> MethodParameters:
-    kind = next(k for k in get_args(Methods.model_fields[method].annotation) if k is not type(None))
-    return kind(**{**SMALL.get(method, {}), **changes})
+    return parameters_of(method, {**SMALL.get(method, {}), **changes})
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +46,7 @@ def inputs(tiny_dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory)
     pretrain_shard(
         "tiny-conv4", range(4), pool, Pretrain(epochs=2, batch_size=16), tiny_dataset, folder / "teachers", CPU
     )
-    invert_shard(folder / "teachers", Inversion(steps=2, images_per_class=6), folder / "recovered", CPU)
+    invert_shard(folder / "teachers", Inversion(steps=2, images_per_class=6), TaskSpace(), folder / "recovered", CPU)
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1]})
     tiny_dataset.save(folder / "tiny.safetensors")
     return {
@@ -52,15 +57,31 @@ def inputs(tiny_dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory)
     }
 
 
+@pytest.fixture(scope="module")
+def mixed(inputs: dict, tiny_dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory) -> dict:
+    """The same teachers and two of another domain, architecture, input size and number of classes."""
+    folder = tmp_path_factory.mktemp("mixed")
+    images = resize(tiny_dataset.images, 24)
+    other = ImageDataset("other", images, tiny_dataset.labels, tiny_dataset.class_names, tiny_dataset.splits, False)
+    pool = Pool(dataset="other", architecture="resnet10", n_teachers=2, n_way=2, width=8)
+    pretrain_shard("other-resnet10", range(2), pool, Pretrain(epochs=1), other, folder / "teachers", CPU)
+    config = Inversion(steps=2, images_per_class=6)
+    invert_shard(folder / "teachers", config, TaskSpace(), folder / "recovered", CPU)
+    write_json(folder / "groups.json", {"groups": [0, 1, 0, 1, 0, 1]})
+    other.save(folder / "other.safetensors")
+    return {
+        "teacher_folders": [*inputs["teacher_folders"], folder / "teachers"],
+        "recovered_folders": [*inputs["recovered_folders"], folder / "recovered"],
+        "groups_file": folder / "groups.json",
+        "dataset_files": [*inputs["dataset_files"], folder / "other.safetensors"],
+    }
+
+
 def train(inputs: dict, method: str, folder: Path, seed: int = 0, meta: Meta = META, **changes: object) -> Path:
     train_method(
         method, parameters(method, **changes), "tiny", SCENARIO, meta, "any", seed, **inputs, folder=folder, device=CPU
     )
     return folder
-
-
-def test_registry_and_configuration_name_the_same_methods() -> None:
-    assert list(METHODS) == list(Methods.model_fields)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -81,6 +102,37 @@ def test_is_reproducible_and_depends_on_the_seed(inputs: dict, tmp_path: Path, m
     first, again, other = (train(inputs, method, tmp_path / n, seed) for n, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert digest(first) == digest(again)
     assert (digest(first) != digest(other)) == (method in {*SMALL, "random"})
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
+    mixed: dict, tmp_path: Path, method: str
+) -> None:
+    read_model(train(mixed, method, tmp_path / "model"))
+
+
+@pytest.mark.parametrize("method", POOLING)
+def test_classes_of_teachers_are_the_same_or_their_own(inputs: dict, tmp_path: Path, method: str) -> None:
+    shared, local = (train(inputs, method, tmp_path / i, class_identity=i) for i in ("shared", "local"))
+    assert digest(shared) != digest(local)
+
+
+def test_tgr_samples_every_domain_and_architecture(mixed: dict, tmp_path: Path) -> None:
+    counts = read_json(train(mixed, "tgr", tmp_path / "model", group_steps=40) / "model.json")["sampled"]
+    assert len(counts) == 6
+    assert min(counts.values()) >= 5
+
+
+def test_tgr_as_released_samples_the_first_pool_only(mixed: dict, tmp_path: Path) -> None:
+    folder = train(mixed, "tgr", tmp_path / "model", fidelity="release", group_steps=40)
+    counts = read_json(folder / "model.json")["sampled"]
+    assert {key for key, count in counts.items() if count} == {f"tiny-conv4/teacher-000{i}" for i in range(4)}
+
+
+@pytest.mark.parametrize("treatment", ["implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl"])
+def test_tgr_runs_with_every_treatment_of_conflict(inputs: dict, tmp_path: Path, treatment: str) -> None:
+    folders = [train(inputs, "tgr", tmp_path / name, treatment=treatment) for name in ("a", "b")]
+    assert digest(folders[0]) == digest(folders[1])
 
 
 @pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])

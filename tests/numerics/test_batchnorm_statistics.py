@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tgr.inversion.statistics import batchnorm_distance, channel_statistics, recorded_distances
+from tgr.inversion.statistics import PassEnded, batchnorm_distance, channel_statistics, recorded_distances
 
 SHAPES = [(5, 3, 4, 6), (7, 4), (3, 2, 5)]
 
@@ -97,3 +97,17 @@ def test_recording_stops_after_the_block_and_skips_layers_without_stored_statist
     assert len(distances) == 1
     model(torch.rand(2, 3, 4, 4))
     assert len(distances) == 1
+
+
+def test_recording_the_first_layers_ends_the_pass_there() -> None:
+    layers = [nn.BatchNorm2d(3), nn.BatchNorm2d(3), nn.BatchNorm2d(3)]
+    reached: list[int] = []
+    layers[2].register_forward_hook(lambda *_: reached.append(2))
+    model, x = nn.Sequential(*layers).eval(), torch.rand(2, 3, 4, 4)
+    with recorded_distances(model) as all_of_them:
+        model(x)
+    reached.clear()
+    with recorded_distances(model, first=2) as distances, pytest.raises(PassEnded):
+        model(x)
+    assert not reached
+    assert distances == all_of_them[:2]

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from tgr.config.methods import Bank, Replay, Tgr
+from tgr.config.methods.baselines import Bank, Replay
+from tgr.config.methods.tgr import Tgr
 from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import Recovered

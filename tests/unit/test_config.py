@@ -44,11 +44,11 @@ def test_shards_cover_the_pool_once() -> None:
     assert [list(pool.shard(index)) for index in range(pool.n_shards)] == [[0, 1, 2], [3, 4, 5], [6]]
 
 
-def test_sections_of_a_pool_replace_the_shared_ones() -> None:
+def test_sections_of_a_pool_change_the_shared_ones() -> None:
     values = minimal(pretrain={"epochs": 3}, inversion={"steps": 5})
     values["pools"]["icons-conv4"]["pretrain"] = {"lr": 0.5}
     config = validate(values, "a.yaml")
-    assert (config.pretrain_of("icons-conv4").lr, config.pretrain_of("icons-conv4").epochs) == (0.5, 60)
+    assert (config.pretrain_of("icons-conv4").lr, config.pretrain_of("icons-conv4").epochs) == (0.5, 3)
     assert config.inversion_of("icons-conv4").steps == 5
 
 
@@ -64,7 +64,30 @@ def test_sections_of_a_pool_replace_the_shared_ones() -> None:
 )
 def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: str, expected: str) -> None:
     methods = {"tgr": {}, "replay": {}, "realdata": {"learner": "replay"}, "bank": {}}
-    assert validate(minimal(meta={"k_shot": k_shot}, methods=methods), "a.yaml").training_shot(method, 1) == expected
+    config = validate(minimal(meta={"k_shot": k_shot}, methods=methods), "a.yaml")
+    assert config.training_shot(config.main_methods("icons")[method], 1) == expected
+
+
+def ablation(**section: Any) -> dict[str, Any]:
+    return {"ablations": {"heads": {"scenario": "icons"} | section}}
+
+
+def test_an_ablation_runs_all_combinations_and_shares_what_it_does_not_change() -> None:
+    factors = {"treatment": ["implicit", "none"], "grouping": ["heterogeneous", "random"], "gradient_lambda": [1e-3]}
+    config = validate(minimal(**ablation(factors=factors)), "a.yaml")
+    variants = config.ablation_variants("heads")
+    assert list(variants) == ["tgr", "tgr.grouping-random", "tgr.treatment-none", "tgr.treatment-none.grouping-random"]
+    assert variants["tgr.treatment-none"].parameters.treatment == "none"
+    assert variants["tgr"].changes == {"treatment": "implicit", "grouping": "heterogeneous", "gradient_lambda": 1e-3}
+    assert list(config.all_variants("icons"))[:2] == ["bank", "tgr"]
+    assert len(config.all_variants("icons")) == 5
+
+
+def test_a_scenario_may_leave_methods_out() -> None:
+    scenarios = {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["icons"], "methods": ["bank"]}}
+    config = validate(minimal(scenarios=scenarios), "a.yaml")
+    assert list(config.main_methods("icons")) == ["bank"]
+    assert config.groups_shown("icons") == "fisher-heterogeneous-5"
 
 
 @pytest.mark.parametrize(
@@ -78,7 +101,7 @@ def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: st
             "inversion.engine: Input should be 'pixel' or 'generator' (found ",
         ),
         ({"methods": {}}, "methods: name at least one of pixels, "),
-        ({"methods": {"tgr": {"groups": 3}}}, "methods.tgr.groups: unknown key; did you mean 'group_steps'?"),
+        ({"methods": {"tgr": {"groups": 3}}}, "methods.tgr.groups: unknown key; did you mean 'n_groups'?"),
         ({"meta": {"n_way": 4}}, "meta.n_way: tgr learns a head of 4 outputs, but evaluation.n_way is 5"),
         (
             {"methods": {"pixels": {}}, "evaluation": {"protocols": ["finetune"]}},
@@ -94,8 +117,27 @@ def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: st
         ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
         ({"datasets": {"icons": {"source": "npz"}}}, "datasets.icons: source npz needs both `path` and `splits`"),
         (
-            {"task_space": {"n_groups": 8}},
-            "task_space.n_groups: 8 groups need as many teachers, ",
+            {"methods": {"tgr": {"n_groups": 8}}},
+            "methods.tgr.n_groups: 8 groups (tgr) need as many teachers, but scenario icons has 7",
+        ),
+        (ablation(factors={}), "ablations.heads.factors: "),
+        (ablation(factors={"head": ["shared"]}), "ablations.heads.factors: unknown name 'head'; valid: augment, "),
+        (ablation(factors={"heads": ["own"]}), "ablations.heads.factors: tgr.heads: Input should be 'shared', "),
+        (ablation(methods=["free"], factors={"steps": [3]}), "ablations.heads.methods: unknown name 'free'; valid: "),
+        (ablation(scenario="icns", factors={"heads": ["shared"]}), "ablations.heads.scenario: unknown name 'icns'"),
+        (
+            {"pools": {"p": {"architecture": "conv4"}}},
+            "pools.p: a pool needs either `dataset` or `table`",
+        ),
+        ({"pools": {"p": {"table": "a.csv"}}}, "pools.p: a pool from a table needs `n_teachers`"),
+        (
+            {"pools": {"p": {"dataset": "icons", "options": {"patch_size": 4}}}},
+            "pools.p: `options` are those of timm models",
+        ),
+        ({"datasets": {"m": {"source": "mix"}}}, "datasets.m: a mix, and nothing else, needs `of`"),
+        (
+            {"datasets": {"m": {"source": "mix", "of": ["icons"], "image_size": 32}}},
+            "datasets.m.of: unknown name 'icons'; valid: ",
         ),
         ({"evaluation": {"selections": ["last"]}}, "evaluation.headline: meta_val is not among evaluation.selections"),
         ({"device": "tpu"}, "device: "),

@@ -3,13 +3,16 @@
 Nothing here imports torch: the workflow validates its configuration at every start.
 """
 
-from collections.abc import Iterable
-from typing import Annotated, Literal, get_args
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.base import Name, Section
-from tgr.config.methods import Methods
+from tgr.config.methods.base import GroupedParameters
+from tgr.config.methods.registry import Methods
+from tgr.config.methods.tgr import Tgr
+from tgr.config.variants import Factors, Variant, vary
 
 ARCHITECTURES = ("conv4", "resnet10", "resnet18")
 MINIMUM_RESNET_WIDTH = 8
@@ -22,14 +25,16 @@ SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PACKS = ("icons", "glyphs", "emoji")
 
 Architecture = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(ARCHITECTURES)}|timm:[A-Za-z0-9_.]+)$")]
+SectionT = TypeVar("SectionT", bound=Section)
+Options = dict[str, bool | int | float | str]
 Fraction = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Dataset(Section):
     """Where the images of a domain come from, and how its classes are split."""
 
-    source: Literal["pack", "folder", "npz"] = Field(
-        "pack", description="Embedded pack, folder of images, or npz file."
+    source: Literal["pack", "folder", "npz", "mix"] = Field(
+        "pack", description="Embedded pack, folder of images, npz file, or the classes of other datasets together."
     )
     pack: Literal["icons", "glyphs", "emoji"] | None = Field(
         None, description="Pack name; default: the dataset's name."
@@ -38,15 +43,19 @@ class Dataset(Section):
     splits: str | None = Field(
         None, description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; not for packs."
     )
+    of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
     flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
 
     @model_validator(mode="after")
     def _check_source(self) -> "Dataset":
-        if self.source == "pack" and (self.path or self.splits):
-            raise ValueError("`path` and `splits` belong to the sources folder and npz; a pack carries its own")
-        if self.source != "pack" and not (self.path and self.splits):
+        files = self.source in ("folder", "npz")
+        if not files and (self.path or self.splits):
+            raise ValueError("`path` and `splits` belong to the sources folder and npz; packs and mixes have their own")
+        if files and not (self.path and self.splits):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")
+        if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
+            raise ValueError("a mix, and nothing else, needs `of`, and then also `image_size`")
         return self
 
 
@@ -72,22 +81,46 @@ class Inversion(Section):
     lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
     bn_weight: float = Field(3.0, ge=0, description="Weight of the BatchNorm statistics loss.")
     tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
+    l2_weight: float = Field(0.0, ge=0, description="Weight of the squared distance from mid-grey (pixel engine).")
+    probe_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the BatchNorm statistics loss of the first layers of the probe network "
+        "(`task_space.probe`): a prior of natural images for teachers without BatchNorm, useful up to about 0.01.",
+    )
+    max_classes: int = Field(20, ge=2, description="Of a teacher with more classes, this many are drawn and recovered.")
     crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop.")
     latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine).")
     generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine).")
 
 
 class Pool(Section):
-    """Teachers of one dataset and one architecture."""
+    """Teachers of one dataset and one architecture, or models of your own from a table."""
 
-    dataset: Name = Field(description="A key of `datasets`.")
+    dataset: Name | None = Field(None, description="A key of `datasets`: teachers are pre-trained on its classes.")
+    table: str | None = Field(
+        None, description="YAML or CSV table of existing models, instead of `dataset` (docs/bring-your-own-models.md)."
+    )
     architecture: Architecture = Field("conv4", description="`conv4`, `resnet10`, `resnet18`, or `timm:<name>`.")
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
-    n_teachers: int = Field(20, ge=1, description="Number of teachers.")
+    options: Options = Field(
+        {}, description="Options of a timm model, e.g. `{patch_size: 4}`; its `img_size` is set where it has one."
+    )
+    n_teachers: int = Field(20, ge=1, description="Number of teachers; of a table, the number of its rows.")
     n_way: int = Field(5, ge=2, description="Classes of each teacher, drawn from meta-train.")
     teachers_per_job: int = Field(5, ge=1, description="Teachers handled by one job (starting a job costs 3 s).")
-    pretrain: Pretrain | None = Field(None, description="Overrides the section `pretrain` for this pool.")
-    inversion: Inversion | None = Field(None, description="Overrides the section `inversion` for this pool.")
+    pretrain: Pretrain | None = Field(None, description="Changes to the section `pretrain` for this pool.")
+    inversion: Inversion | None = Field(None, description="Changes to the section `inversion` for this pool.")
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> Self:
+        if (self.dataset is None) == (self.table is None):
+            raise ValueError("a pool needs either `dataset` or `table`")
+        if self.table is not None and "n_teachers" not in self.model_fields_set:
+            raise ValueError("a pool from a table needs `n_teachers`, the number of its rows")
+        if self.options and not self.architecture.startswith("timm:"):
+            raise ValueError("`options` are those of timm models; use `width` for the other architectures")
+        return self
 
     @property
     def n_shards(self) -> int:
@@ -100,7 +133,7 @@ class Pool(Section):
 
 
 class TaskSpace(Section):
-    """How teachers are embedded, compared and grouped."""
+    """How teachers are embedded by their recovered images."""
 
     probe: str = Field("tf_efficientnet_lite0", description="Probe network: any timm name.")
     weights: str = Field(
@@ -113,7 +146,6 @@ class TaskSpace(Section):
     fisher: Literal["filter", "parameter"] = Field(
         "filter", description="Fisher information averaged over each filter (Task2Vec), or per parameter (release)."
     )
-    n_groups: int = Field(5, ge=1, description="Number of task groups.")
 
 
 class Meta(Section):
@@ -156,6 +188,10 @@ class Evaluation(Section):
     selections: list[Selection] = Field(
         list(SELECTIONS), min_length=1, description="Rules that choose the checkpoint; `oracle` sees meta-test."
     )
+    selection_protocols: list[Protocol] = Field(
+        ["ncm"],
+        description="Protocols under which all selection rules are compared; the others are run for the headline only.",
+    )
     headline: Literal["last", "datafree", "meta_val"] = Field(
         "meta_val", description="Selection rule of the main table and figure."
     )
@@ -166,6 +202,9 @@ class Evaluation(Section):
     inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune`.")
     inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune`.")
     tune: Tune = Field(Tune(), description="Grid of the protocol `finetune_tuned`.")
+    n_students: int = Field(
+        4, ge=1, description="Teachers of each pool whose recovered images teach a student, to see how good they are."
+    )
 
 
 class Figures(Section):
@@ -181,14 +220,27 @@ class MetaModel(Section):
 
     architecture: Architecture = Field("conv4", description="Backbone of the meta-model.")
     width: int = Field(32, ge=4, description="Width of the meta-model.")
+    options: Options = Field({}, description="Options of a timm model, as in `pools`.")
     image_size: int = Field(32, ge=8, le=512, description="Input size of the meta-model; images are resized to it.")
 
 
 class Scenario(MetaModel):
-    """One question: which teachers, and on which unseen classes."""
+    """One question: which teachers, which methods, and on which unseen classes."""
 
     pools: list[Name] = Field(min_length=1, description="Keys of `pools`; all their teachers take part.")
     evaluate_on: list[Name] = Field(min_length=1, description="Keys of `datasets`; their meta-test classes are used.")
+    methods: list[str] | None = Field(None, min_length=1, description="Keys of `methods`; `null`: all of them.")
+
+
+class Ablation(Section):
+    """A table of its own: variants of some methods in one scenario, beside these methods as configured."""
+
+    scenario: Name = Field(description="A key of `scenarios`.")
+    methods: list[str] = Field(["tgr"], min_length=1, description="Keys of `methods` that are varied.")
+    factors: Factors = Field(
+        min_length=1, description="Parameters of these methods, each with its values; all combinations are run."
+    )
+    caption: str = Field("Ablation", description="Caption of the table.")
 
 
 class Config(Section):
@@ -198,6 +250,7 @@ class Config(Section):
     pools: dict[Name, Pool] = Field(min_length=1, description="The teachers, by pool.")
     scenarios: dict[Name, Scenario] = Field(min_length=1, description="The experiments, by name.")
     methods: Methods = Field(description="The methods to compare.")
+    ablations: dict[Name, Ablation] = Field({}, description="Tables of variants, by name.")
     pretrain: Pretrain = Field(Pretrain(), description="Pre-training of teachers.")
     inversion: Inversion = Field(Inversion(), description="Recovery of images.")
     task_space: TaskSpace = Field(TaskSpace(), description="Embedding, dissimilarity, groups.")
@@ -209,19 +262,29 @@ class Config(Section):
     )
 
     @model_validator(mode="after")
-    def _check_names(self) -> "Config":
+    def _check_names(self) -> Self:
         for name, dataset in self.datasets.items():
-            if dataset.source == "pack" and (dataset.pack or name) not in PACKS:
-                _unknown(f"datasets.{name}.pack", dataset.pack or name, PACKS)
+            self._check_dataset(name, dataset)
         for name, pool in self.pools.items():
-            if pool.dataset not in self.datasets:
+            if pool.dataset is not None and pool.dataset not in self.datasets:
                 _unknown(f"pools.{name}.dataset", pool.dataset, self.datasets)
             _check_width(f"pools.{name}.width", pool)
+        self._check_methods()
         for name, scenario in self.scenarios.items():
             self._check_scenario(name, scenario)
-            _check_width(f"scenarios.{name}.width", scenario)
-        self._check_methods()
+        for name, ablation in self.ablations.items():
+            self._check_ablation(name, ablation)
+        for name in self.scenarios:
+            self._check_groups(name)
         return self
+
+    def _check_dataset(self, name: str, dataset: Dataset) -> None:
+        if dataset.source == "pack" and (dataset.pack or name) not in PACKS:
+            _unknown(f"datasets.{name}.pack", dataset.pack or name, PACKS)
+        for member in dataset.of:
+            if member not in self.datasets or self.datasets[member].source == "mix":
+                plain = [key for key, value in self.datasets.items() if value.source != "mix"]
+                _unknown(f"datasets.{name}.of", member, plain)
 
     def _check_methods(self) -> None:
         if not self.methods.active():
@@ -241,31 +304,98 @@ class Config(Section):
             )
 
     def _check_scenario(self, name: str, scenario: Scenario) -> None:
-        for pool in scenario.pools:
-            if pool not in self.pools:
-                _unknown(f"scenarios.{name}.pools", pool, self.pools)
-        for dataset in scenario.evaluate_on:
-            if dataset not in self.datasets:
-                _unknown(f"scenarios.{name}.evaluate_on", dataset, self.datasets)
-        n_teachers = sum(self.pools[pool].n_teachers for pool in scenario.pools)
-        if self.task_space.n_groups > n_teachers:
-            raise ValueError(
-                f"task_space.n_groups: {self.task_space.n_groups} groups need as many teachers, "
-                f"but scenario {name} has {n_teachers}"
-            )
+        _check_width(f"scenarios.{name}.width", scenario)
+        _check_known(f"scenarios.{name}.pools", scenario.pools, self.pools)
+        _check_known(f"scenarios.{name}.evaluate_on", scenario.evaluate_on, self.datasets)
+        _check_known(f"scenarios.{name}.methods", scenario.methods or [], self.methods.active())
+        for method, parameters in self.main_methods(name).items():
+            own = [pool for pool in scenario.pools if self.pools[pool].dataset is None]
+            if parameters.parameters.real_images and own:
+                raise ValueError(
+                    f"scenarios.{name}.methods: {method} needs the teachers' real images, and those of the pool "
+                    f"{own[0]} are unknown; list the other methods"
+                )
+
+    def _check_ablation(self, name: str, ablation: Ablation) -> None:
+        key = f"ablations.{name}"
+        _check_known(f"{key}.scenario", [ablation.scenario], self.scenarios)
+        _check_known(f"{key}.methods", ablation.methods, self.methods.active())
+        for method in ablation.methods:
+            fields = type(self.methods.active()[method]).model_fields
+            for factor in ablation.factors:
+                if factor not in fields:
+                    _unknown(f"{key}.factors", factor, fields)
+        try:
+            self.ablation_variants(name)
+        except ValueError as error:
+            raise ValueError(f"{key}.factors: {error}") from error
+
+    def _check_groups(self, scenario: str) -> None:
+        n_teachers = sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
+        for name, variant in self.all_variants(scenario).items():
+            parameters = variant.parameters
+            if isinstance(parameters, GroupedParameters) and parameters.n_groups > n_teachers:
+                raise ValueError(
+                    f"methods.{variant.method}.n_groups: {parameters.n_groups} groups ({name}) need as many teachers, "
+                    f"but scenario {scenario} has {n_teachers}"
+                )
+
+    def main_methods(self, scenario: str) -> dict[str, Variant]:
+        """Return the methods of a scenario's main table as they are configured, by name."""
+        wanted = self.scenarios[scenario].methods
+        return {
+            name: Variant(name, {}, parameters)
+            for name, parameters in self.methods.active().items()
+            if wanted is None or name in wanted
+        }
+
+    def ablation_variants(self, ablation: str) -> dict[str, Variant]:
+        """Return the variants of an ablation by name; one that changes nothing has the name of its method."""
+        section = self.ablations[ablation]
+        variants: dict[str, Variant] = {}
+        for method in section.methods:
+            variants |= vary(method, self.methods.active()[method], section.factors)
+        return variants
+
+    def all_variants(self, scenario: str) -> dict[str, Variant]:
+        """Return everything that is trained in a scenario: its methods and the variants of its ablations."""
+        variants = self.main_methods(scenario)
+        for name, ablation in self.ablations.items():
+            if ablation.scenario == scenario:
+                variants |= self.ablation_variants(name)
+        return variants
+
+    def groups_shown(self, scenario: str) -> str:
+        """Return the name of the grouping that a scenario's figure shows: TGR's, or its default."""
+        n_teachers = sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
+        found = self.main_methods(scenario).get("tgr")
+        shown = found.parameters if found else Tgr(n_groups=min(Tgr().n_groups, n_teachers))
+        assert isinstance(shown, GroupedParameters)
+        return shown.groups_name
 
     def pretrain_of(self, pool: str) -> Pretrain:
-        """Return the section `pretrain` that holds for a pool."""
-        return self.pools[pool].pretrain or self.pretrain
+        """Return the section `pretrain` with a pool's changes."""
+        return _changed(self.pretrain, self.pools[pool].pretrain)
 
     def inversion_of(self, pool: str) -> Inversion:
-        """Return the section `inversion` that holds for a pool."""
-        return self.pools[pool].inversion or self.inversion
+        """Return the section `inversion` with a pool's changes."""
+        return _changed(self.inversion, self.pools[pool].inversion)
 
-    def training_shot(self, method: str, shot: int) -> str:
+    def training_shot(self, variant: Variant, shot: int) -> str:
         """Return the path element of the training that serves an evaluated shot: the shot itself, or ``any``."""
-        parameters = self.methods.active()[method]
-        return str(shot) if parameters.episodic and self.meta.k_shot == "evaluated" else "any"
+        return str(shot) if variant.parameters.episodic and self.meta.k_shot == "evaluated" else "any"
+
+
+def _changed(section: SectionT, changes: SectionT | None) -> SectionT:
+    if changes is None:
+        return section
+    return section.model_copy(update={key: getattr(changes, key) for key in changes.model_fields_set})
+
+
+def _check_known(key: str, names: Sequence[str], valid: Iterable[str]) -> None:
+    for name in names:
+        if name not in valid:
+            _unknown(key, name, valid)
 
 
 def _unknown(key: str, value: str, valid: Iterable[str]) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes, sample_episodes
@@ -25,11 +26,11 @@ class ImageBank:
     Attributes:
         images: float32 (n, 3, size, size), normalised, channels-last.
         classes: int64 (n,), indices into ``class_names``.
-        class_names: ``dataset/class``, sorted.
+        class_names: ``dataset/class``, or ``pool/teacher/class`` where classes are local; sorted.
         owners: int64 (n,), the teacher from which an image was recovered; 0 for real images.
         labels: int64 (n,), the class in the owner's own label order.
-        logits: the owner's logits (n, n_way) if all teachers have the same number of classes, else None.
-        flips: whether mirrored images keep their class.
+        logits: the owner's logits (n, most classes of a teacher), padded with -inf; None for real images.
+        flips: bool (n,), whether a mirrored image keeps its class.
     """
 
     images: Tensor
@@ -38,7 +39,7 @@ class ImageBank:
     owners: Tensor
     labels: Tensor
     logits: Tensor | None
-    flips: bool
+    flips: Tensor
 
     def members(self, owner: int) -> Tensor:
         """Return the indices of one teacher's images."""
@@ -52,10 +53,16 @@ class ImageBank:
         return sample_episodes(members, n_way, k_shot, n_query, n_episodes, generator)
 
 
-def bank_of_recovered(recovered: Sequence[Recovered], size: int, held_out_per_class: int) -> ImageBank:
-    """Pool the recovered images of all teachers, without those held out for the selection rule ``datafree``."""
+def bank_of_recovered(
+    recovered: Sequence[Recovered], size: int, held_out_per_class: int, class_identity: str
+) -> ImageBank:
+    """Pool the recovered images of all teachers, without those held out for the selection rule ``datafree``.
+
+    Args:
+        class_identity: ``shared`` or ``local``, see ``Recovered.class_keys``.
+    """
     keep = [~holdout_mask(r.labels, held_out_per_class) for r in recovered]
-    names = [[f"{r.card.dataset}/{c}" for c in r.card.classes] for r in recovered]
+    names = [r.class_keys(class_identity) for r in recovered]
     class_names = sorted({name for own in names for name in own})
     position = {name: index for index, name in enumerate(class_names)}
     rows = [
@@ -63,15 +70,19 @@ def bank_of_recovered(recovered: Sequence[Recovered], size: int, held_out_per_cl
         for own, r, k in zip(names, recovered, keep, strict=True)
     ]
     images = [resize(r.images[k], size) for r, k in zip(recovered, keep, strict=True)]
-    same_way = len({len(r.card.classes) for r in recovered}) == 1
+    widest = max(len(own) for own in names)
+    logits = [
+        pad(r.logits[k], (0, widest - len(own)), value=-torch.inf)
+        for r, k, own in zip(recovered, keep, names, strict=True)
+    ]
     return ImageBank(
         images=normalise(torch.cat(images), MEAN, STD),
         classes=torch.cat(rows),
         class_names=class_names,
         owners=torch.cat([torch.full((int(k.sum()),), i) for i, k in enumerate(keep)]),
         labels=torch.cat([r.labels[k] for r, k in zip(recovered, keep, strict=True)]),
-        logits=torch.cat([r.logits[k] for r, k in zip(recovered, keep, strict=True)]) if same_way else None,
-        flips=all(r.card.flips for r in recovered),
+        logits=torch.cat(logits),
+        flips=torch.cat([torch.full((int(k.sum()),), r.card.flips) for r, k in zip(recovered, keep, strict=True)]),
     )
 
 
@@ -83,13 +94,14 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
     """
     if not datasets:
         raise TgrError("method realdata: no real dataset was given; it learns from meta-train images")
-    images, rows = [], []
+    images, rows, flips = [], [], []
     class_names: list[str] = []
     for dataset in datasets:
         for index in dataset.splits["meta_train"]:
             members = dataset.indices_of(index)
             images.append(resize(dataset.images[members], size))
             rows.append(torch.full((len(members),), len(class_names)))
+            flips.append(torch.full((len(members),), dataset.flips))
             class_names.append(f"{dataset.name}/{dataset.class_names[index]}")
     classes = torch.cat(rows)
     return ImageBank(
@@ -99,5 +111,5 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
         owners=torch.zeros_like(classes),
         labels=classes,
         logits=None,
-        flips=all(dataset.flips for dataset in datasets),
+        flips=torch.cat(flips),
     )

@@ -4,7 +4,8 @@ Wei et al., ICML 2024, section 3: a step draws teachers from one task group, com
 CE(meta(x_i), y_i) + KL(teacher_i(x_i) || meta(x_i)) on its recovered images, and descends the regularised gradient.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor
@@ -12,7 +13,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
 from tgr.backbones.classifier import Classifier
-from tgr.config.methods import Tgr
+from tgr.config.methods.tgr import Tgr
 from tgr.meta.bank import ImageBank
 from tgr.meta.regularisation import Loss, Parameters
 
@@ -46,7 +47,7 @@ def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tens
     Args:
         images: (n, 3, size, size), normalised.
         labels: (n,), in the teacher's own label order.
-        logits: (n, n_way), the teacher's.
+        logits: (n, n_way or more), the teacher's; columns beyond its own classes are padding.
         rows: (n_way,), the meta-model's outputs that stand for the teacher's labels.
     """
 
@@ -57,7 +58,7 @@ def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tens
             classification = cross_entropy(outputs, rows[labels])
         else:
             classification = cross_entropy(own, labels)
-        return classification + config.kd_weight * distillation(own, logits, config)
+        return classification + config.kd_weight * distillation(own, logits[:, : len(rows)], config)
 
     return loss
 
@@ -76,27 +77,42 @@ def distillation(student: Tensor, teacher: Tensor, config: Tgr) -> Tensor:
 
 
 class GroupSampler:
-    """Draws teachers of one group, and some of their images, for each step.
+    """Draws teachers of one group, and some of their images, for each step, and counts how often each took part.
 
     Groups are drawn in proportion to their size, so that all teachers take part equally often. A group with fewer
     teachers than a step wants gives all that it has; a group of one teacher is completed by the group that follows,
     because a single gradient has nothing to align with.
+
+    Args:
+        groups: the group of each teacher that takes part, by the teacher's index.
+        n_teachers: teachers of one step.
+        replacement: draw a teacher twice in one step if chance wants it, as the authors' release does.
     """
 
-    def __init__(self, groups: Sequence[int], n_teachers: int, generator: torch.Generator) -> None:
-        self._members = [torch.tensor([i for i, g in enumerate(groups) if g == group]) for group in sorted(set(groups))]
+    def __init__(
+        self, groups: Mapping[int, int], n_teachers: int, generator: torch.Generator, *, replacement: bool = False
+    ) -> None:
+        present = sorted(set(groups.values()))
+        self._members = [torch.tensor([i for i, g in groups.items() if g == group]) for group in present]
         self._sizes = torch.tensor([float(len(m)) for m in self._members])
         self._n_teachers = n_teachers
+        self._replacement = replacement
         self._generator = generator
+        self.counts: Counter[int] = Counter()
 
     def teachers(self) -> list[int]:
-        """Return the teachers of one step, without replacement."""
+        """Return the teachers of one step."""
         group = int(torch.multinomial(self._sizes, 1, generator=self._generator))
         members = self._members[group]
         if len(members) == 1 and len(self._members) > 1:
             members = torch.cat([members, self._members[(group + 1) % len(self._members)]])
-        order = torch.randperm(len(members), generator=self._generator)
-        return members[order[: self._n_teachers]].tolist()
+        if self._replacement:
+            order = torch.randint(len(members), (self._n_teachers,), generator=self._generator)
+        else:
+            order = torch.randperm(len(members), generator=self._generator)[: self._n_teachers]
+        chosen = members[order].tolist()
+        self.counts.update(chosen)
+        return chosen
 
     def images(self, members: Tensor, count: int) -> Tensor:
         """Return up to ``count`` of a teacher's images, without replacement."""

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import trange
 
 from tgr.backbones.classifier import Classifier
-from tgr.config.methods import Bank
+from tgr.config.methods.baselines import ClassifierTraining
 from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
@@ -16,7 +16,9 @@ from tgr.meta.bank import ImageBank
 Observer = Callable[[int, dict[str, float]], None]
 
 
-def fit_pooled(model: Classifier, bank: ImageBank, config: Bank, generator: torch.Generator, observe: Observer) -> None:
+def fit_pooled(
+    model: Classifier, bank: ImageBank, config: ClassifierTraining, generator: torch.Generator, observe: Observer
+) -> None:
     """Minimise the cross-entropy over all classes with Adam and cosine decay.
 
     Args:
@@ -35,7 +37,7 @@ def fit_pooled(model: Classifier, bank: ImageBank, config: Bank, generator: torc
         chosen = draw()
         images = bank.images[chosen].to(device)
         if config.augment:
-            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, generator)
+            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips[chosen], generator)
         labels = bank.classes[chosen].to(device)
         logits = model(images)
         loss = cross_entropy(logits, labels)

@@ -5,16 +5,35 @@ BatchNorm statistics are averaged with the weights. Heads are not: their labels 
 
 import torch
 
-from tgr.config.methods import Average
+from tgr.config.methods.baselines import Average
 from tgr.errors import TgrError
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Teacher
 
 
-def matching_teachers(training: Training) -> list[Teacher]:
-    """Return the teachers whose trunk has the meta-model's architecture and width."""
-    wanted = (training.meta_model.architecture, training.meta_model.width)
-    return [t for t in training.teachers if (t.card.architecture, t.card.width) == wanted]
+def matching_teachers(training: Training, method: str) -> list[Teacher]:
+    """Return the teachers whose trunk has the meta-model's architecture and width; in a mixed pool, only these count.
+
+    Args:
+        method: the name of the method, for the error.
+
+    Raises:
+        TgrError: there is none.
+    """
+    wanted = training.meta_model
+    found = [
+        teacher
+        for teacher in training.teachers
+        if (teacher.card.architecture, teacher.card.width) == (wanted.architecture, wanted.width)
+        and teacher.card.format == "weights"
+        and teacher.card.options == wanted.options
+    ]
+    if not found:
+        raise TgrError(
+            f"method {method}: no teacher has the meta-model's architecture, {wanted.architecture} of width "
+            f"{wanted.width}; give the scenario the architecture of one of its pools, or leave the method out"
+        )
+    return found
 
 
 def train(parameters: Average, training: Training) -> Trained:
@@ -23,11 +42,7 @@ def train(parameters: Average, training: Training) -> Trained:
     Raises:
         TgrError: no teacher has the meta-model's architecture.
     """
-    teachers = matching_teachers(training)
-    if not teachers:
-        raise TgrError(
-            f"method average: no teacher has the meta-model's architecture {training.meta_model.architecture}"
-        )
+    teachers = matching_teachers(training, "average")
     states = [teacher.model.state_dict() for teacher in teachers]
     mean = {
         name: torch.stack([state[name].double() for state in states]).mean(0).to(states[0][name].dtype)

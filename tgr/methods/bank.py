@@ -4,7 +4,7 @@ A simple baseline that the literature on data-free meta-learning lacks; with rea
 (Chen et al., A Closer Look at Few-shot Classification, ICLR 2019; Tian et al., ECCV 2020).
 """
 
-from tgr.config.methods import Bank
+from tgr.config.methods.baselines import Bank, ClassifierTraining
 from tgr.meta.bank import ImageBank
 from tgr.meta.pooled import fit_pooled
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
@@ -12,10 +12,10 @@ from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
 def train(parameters: Bank, training: Training) -> Trained:
     """Train on the recovered images of all teachers."""
-    return train_on(training.bank, parameters, training)
+    return train_on(training.bank(parameters.class_identity), parameters, training)
 
 
-def train_on(bank: ImageBank, parameters: Bank, training: Training) -> Trained:
+def train_on(bank: ImageBank, parameters: ClassifierTraining, training: Training) -> Trained:
     """Train the pooled classifier on any bank."""
     trained = Trained(training.meta_model.architecture)
     model = training.model(len(bank.class_names))

@@ -4,8 +4,7 @@ The teacher's head is not kept: its classes are not those of a new task. Only te
 can serve.
 """
 
-from tgr.config.methods import Best
-from tgr.errors import TgrError
+from tgr.config.methods.baselines import Best
 from tgr.methods.average import matching_teachers
 from tgr.methods.training import Trained, Training
 
@@ -16,10 +15,8 @@ def train(parameters: Best, training: Training) -> Trained:
     Raises:
         TgrError: no teacher has the meta-model's architecture.
     """
-    candidates = matching_teachers(training)
-    if not candidates:
-        raise TgrError(f"method best: no teacher has the meta-model's architecture {training.meta_model.architecture}")
-    teacher = max(candidates, key=lambda t: t.card.held_out_accuracy)
+    candidates = matching_teachers(training, "best")
+    teacher = max(candidates, key=lambda t: t.card.held_out_accuracy or 0)
     trained = Trained(training.meta_model.architecture, mean=teacher.card.mean, std=teacher.card.std)
     trained.keep(0, teacher.model, head=False)
     return trained

@@ -1,26 +1,28 @@
-"""All methods by name. The modules are named, not imported, so that changing one method concerns that method alone."""
+"""All methods by name: a field of ``tgr.config.methods.registry.Methods``, and the module of that name here."""
 
 from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from tgr.config.methods.registry import Methods
 from tgr.methods.training import Trained, Training
-
-METHODS = {
-    "pixels": "tgr.methods.pixels",
-    "random": "tgr.methods.random",
-    "best": "tgr.methods.best",
-    "average": "tgr.methods.average",
-    "bank": "tgr.methods.bank",
-    "replay": "tgr.methods.replay",
-    "tgr": "tgr.methods.tgr",
-    "realdata": "tgr.methods.realdata",
-}
 
 Method = Callable[[Any, Training], Trained]
 """``train(parameters, training)``: its section of ``tgr.config.methods`` and what it may learn from."""
 
 
+def module(name: str) -> str:
+    """Return the module of a method."""
+    return f"tgr.methods.{name}"
+
+
 def get(name: str) -> Method:
-    """Return the ``train`` function of a method."""
-    return import_module(METHODS[name]).train
+    """Return the ``train`` function of a method. The module is loaded when it is wanted, so that changing one method
+    concerns that method alone.
+
+    Raises:
+        KeyError: there is no such method.
+    """
+    if name not in Methods.model_fields:
+        raise KeyError(name)
+    return import_module(module(name)).train

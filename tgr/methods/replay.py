@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, recalibrate_batchnorm
-from tgr.config.methods import Replay
+from tgr.config.methods.baselines import Replay
 from tgr.meta.bank import ImageBank
 from tgr.meta.replay import replay
 from tgr.methods.training import Trained, Training, checkpoint_steps
@@ -13,7 +13,7 @@ from tgr.methods.training import Trained, Training, checkpoint_steps
 
 def train(parameters: Replay, training: Training) -> Trained:
     """Train from scratch on episodes of recovered images."""
-    return train_on(training.bank, parameters.steps, training)
+    return train_on(training.bank(parameters.class_identity), parameters.steps, training)
 
 
 def train_on(bank: ImageBank, steps: int, training: Training) -> Trained:

@@ -8,7 +8,7 @@ import pandas as pd
 import torch
 
 from tgr.artifacts import read_json, save_tensors, write_json
-from tgr.config.methods import MethodParameters
+from tgr.config.methods.base import MethodParameters
 from tgr.config.schema import Meta, MetaModel
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import load_recovered
@@ -27,7 +27,7 @@ def train_method(
     seed: int,
     teacher_folders: Sequence[Path],
     recovered_folders: Sequence[Path],
-    groups_file: Path,
+    groups_file: Path | None,
     dataset_files: Sequence[Path],
     folder: Path,
     device: torch.device,
@@ -37,6 +37,7 @@ def train_method(
     Args:
         shot: the evaluated shot for which to train, or ``any``.
         teacher_folders, recovered_folders: the shards of all pools of the scenario, in the same order.
+        groups_file: the task groups; None for a method without groups.
         dataset_files: the scenario's real datasets, read by the ceiling only.
 
     Raises:
@@ -50,7 +51,7 @@ def train_method(
         seed_names=("method", scenario_name, seed),
         teachers=load_teachers(teacher_folders, device),
         recovered=load_recovered(recovered_folders, teacher_folders),
-        groups=read_json(groups_file)["groups"],
+        groups=read_json(groups_file)["groups"] if groups_file else [],
         real=[ImageDataset.load(file) for file in dataset_files],
         device=device,
     )
@@ -77,10 +78,12 @@ def _write(trained: Trained, meta_model: MetaModel, wall_seconds: float, folder:
     about = {
         "architecture": trained.architecture,
         "width": meta_model.width,
+        "options": meta_model.options,
         "image_size": meta_model.image_size,
         "mean": trained.mean,
         "std": trained.std,
         "checkpoints": listed,
+        "sampled": trained.sampled,
         "wall_seconds": wall_seconds,
     }
     write_json(folder / "model.json", about)

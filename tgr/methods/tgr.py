@@ -11,12 +11,13 @@ from torch import Tensor, nn
 from tqdm import trange
 
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
-from tgr.config.methods import Tgr
+from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
-from tgr.meta.regularisation import Loss, Parameters, regularised_gradient
+from tgr.meta.regularisation import Loss, Parameters
+from tgr.meta.treatments import treated_gradient
 from tgr.methods.replay import calibration_batches, run
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
@@ -25,11 +26,11 @@ def train(parameters: Tgr, training: Training) -> Trained:
     """Run the group steps, then the replay.
 
     Raises:
-        TgrError: a loss is not finite, or teachers with unequal numbers of classes.
+        TgrError: a loss is not finite.
     """
-    bank = training.bank
-    if bank.logits is None:
-        raise TgrError("method tgr: all teachers of a scenario must have the same number of classes")
+    if parameters.fidelity == "release":
+        parameters = parameters.model_copy(update={"heads": "shared"})
+    bank = training.bank(parameters.class_identity)
     trained = Trained(training.meta_model.architecture)
     rows, n_rows = head_rows(bank, parameters.heads)
     model = training.model(n_rows)
@@ -37,7 +38,7 @@ def train(parameters: Tgr, training: Training) -> Trained:
     n_replay = 1 if parameters.replay_steps else 0
     _group_steps(model, bank, rows, parameters, training, trained, training.meta.n_checkpoints - n_replay)
     if parameters.replay_steps:
-        if parameters.heads != "shared":
+        if parameters.heads != "shared" or n_rows != training.meta.n_way:
             _replace_head(model, training)
         run(model, bank, parameters.replay_steps, training, trained, parameters.group_steps, n_replay)
     return trained
@@ -52,8 +53,8 @@ def _group_steps(
     trained: Trained,
     n_checkpoints: int,
 ) -> None:
-    sampler = GroupSampler(training.groups, config.teachers_per_step, generator(training, "group steps"))
-    augmentation = generator(training, "augmentation")
+    sampler = _sampler(config, training)
+    augmentation, order = generator(training, "augmentation"), generator(training, "treatment")
     weights: Parameters = dict(model.named_parameters())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.group_steps)
@@ -61,8 +62,13 @@ def _group_steps(
     for step in trange(1, config.group_steps + 1, desc="group steps", unit="step"):
         losses = _draw_losses(model, bank, rows, config, sampler, augmentation)
         with batchnorm_mode(model, "batch"):
-            outcome = regularised_gradient(
-                losses, weights, config.gradient_lambda, through_displacement=config.fidelity == "release"
+            outcome = treated_gradient(
+                config.treatment,
+                losses,
+                weights,
+                config.gradient_lambda,
+                order,
+                through_displacement=config.fidelity == "release",
             )
         loss = outcome.losses.mean().item()
         if not math.isfinite(loss):
@@ -72,10 +78,24 @@ def _group_steps(
         optimizer.step()
         scheduler.step()
         conflict = {"gradient_variance": outcome.variance, "gradient_cosine": outcome.cosine}
-        trained.log(step, "group", {"loss": loss} | conflict)
+        relative = outcome.variance / max(outcome.mean_norm_squared, torch.finfo(torch.float32).tiny)
+        trained.log(step, "group", {"loss": loss, "relative_variance": relative} | conflict)
         if step in marks:
             recalibrate_batchnorm(model, calibration_batches(bank, training))
-            trained.keep(step, model, head=config.heads == "shared")
+            trained.keep(step, model, head=config.heads == "shared" and model.head.out_features == training.meta.n_way)
+    trained.sampled = {one.card.key: sampler.counts[index] for index, one in enumerate(training.recovered)}
+
+
+def _sampler(config: Tgr, training: Training) -> GroupSampler:
+    """Return the sampler of teachers. The release cut the similarity matrix, and so used the first pool only."""
+    release = config.fidelity == "release"
+    first = training.recovered[0].card.pool
+    groups = {
+        index: group
+        for index, (one, group) in enumerate(zip(training.recovered, training.groups, strict=True))
+        if not release or one.card.pool == first
+    }
+    return GroupSampler(groups, config.teachers_per_step, generator(training, "group steps"), replacement=release)
 
 
 def _draw_losses(
@@ -94,7 +114,7 @@ def _draw_losses(
         chosen = sampler.images(bank.members(teacher), config.images_per_teacher)
         images = bank.images[chosen]
         if config.augment:
-            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips, augmentation)
+            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips[chosen], augmentation)
         labels, logits = bank.labels[chosen].to(device), bank.logits[chosen].to(device)
         losses.append(teacher_loss(model, images.to(device), labels, logits, rows[teacher].to(device), config))
     return losses

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
@@ -28,7 +28,7 @@ class Training:
         seed_names: the names from which all random draws derive.
         teachers: the pool, in the order of the groups.
         recovered: one entry a teacher, in the same order.
-        groups: the task group of each teacher.
+        groups: the task group of each teacher; empty for methods without groups.
         real: the real datasets; only the ceiling may look.
         device: where to compute.
     """
@@ -43,10 +43,10 @@ class Training:
     real: Sequence[ImageDataset]
     device: torch.device
 
-    @cached_property
-    def bank(self) -> ImageBank:
-        """All recovered images, without those held out for selection."""
-        return bank_of_recovered(self.recovered, self.meta_model.image_size, self.meta.held_out_per_class)
+    def bank(self, class_identity: str) -> ImageBank:
+        """Return all recovered images, without those held out for selection; classes ``shared`` or ``local``."""
+        size, held_out = self.meta_model.image_size, self.meta.held_out_per_class
+        return bank_of_recovered(self.recovered, size, held_out, class_identity)
 
     @cached_property
     def real_bank(self) -> ImageBank:
@@ -56,7 +56,9 @@ class Training:
     def model(self, n_classes: int) -> Classifier:
         """Return a fresh meta-model."""
         wanted = self.meta_model
-        model = build(wanted.architecture, n_classes, wanted.width, wanted.image_size, *self.seed_names)
+        model = build(
+            wanted.architecture, n_classes, wanted.width, wanted.image_size, *self.seed_names, options=wanted.options
+        )
         return model.to(self.device)
 
 
@@ -69,6 +71,7 @@ class Trained:
         checkpoints: (step, state dict); a state without ``head.*`` gets a zero head for each new task.
         curves: rows (step, phase, name, value).
         mean, std: the input normalisation that the model expects.
+        sampled: how many steps each teacher took part in, by its key, where a method counts that.
     """
 
     architecture: str
@@ -76,12 +79,13 @@ class Trained:
     curves: list[tuple[int, str, str, float]] = field(default_factory=list)
     mean: list[float] = field(default_factory=lambda: list(MEAN))
     std: list[float] = field(default_factory=lambda: list(STD))
+    sampled: dict[str, int] = field(default_factory=dict)
 
     def log(self, step: int, phase: str, values: dict[str, float]) -> None:
         """Append one point to some curves."""
         self.curves += [(step, phase, name, value) for name, value in values.items()]
 
-    def keep(self, step: int, model: Classifier, *, head: bool) -> None:
+    def keep(self, step: int, model: nn.Module, *, head: bool) -> None:
         """Append a checkpoint."""
         state = {
             k: v.detach().cpu().clone() for k, v in model.state_dict().items() if head or not k.startswith("head.")

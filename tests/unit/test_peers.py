@@ -1,0 +1,323 @@
+"""Purer, BiDf-MKD and FREE on teachers that differ, and the parts that they share."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tgr import seeds
+from tgr.backbones.programs import Program
+from tgr.backbones.registry import build
+from tgr.config.methods.peers import Purer
+from tgr.config.methods.registry import parameters_of
+from tgr.config.schema import Meta, MetaModel
+from tgr.errors import TgrError
+from tgr.meta.synthesis import ClassMemory, TeacherTask, class_keys, distillation, frozen, scale, to_meta
+from tgr.methods import bidf_mkd, purer, registry
+from tgr.methods.training import Trained, Training
+from tgr.pool.teacher import Card, Teacher
+
+SMALL: dict[str, dict[str, Any]] = {
+    "purer": {"steps": 4, "teachers_per_step": 2, "patience": 1},
+    "bidf_mkd": {
+        "steps": 4,
+        "inversion_steps": 2,
+        "generator_width": 4,
+        "latent_dim": 8,
+        "support_per_class": 2,
+        "query_per_class": 2,
+        "kd_steps": 2,
+        "replay_steps": 1,
+        "directions": 2,
+    },
+    "free": {
+        "steps": 4,
+        "teachers_per_step": 2,
+        "images_per_class": 3,
+        "generator_width": 4,
+        "latent_dim": 8,
+        "adaptation_steps": 2,
+        "replay_steps": 1,
+    },
+}
+META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_checkpoints=2)
+
+
+class Plain(nn.Module):
+    """A network without BatchNorm."""
+
+    def __init__(self, n_classes: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.head = nn.Linear(4, n_classes)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.conv(images).relu().mean((2, 3)))
+
+
+def card(name: str, classes: Sequence[str], size: int, **changes: Any) -> Card:
+    values: dict[str, Any] = {
+        "name": name,
+        "pool": "pool",
+        "dataset": "tiny",
+        "classes": list(classes),
+        "architecture": "conv4",
+        "width": 4,
+        "image_size": size,
+        "mean": [0.4, 0.5, 0.6],
+        "std": [0.2, 0.3, 0.25],
+        "flips": False,
+        "held_out_accuracy": None,
+        "train_accuracy": None,
+        "sha256": "",
+        "wall_seconds": 0.0,
+    }
+    return Card(**values | changes)
+
+
+def teacher(name: str, classes: Sequence[str], size: int, **changes: Any) -> Teacher:
+    own = card(name, classes, size, **changes)
+    return Teacher(own, build(own.architecture, len(classes), 4, size, name).eval())
+
+
+def program(name: str, classes: Sequence[str], size: int) -> Teacher:
+    """All that is known of it is what it returns."""
+    own = card(name, classes, size, dataset="", format="torchscript")
+    with seeds.forked(name):
+        run = Plain(len(classes)).requires_grad_(False).eval()
+    return Teacher(own, Program(run.__call__, torch.device("cpu")).eval())
+
+
+def mixed_pool() -> list[Teacher]:
+    """Teachers of two, three and five classes, two input sizes, one of them a program without BatchNorm."""
+    return [
+        teacher("teacher-0000", "abc", 16),
+        teacher("teacher-0001", "abcde", 24),
+        teacher("teacher-0002", "de", 16),
+        program("teacher-0003", "xyz", 20),
+    ]
+
+
+def run(
+    method: str,
+    teachers: Sequence[Teacher] | None = None,
+    seed: int = 0,
+    meta: Meta = META,
+    **changes: Any,
+) -> Trained:
+    training = Training(
+        meta_model=MetaModel(width=4, image_size=16),
+        meta=meta,
+        k_shot=1,
+        seed_names=("method", "tiny", seed),
+        teachers=teachers or mixed_pool(),
+        recovered=[],
+        groups=[],
+        real=[],
+        device=torch.device("cpu"),
+    )
+    return registry.get(method)(parameters_of(method, SMALL[method] | changes), training)
+
+
+def weights(trained: Trained) -> Tensor:
+    return torch.cat([value.double().flatten() for _, state in trained.checkpoints for value in state.values()])
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_trains_from_teachers_that_differ_and_leaves_them_as_they_were(method: str) -> None:
+    teachers = mixed_pool()
+    before = [{k: v.clone() for k, v in t.model.state_dict().items()} for t in teachers]
+    trained = run(method, teachers)
+    assert [step for step, _ in trained.checkpoints] == [2, 4]
+    assert torch.isfinite(weights(trained)).all()
+    for own, state in zip(teachers, before, strict=True):
+        assert not own.model.training
+        assert all(p.requires_grad and p.grad is None for p in own.model.parameters())
+        for key, value in own.model.state_dict().items():
+            torch.testing.assert_close(value, state[key], rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_same_seed_same_bits_and_another_seed_others(method: str) -> None:
+    first, again, other = (weights(run(method, seed=seed)) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+@pytest.mark.parametrize("learner", ["maml", "fomaml"])
+@pytest.mark.parametrize("method", SMALL)
+def test_runs_with_every_learner(method: str, learner: str) -> None:
+    run(method, meta=META.model_copy(update={"learner": learner}), steps=2)
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_classes_may_be_local(method: str) -> None:
+    shared, local = run(method), run(method, class_identity="local")
+    assert not torch.equal(weights(shared), weights(local))
+
+
+@pytest.mark.parametrize("method", SMALL)
+def test_logs_what_is_shown(method: str) -> None:
+    curves = run(method).curves
+    phases = {phase for _, phase, _, _ in curves}
+    assert phases == ({"purer"} if method == "purer" else {"distillation", "replay"})
+    for phase in phases:
+        assert {"loss", "train_accuracy"} <= {name for _, own, name, _ in curves if own == phase}
+    assert all(np.isfinite(value) for *_, value in curves)
+
+
+@pytest.mark.parametrize(
+    ("method", "key"), [("purer", "bn_weight"), ("bidf_mkd", "kd_lr"), ("free", "generator_lr"), ("free", "kd_lr")]
+)
+def test_divergence_names_the_key_to_lower(method: str, key: str) -> None:
+    with pytest.raises(TgrError, match=f"methods.{method}.{key}"):
+        run(method, **{key: 1e39 if key == "bn_weight" else 1e38})
+
+
+def test_too_large_an_outer_rate_is_named() -> None:
+    with pytest.raises(TgrError, match=r"meta\.inner_lr.*meta\.outer_lr"):
+        run("purer", meta=META.model_copy(update={"outer_lr": 1e30}))
+
+
+@pytest.mark.parametrize("engine", ["generator", "pixel"])
+def test_black_box_needs_no_gradient_of_the_teachers(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+    plain = Teacher.logits
+
+    def watched(self: Teacher, images: Tensor) -> Tensor:
+        asked.append(images.requires_grad and torch.is_grad_enabled())
+        return plain(self, images)
+
+    monkeypatch.setattr(Teacher, "logits", watched)
+    run("bidf_mkd", box="black", engine=engine)
+    assert asked
+    assert not any(asked)
+    run("bidf_mkd", box="white", engine=engine)
+    assert any(asked)
+
+
+def test_a_generator_is_carried_on_unless_a_fresh_one_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[int] = []
+
+    class Counted(bidf_mkd.Generator):
+        def __init__(self, latent_dim: int, width: int, image_size: int) -> None:
+            super().__init__(latent_dim, width, image_size)
+            made.append(image_size)
+
+    monkeypatch.setattr(bidf_mkd, "Generator", Counted)
+    run("bidf_mkd", steps=6)
+    assert len(made) == len(set(made))
+    made.clear()
+    run("bidf_mkd", steps=6, fresh_generator=True)
+    assert len(made) == 12  # support and query of each step
+
+
+def test_curriculum_acts_when_the_accuracy_stalls() -> None:
+    with_it, without = run("purer"), run("purer", curriculum_weight=0)
+    assert max(value for *_, name, value in with_it.curves if name == "curriculum") == 1
+    assert not torch.equal(weights(with_it), weights(without))
+
+
+def test_stall_counts_values_without_a_new_best() -> None:
+    stall = purer.Stall(patience=2)
+    assert [stall.observe(value) for value in (0.2, 0.3, 0.3, 0.1, 0.2, 0.25, 0.4)] == [
+        False,
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_purer_lowers_the_inversion_loss() -> None:
+    curves = run("purer", steps=20, teachers_per_step=4, curriculum_weight=0).curves
+    losses = [value for *_, name, value in curves if name == "inversion_loss"]
+    assert losses[-1] < 0.9 * losses[0]
+
+
+def test_purer_draws_classes_of_a_teacher_with_many() -> None:
+    many = [teacher("teacher-0000", [f"c{i:02d}" for i in range(9)], 16)]
+    assert len(run("purer", many, max_classes=4).checkpoints) == 2
+    with pytest.raises(TgrError, match="3-way"):
+        run("purer", many, max_classes=2)
+
+
+def test_clamped_images_lie_in_range() -> None:
+    own = teacher("teacher-0000", "ab", 16)
+    task = TeacherTask.draw(own, 2, "shared", seeds.torch_generator("x"))
+    pixels = (10 * torch.randn(2, 3, 16, 16, generator=seeds.torch_generator("y"))).requires_grad_()
+    images = purer.ImageSet(task, task.labels(1), pixels, torch.optim.SGD([pixels], lr=1), slice(0, 2))
+    images.clamp_()
+    found = images.images()
+    assert -1e-5 < found.min() < found.max() < 1 + 1e-5
+    assert Purer().pixel_lr == 0.25
+
+
+def test_tasks_hold_the_classes_that_the_head_permits() -> None:
+    own = teacher("teacher-0000", "abcde", 16)
+    drawing = seeds.torch_generator("tasks")
+    images = torch.rand(2, 3, 32, 32, generator=drawing)
+    drawn = [TeacherTask.draw(own, 3, "shared", drawing) for _ in range(20)]
+    assert {len(task.classes) for task in drawn} == {3}
+    assert {int(c) for task in drawn for c in task.classes} == set(range(5))
+    task = drawn[0]
+    assert task.keys == [f"tiny/{'abcde'[c]}" for c in task.classes.tolist()]
+    torch.testing.assert_close(task.logits(images), task.all_logits(images)[:, task.classes])
+    assert len(TeacherTask.draw(own, 9, "shared", drawing).classes) == 5
+
+
+def test_class_keys_of_models_from_elsewhere_are_local() -> None:
+    ours, foreign = card("teacher-0000", "ab", 16), card("teacher-0001", "ab", 16, dataset="")
+    assert class_keys(ours, "shared") == ["tiny/a", "tiny/b"]
+    assert class_keys(ours, "local") == ["pool/teacher-0000/a", "pool/teacher-0000/b"]
+    assert class_keys(foreign, "shared") == ["pool/teacher-0001/a", "pool/teacher-0001/b"]
+
+
+def test_resizing_is_differentiable() -> None:
+    images = torch.rand(2, 3, 24, 24, generator=seeds.torch_generator("images")).requires_grad_()
+    to_meta(images, 16).sum().backward()
+    assert images.grad is not None
+    assert (images.grad > 0).all()
+    assert scale(images, 24) is images
+
+
+def test_distillation_is_the_divergence_of_the_first_outputs() -> None:
+    drawing = seeds.torch_generator("logits")
+    student, known = torch.randn(4, 5, generator=drawing), torch.randn(4, 3, generator=drawing)
+    p, q = known.softmax(1), student[:, :3].softmax(1)
+    expected = (p * (p / q).log()).sum(1)
+    torch.testing.assert_close(distillation(student, known, reduction="none"), expected)
+    torch.testing.assert_close(distillation(student, known), expected.mean())
+    assert float(distillation(known, known)) == pytest.approx(0, abs=1e-6)
+
+
+def test_memory_keeps_the_newest_and_gives_episodes_when_it_has_enough() -> None:
+    memory, meta, episodes = ClassMemory(16, 3), META.model_copy(update={"n_way": 2}), seeds.numpy_generator("e")
+    labels = torch.arange(2).repeat_interleave(2)
+    for level in (0.0, 0.2, 0.4):
+        if level < 0.4:
+            assert not memory.episodes(meta, 1, episodes, torch.device("cpu"))
+        memory.add(torch.full((4, 3, 24, 24), level), labels, ["a", "b"])
+    found = (memory.bank().images * 0.25 + 0.5).mean((1, 2, 3))
+    torch.testing.assert_close(found, torch.tensor([0.2, 0.4, 0.4] * 2), atol=1e-2, rtol=0)
+    episode = memory.episodes(meta, 1, episodes, torch.device("cpu"))[0]
+    assert episode.support.shape == (2, 3, 16, 16)
+    assert episode.query_labels.tolist() == [0, 0, 1, 1]
+
+
+def test_memory_too_small_for_an_episode_is_named() -> None:
+    with pytest.raises(TgrError, match="memory_per_class"):
+        run("free", memory_per_class=2)
+
+
+def test_frozen_restores_the_flags() -> None:
+    own = teacher("teacher-0000", "ab", 16)
+    own.model.head.bias.requires_grad_(False)
+    with frozen([own]):
+        assert not any(p.requires_grad for p in own.model.parameters())
+    assert [p.requires_grad for p in own.model.head.parameters()] == [True, False]

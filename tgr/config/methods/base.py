@@ -1,0 +1,54 @@
+"""What the parameters of all methods share."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from tgr.config.base import Section
+
+CLASS_IDENTITY = (
+    "`shared`: a class that several teachers know is one class; `local`: each teacher's classes are its own."
+)
+
+
+class MethodParameters(Section):
+    """Base of all methods."""
+
+    label: ClassVar[str]
+    """What the method is called in tables and figures."""
+    protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
+    """The protocols that make sense for it."""
+    real_images: ClassVar[bool] = False
+    """True if the method sees the real images of the teachers' datasets: a ceiling, not a data-free method."""
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes, so that ``meta.k_shot: evaluated`` means one training for each shot."""
+        return False
+
+
+class PooledParameters(MethodParameters):
+    """Base of the methods that pool images of several teachers by class."""
+
+    class_identity: Literal["shared", "local"] = Field("shared", description=CLASS_IDENTITY)
+
+
+class GroupedParameters(PooledParameters):
+    """Base of the methods that use task groups."""
+
+    embedding: Literal["fisher", "features", "logits", "parameters"] = Field(
+        "fisher",
+        description="Where teachers are compared: Fisher information of the probe, its mean features, the teachers' "
+        "outputs on common images, or their weights (only between teachers of one architecture).",
+    )
+    grouping: Literal["heterogeneous", "balanced", "homogeneous", "random", "single"] = Field(
+        "heterogeneous",
+        description="Who shares a group: unlike teachers by spectral clustering (the paper), unlike ones in groups of "
+        "equal size, alike ones, anyone, or all teachers together.",
+    )
+    n_groups: int = Field(5, ge=1, description="Number of task groups.")
+
+    @property
+    def groups_name(self) -> str:
+        """The name under which the grouping is stored."""
+        return f"{self.embedding}-{self.grouping}-{1 if self.grouping == 'single' else self.n_groups}"

@@ -1,0 +1,77 @@
+"""Parameters of the floor, the ceiling and the simple baselines."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from tgr.config.methods.base import MethodParameters, PooledParameters
+
+
+class Pixels(MethodParameters):
+    """Floor: nearest class mean on raw pixels."""
+
+    label: ClassVar[str] = "Pixels"
+    protocols: ClassVar[tuple[str, ...]] = ("ncm",)
+
+
+class Random(MethodParameters):
+    """A fresh backbone, adapted on the support set only."""
+
+    label: ClassVar[str] = "Random"
+
+
+class Best(MethodParameters):
+    """The teacher with the highest held-out accuracy as initialisation."""
+
+    label: ClassVar[str] = "Best teacher"
+
+
+class Average(MethodParameters):
+    """The mean of all teachers' weights (one architecture only)."""
+
+    label: ClassVar[str] = "Average"
+
+
+class ClassifierTraining(MethodParameters):
+    """How one classifier over many classes is trained."""
+
+    steps: int = Field(800, ge=1, description="Training steps.")
+    batch_size: int = Field(128, ge=2, description="Images a step.")
+    lr: float = Field(3e-3, gt=0, description="Adam learning rate (cosine decay to zero).")
+    teachers_per_batch: int | None = Field(
+        4, ge=1, description="Draw each batch from this many teachers; `null` mixes all of them."
+    )
+    augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
+
+
+class Bank(PooledParameters, ClassifierTraining):
+    """One classifier over all classes of the image bank; its trunk is kept, the head is new for each task."""
+
+    label: ClassVar[str] = "Bank"
+
+
+class Realdata(ClassifierTraining):
+    """Ceiling: the learners of `bank` and `replay` on the real images of the meta-train classes."""
+
+    label: ClassVar[str] = "Real data"
+    real_images: ClassVar[bool] = True
+
+    learner: Literal["bank", "replay"] = Field("bank", description="Which learner sees the real images.")
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes."""
+        return self.learner == "replay"
+
+
+class Replay(PooledParameters):
+    """Meta-learning on episodes of recovered images: TGR without the group step."""
+
+    label: ClassVar[str] = "Replay"
+
+    steps: int = Field(200, ge=1, description="Outer steps on replayed episodes.")
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes."""
+        return True

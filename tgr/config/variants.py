@@ -1,0 +1,56 @@
+"""Variants of methods: what an ablation compares."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import product
+from typing import Annotated
+
+from pydantic import Field, ValidationError
+
+from tgr.config.methods.base import MethodParameters
+
+Value = bool | int | float | str | None
+Factors = dict[str, Annotated[list[Value], Field(min_length=1)]]
+"""Parameters, each with the values that it takes."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A method with its parameters.
+
+    Attributes:
+        method: a key of ``methods``.
+        changes: the values of an ablation's factors.
+        parameters: all parameters.
+    """
+
+    method: str
+    changes: Mapping[str, Value]
+    parameters: MethodParameters
+
+
+def vary(method: str, configured: MethodParameters, factors: Factors) -> dict[str, Variant]:
+    """Return a method under all combinations of some factors.
+
+    Names list what differs from the method as configured, e.g. ``tgr.grouping-random.treatment-none``, so that
+    ablations which meet in a variant share its training; what differs in nothing is the method itself.
+
+    Raises:
+        ValueError: a value that the method does not take.
+    """
+    variants = {}
+    for values in product(*factors.values()):
+        changes = dict(zip(factors, values, strict=True))
+        try:
+            parameters = type(configured).model_validate(configured.model_dump() | changes)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(f"{method}.{first['loc'][0]}: {first['msg']} (found {first['input']!r})") from error
+        different = [k for k in factors if getattr(parameters, k) != getattr(configured, k)]
+        name = ".".join([method, *(f"{key}-{_slug(getattr(parameters, key))}" for key in different)])
+        variants[name] = Variant(method, changes, parameters)
+    return variants
+
+
+def _slug(value: Value) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value).lower()

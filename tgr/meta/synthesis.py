@@ -1,0 +1,230 @@
+"""Images synthesised from teachers while the meta-model is trained: what PURER, BiDf-MKD and FREE share."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, kl_div, log_softmax, softmax
+
+from tgr.backbones.classifier import Classifier, batchnorm_mode
+from tgr.config.schema import Meta
+from tgr.data.transforms import normalise
+from tgr.errors import TgrError
+from tgr.meta.bank import MEAN, STD, ImageBank
+from tgr.meta.learners import LEARNERS, Episode, Parameters
+from tgr.pool.teacher import Card, Teacher
+
+
+@contextmanager
+def frozen(teachers: Sequence[Teacher]) -> Iterator[None]:
+    """Spare the gradients of the teachers' weights inside the block, and restore the flags afterwards."""
+    wanted = [(weight, weight.requires_grad) for teacher in teachers for weight in teacher.model.parameters()]
+    for weight, _ in wanted:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight, was in wanted:
+            weight.requires_grad_(was)
+
+
+def class_keys(card: Card, class_identity: str) -> list[str]:
+    """Return a name for each class of a teacher that is unique in a scenario; as ``Recovered.class_keys``."""
+    shared = class_identity == "shared" and card.dataset
+    return [f"{card.dataset if shared else card.key}/{name}" for name in card.classes]
+
+
+@dataclass(frozen=True)
+class TeacherTask:
+    """Some or all of a teacher's classes, as a task for an n-way head: label i means ``classes[i]``.
+
+    Attributes:
+        classes: int64 (n,), ascending indices into the card's classes.
+        keys: (n,), their names among all teachers.
+    """
+
+    teacher: Teacher
+    classes: Tensor
+    keys: list[str]
+
+    @classmethod
+    def draw(cls, teacher: Teacher, most: int, class_identity: str, generator: torch.Generator) -> "TeacherTask":
+        """Draw ``most`` classes of a teacher, or take all that it has."""
+        order = torch.randperm(len(teacher.card.classes), generator=generator)
+        classes = order[:most].sort().values
+        keys = class_keys(teacher.card, class_identity)
+        return cls(teacher, classes, [keys[index] for index in classes.tolist()])
+
+    def labels(self, per_class: int) -> Tensor:
+        """Return labels 0..n-1 of ``per_class`` images of each class: int64, (n * per_class,)."""
+        return torch.arange(len(self.classes)).repeat_interleave(per_class)
+
+    def all_logits(self, images: Tensor) -> Tensor:
+        """Return the logits of all classes of the teacher for images (n, 3, s, s) in [0, 1] of any size."""
+        return self.teacher.logits(scale(images, self.teacher.card.image_size))
+
+    def logits(self, images: Tensor) -> Tensor:
+        """Return the logits of the task's classes."""
+        return self.all_logits(images)[:, self.classes.to(images.device)]
+
+
+def scale(images: Tensor, size: int) -> Tensor:
+    """Resize float images (n, 3, s, s) to (n, 3, size, size), differentiably: bilinear with anti-aliasing."""
+    if images.shape[-1] == size:
+        return images
+    return interpolate(images, (size, size), mode="bilinear", antialias=True)
+
+
+def to_meta(images: Tensor, size: int) -> Tensor:
+    """Return images (n, 3, s, s) in [0, 1] as the meta-model takes them, differentiably."""
+    return normalise(scale(images, size), MEAN, STD)
+
+
+def distillation(student: Tensor, teacher: Tensor, reduction: str = "mean") -> Tensor:
+    """Return KL(teacher || student) of logits: a scalar, or (n,) values with ``reduction="none"``.
+
+    A student with more outputs than the teacher has classes is compared on the first ones.
+    """
+    divergence = kl_div(log_softmax(student[:, : teacher.shape[1]], 1), softmax(teacher, 1), reduction="none").sum(1)
+    return divergence if reduction == "none" else divergence.mean()
+
+
+def zero_order_gradient(
+    losses: Callable[[Tensor], Tensor], images: Tensor, directions: int, step: float, generator: torch.Generator
+) -> Tensor:
+    """Estimate the gradient of the sum of ``losses`` from its values alone, as for a black-box teacher.
+
+    The forward difference (d / step) (l(x + step u) - l(x)) u, averaged over ``directions`` draws of u from the unit
+    sphere of the d values of an image; its mean is the gradient of l, smoothed over a ball of radius ``step``.
+
+    Args:
+        losses: maps images (n, ...) to one loss each, (n,); called ``directions + 1`` times.
+    """
+    images, values = images.detach(), images[0].numel()
+    with torch.no_grad():
+        start = losses(images)
+        estimate = torch.zeros_like(images)
+        for _ in range(directions):
+            drawn = torch.randn(len(images), values, generator=generator, dtype=images.dtype)
+            unit = (drawn / drawn.norm(dim=1, keepdim=True)).view(images.shape).to(images.device)
+            slope = (losses(images + step * unit) - start) * (values / step / directions)
+            estimate += slope.view(-1, *[1] * (images.ndim - 1)) * unit
+    return estimate
+
+
+class ClassMemory:
+    """Images synthesised so far, pooled by class, at the meta-model's size; of each class the newest are kept."""
+
+    def __init__(self, size: int, per_class: int) -> None:
+        self.size, self._per_class = size, per_class
+        self._images: dict[str, Tensor] = {}
+
+    def add(self, images: Tensor, labels: Tensor, keys: Sequence[str]) -> None:
+        """Add images (n, 3, s, s) in [0, 1] with labels (n,) that index ``keys``."""
+        pixels = scale(images.detach(), self.size).mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
+        for label, key in enumerate(keys):
+            known = self._images.get(key, pixels[:0])
+            self._images[key] = torch.cat([known, pixels[labels == label]])[-self._per_class :]
+
+    def episodes(self, meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device) -> list[Episode]:
+        """Draw a meta-batch from the classes with images enough; nothing as long as these are fewer than ``n_way``.
+
+        Raises:
+            TgrError: no class can ever hold enough.
+        """
+        wanted = k_shot + meta.n_query
+        if wanted > self._per_class:
+            raise TgrError(
+                f"memory_per_class: {self._per_class} images a class are kept, but an episode needs {wanted}; raise it"
+            )
+        ready = sorted(key for key, images in self._images.items() if len(images) >= wanted)
+        if len(ready) < meta.n_way:
+            return []
+        return [self._episode(ready, meta, k_shot, generator, device) for _ in range(meta.meta_batch_size)]
+
+    def _episode(
+        self, ready: list[str], meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device
+    ) -> Episode:
+        keys = [ready[index] for index in generator.choice(len(ready), meta.n_way, replace=False)]
+        drawn = []
+        for key in keys:
+            chosen = generator.choice(len(self._images[key]), k_shot + meta.n_query, replace=False)
+            drawn.append(self._images[key][torch.from_numpy(chosen)])
+        images = torch.stack(drawn).to(device)
+        labels = torch.arange(meta.n_way, device=device)
+        return Episode(
+            normalise(images[:, :k_shot].flatten(0, 1), MEAN, STD),
+            labels.repeat_interleave(k_shot),
+            normalise(images[:, k_shot:].flatten(0, 1), MEAN, STD),
+            labels.repeat_interleave(meta.n_query),
+        )
+
+    def bank(self) -> ImageBank:
+        """Return all images as a bank of one owner."""
+        keys = sorted(self._images)
+        classes = torch.cat([torch.full((len(self._images[key]),), index) for index, key in enumerate(keys)])
+        images = normalise(torch.cat([self._images[key] for key in keys]), MEAN, STD)
+        nothing = torch.zeros_like(classes)
+        return ImageBank(images, classes, keys, nothing, classes, None, flips=nothing.bool())
+
+
+def backward_episodes(
+    method: str, model: Classifier, episodes: Sequence[Episode], meta: Meta, step: int
+) -> dict[str, float]:
+    """Add the gradient of the mean query loss of some episodes to the parameters' ``grad``.
+
+    Returns:
+        ``loss`` and ``train_accuracy``, means over the episodes.
+
+    Raises:
+        TgrError: a loss is not finite.
+    """
+    weights: Parameters = dict(model.named_parameters())
+    losses, accuracies = [], []
+    for episode in episodes:
+        with batchnorm_mode(model, "batch"):
+            outcome = LEARNERS[meta.learner](model, weights, episode, meta.inner_lr, meta.inner_steps)
+        require_finite(outcome.loss, method, step, f"meta.inner_lr ({meta.inner_lr}) or meta.outer_lr")
+        (outcome.loss / len(episodes)).backward()
+        losses.append(outcome.loss.item())
+        accuracies.append(outcome.accuracy)
+    return {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))}
+
+
+def replay_memory(
+    method: str,
+    model: Classifier,
+    optimizer: torch.optim.Optimizer,
+    memory: ClassMemory,
+    k_shot: int,
+    meta: Meta,
+    count: int,
+    generator: np.random.Generator,
+    step: int,
+) -> dict[str, float]:
+    """Train on ``count`` meta-batches of remembered images; return values of the last one, none if there was none.
+
+    Raises:
+        TgrError: a loss is not finite.
+    """
+    values: dict[str, float] = {}
+    for _ in range(count):
+        batch = memory.episodes(meta, k_shot, generator, next(model.parameters()).device)
+        if batch:
+            optimizer.zero_grad()
+            values = backward_episodes(method, model, batch, meta, step)
+            optimizer.step()
+    return values
+
+
+def require_finite(loss: Tensor, method: str, step: int, keys: str) -> None:
+    """Check a loss.
+
+    Raises:
+        TgrError: it is not finite; the message says which ``keys`` to lower.
+    """
+    if not torch.isfinite(loss).all():
+        raise TgrError(f"method {method}: the loss is not finite at step {step}; lower {keys}")

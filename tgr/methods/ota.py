@@ -1,0 +1,184 @@
+"""ota: teachers' neurons aligned by optimal transport, then averaged.
+
+Singh and Jaggi, Model Fusion via Optimal Transport, NeurIPS 2020, section 4: layer by layer, the neurons of a teacher
+are transported to those of a reference teacher, with the distance of their incoming weights or of their activations as
+ground metric; then the weights are averaged. Between layers of equal width a transport plan is a permutation.
+
+Ours: the reference is the teacher with the highest held-out accuracy; a convolution and its BatchNorm count as one
+layer, whose channels are the neurons; activations are what enters the ReLUs (a dead channel has no other mark), on
+images recovered from all teachers; BatchNorm statistics are measured anew on such images after the fusion.
+"""
+
+from collections.abc import Sequence
+
+import ot
+import torch
+from threadpoolctl import threadpool_limits
+from torch import Tensor
+from torch.nn.functional import max_pool2d
+
+from tgr.backbones.classifier import recalibrate_batchnorm
+from tgr.backbones.conv4 import Block
+from tgr.config.methods.peers import Ota
+from tgr.data.transforms import normalise
+from tgr.errors import TgrError
+from tgr.meta.bank import MEAN, STD, ImageBank
+from tgr.methods.average import matching_teachers
+from tgr.methods.training import Trained, Training
+from tgr.pool.teacher import Card, Teacher
+
+State = dict[str, Tensor]
+Order = list[Tensor]
+"""For each block, the channel of a teacher that stands for each channel of the reference."""
+
+CALIBRATION_IMAGES, CALIBRATION_BATCH = 1024, 128
+
+
+def train(parameters: Ota, training: Training) -> Trained:
+    """Return the mean of the aligned trunks.
+
+    Raises:
+        TgrError: the meta-model is no Conv4, or no teacher has its architecture.
+    """
+    teachers = conv4_teachers(training, "ota")
+    bank = training.bank("shared")
+    orders = align(best_of(teachers), teachers, parameters.ground_metric, spread_images(bank, parameters.images))
+    states = [permuted(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
+    mean = {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(states[0][name].dtype)
+        for name in states[0]
+        if name.startswith("trunk.")
+    }
+    model = training.model(training.meta.n_way)
+    model.load_state_dict(mean, strict=False)
+    centre, scale = mean_normalisation([teacher.card for teacher in teachers])
+    recalibrate_batchnorm(model, calibration(bank, centre, scale, training.device))
+    trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
+    trained.keep(0, model, head=False)
+    return trained
+
+
+def conv4_teachers(training: Training, method: str) -> list[Teacher]:
+    """Return the teachers that can be fused channel by channel into the meta-model.
+
+    Raises:
+        TgrError: the meta-model is no Conv4, or no teacher has its architecture and width.
+    """
+    architecture = training.meta_model.architecture
+    if architecture != "conv4":
+        raise TgrError(
+            f"method {method}: aligns the channels of conv4 only, not those of {architecture}, where residual "
+            "connections or attention tie the channels of several layers; leave it out of scenarios.*.methods, or use "
+            "`average` or `best`"
+        )
+    return matching_teachers(training, method)
+
+
+def best_of(teachers: Sequence[Teacher]) -> Teacher:
+    """Return the teacher with the highest held-out accuracy; among equals the first."""
+    return max(teachers, key=lambda t: t.card.held_out_accuracy or 0)
+
+
+def align(reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, images: Tensor) -> list[Order]:
+    """Return for each teacher the order of channels that brings it nearest to the reference.
+
+    Args:
+        ground_metric: ``weights`` or ``activations``.
+        images: (n, 3, size, size) in [0, 1], for the activations.
+    """
+    with threadpool_limits(1):  # the same rounding, hence the same permutation, whatever the number of cores
+        if ground_metric == "weights":
+            return [_align_weights(reference, teacher) for teacher in teachers]
+        wanted = block_outputs(reference, images)
+        return [
+            [matched(_by_channel(a), _by_channel(b)) for a, b in zip(wanted, block_outputs(t, images), strict=True)]
+            for t in teachers
+        ]
+
+
+def blocks_of(teacher: Teacher) -> list[Block]:
+    """Return the blocks of a Conv4 in their order."""
+    return [module for module in teacher.model.modules() if isinstance(module, Block)]
+
+
+def _align_weights(reference: Teacher, teacher: Teacher) -> Order:
+    order: Order = []
+    for wanted, block in zip(blocks_of(reference), blocks_of(teacher), strict=True):
+        order.append(matched(_incoming(wanted, None), _incoming(block, order[-1] if order else None)))
+    return order
+
+
+@torch.no_grad()
+def _incoming(block: Block, inputs: Tensor | None) -> Tensor:
+    """Return what enters each channel (n, d): its weights and bias as they act, BatchNorm folded in."""
+    conv, norm = block.conv, block.norm
+    assert norm.running_mean is not None and norm.running_var is not None and conv.bias is not None
+    factor = norm.weight / (norm.running_var + norm.eps).sqrt()
+    weight = conv.weight if inputs is None else conv.weight[:, inputs.to(conv.weight.device)]
+    bias = norm.bias + (conv.bias - norm.running_mean) * factor
+    return torch.cat([weight.flatten(1) * factor[:, None], bias[:, None]], 1)
+
+
+@torch.no_grad()
+def block_outputs(teacher: Teacher, images: Tensor) -> list[Tensor]:
+    """Return the outputs (n, channels, h, w) of a teacher's blocks before ReLU, for images in [0, 1] or uint8."""
+    outputs = []
+    x = normalise(images.to(next(teacher.model.parameters()).device), teacher.card.mean, teacher.card.std)
+    for block in blocks_of(teacher):
+        x = max_pool2d(block.norm(block.conv(x)), 2)
+        outputs.append(x)
+        x = x.relu()
+    return outputs
+
+
+def _by_channel(output: Tensor) -> Tensor:
+    return output.transpose(0, 1).flatten(1)
+
+
+def matched(reference: Tensor, other: Tensor) -> Tensor:
+    """Return for each row of ``reference`` (n, d) the row of ``other`` (n, d) that optimal transport brings to it.
+
+    Rows have equal mass and Euclidean distances are the cost.
+    """
+    cost = ot.dist(*(rows.detach().cpu().double().numpy() for rows in (reference, other)), metric="euclidean")
+    return torch.from_numpy(ot.emd([], [], cost).argmax(1))
+
+
+def permuted(state: State, order: Order) -> State:
+    """Return a Conv4's state with the channels of each block in another order, those of the head's inputs too.
+
+    The function that the classifier computes stays the same.
+    """
+    result = {}
+    for name, value in state.items():
+        place = name.split(".")
+        if place[0] == "trunk" and value.ndim:
+            block = int(place[1])
+            value = value[order[block].to(value.device)]
+            if value.ndim == 4 and block > 0:
+                value = value[:, order[block - 1].to(value.device)]
+        elif name == "head.weight":
+            channels = value.unflatten(1, (len(order[-1]), -1))
+            value = channels[:, order[-1].to(value.device)].flatten(1)
+        result[name] = value
+    return result
+
+
+def spread_images(bank: ImageBank, count: int) -> Tensor:
+    """Return up to ``count`` images of a bank, in [0, 1], spread evenly over teachers and classes."""
+    n = len(bank.images)
+    chosen = torch.linspace(0, n - 1, min(count, n), dtype=torch.float64).round().long()
+    return bank.images[chosen] * torch.tensor(STD).view(1, 3, 1, 1) + torch.tensor(MEAN).view(1, 3, 1, 1)
+
+
+def mean_normalisation(cards: Sequence[Card]) -> tuple[list[float], list[float]]:
+    """Return the mean of the teachers' input normalisations: channel means and standard deviations."""
+    centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
+    return centre, scale
+
+
+def calibration(bank: ImageBank, centre: list[float], scale: list[float], device: torch.device) -> list[Tensor]:
+    """Return batches for BatchNorm statistics, each spread over the whole bank."""
+    images = normalise(spread_images(bank, CALIBRATION_IMAGES), centre, scale).to(device)
+    n_batches = -(-len(images) // CALIBRATION_BATCH)
+    return [images[i::n_batches] for i in range(n_batches)]

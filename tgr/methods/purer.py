@@ -1,0 +1,197 @@
+"""purer: learnable images for each teacher under a curriculum (Hu et al., "Architecture, Dataset and Model-Scale
+Agnostic Data-free Meta-Learning", CVPR 2023; episode curriculum inversion).
+
+Each teacher has a set of images, k_shot + n_query of a class, whose pixels are parameters. A step trains the meta-model
+on episodes of the current images, then moves pixels by one step down the inversion loss: the teacher's cross-entropy,
+total variation, distance of BatchNorm statistics, and norm. When the training accuracy stalls, the pixels also climb
+the meta-learner's outer loss, so that the episodes become harder as the meta-model learns.
+
+Deviations of ours:
+
+- some teachers' images move in a step, in turn, where the original moves all of them;
+- episodes are drawn from all images, pooled by class, with the configured learner;
+- a teacher with very many classes takes part with a draw of them;
+- the weights of the BatchNorm term and of the total variation are larger (the configuration gives the original's);
+- inner-loop calibration at test is left out: all methods share one evaluation.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from tqdm import trange
+
+from tgr import seeds
+from tgr.backbones.classifier import recalibrate_batchnorm
+from tgr.config.methods.peers import Purer
+from tgr.data.transforms import normalise, random_crop_flip
+from tgr.inversion.pixel import start_images
+from tgr.inversion.statistics import recorded_distances
+from tgr.meta.bank import ImageBank
+from tgr.meta.replay import draw
+from tgr.meta.synthesis import TeacherTask, backward_episodes, frozen, require_finite, to_meta
+from tgr.methods.replay import calibration_batches
+from tgr.methods.training import Trained, Training, checkpoint_steps, generator
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """The learnable images of one teacher.
+
+    Attributes:
+        labels: int64 (n,), of the task.
+        pixels: the leaf tensor, (n, 3, size, size), normalised as the teacher takes them.
+        rows: where they stand in the bank.
+    """
+
+    task: TeacherTask
+    labels: Tensor
+    pixels: Tensor
+    optimizer: torch.optim.Optimizer
+    rows: slice
+
+    def images(self) -> Tensor:
+        """Return the images in [0, 1]."""
+        return self.pixels * self._part("std") + self._part("mean")
+
+    @torch.no_grad()
+    def clamp_(self) -> None:
+        """Bring the images back into [0, 1]."""
+        mean, std = self._part("mean"), self._part("std")
+        self.pixels.clamp_(-mean / std, (1 - mean) / std)
+
+    def _part(self, name: str) -> Tensor:
+        return self.pixels.new_tensor(getattr(self.task.teacher.card, name)).view(1, -1, 1, 1)
+
+
+class Stall:
+    """Tells when a value has not exceeded its best for ``patience`` observations; then it starts to count anew."""
+
+    def __init__(self, patience: int) -> None:
+        self._patience, self._best, self._waited = patience, float("-inf"), 0
+
+    def observe(self, value: float) -> bool:
+        """Return whether the value stalls now."""
+        self._waited = 0 if value > self._best else self._waited + 1
+        self._best = max(self._best, value)
+        if self._waited < self._patience:
+            return False
+        self._waited = 0
+        return True
+
+
+def train(parameters: Purer, training: Training) -> Trained:
+    """Train on episodes of images that are learnt on the way.
+
+    Raises:
+        TgrError: a loss is not finite, or the teachers have too few classes for an episode.
+    """
+    with frozen(training.teachers):
+        return _train(parameters, training)
+
+
+def _train(config: Purer, training: Training) -> Trained:
+    meta, trained = training.meta, Trained(training.meta_model.architecture)
+    model = training.model(meta.n_way)
+    optimizer = torch.optim.Adam(model.parameters(), lr=meta.outer_lr)
+    drawing, episodes = generator(training, "images"), seeds.numpy_generator(*training.seed_names, "episodes")
+    sets = _image_sets(config, training, drawing)
+    bank = _bank(sets, config, training)
+    stall, stalled = Stall(config.patience), False
+    marks = checkpoint_steps(0, config.steps, meta.n_checkpoints)
+    turn = 0
+    for step in trange(1, config.steps + 1, desc="purer", unit="step"):
+        moved = [(turn + i) % len(sets) for i in range(min(config.teachers_per_step, len(sets)))]
+        turn += len(moved)
+        bank.images.requires_grad_(stalled).grad = None
+        optimizer.zero_grad()
+        batch = draw(bank, meta, training.k_shot, episodes, training.device)
+        values = backward_episodes("purer", model, batch, meta, step)
+        optimizer.step()
+        outer = bank.images.grad
+        losses = [
+            _move(own, outer[own.rows] if outer is not None else None, config, training, step, drawing)
+            for own in (sets[i] for i in moved)
+        ]
+        with torch.no_grad():
+            for own in (sets[i] for i in moved):
+                bank.images[own.rows] = to_meta(own.images(), training.meta_model.image_size).cpu()
+        trained.log(step, "purer", values | {"inversion_loss": sum(losses) / len(losses), "curriculum": float(stalled)})
+        stalled = stall.observe(values["train_accuracy"])
+        if step in marks:
+            recalibrate_batchnorm(model, calibration_batches(bank, training))
+            trained.keep(step, model, head=True)
+    return trained
+
+
+def _image_sets(config: Purer, training: Training, drawing: torch.Generator) -> list[ImageSet]:
+    """Start the images of all teachers from noise."""
+    sets, first = [], 0
+    for teacher in training.teachers:
+        task = TeacherTask.draw(teacher, config.max_classes, config.class_identity, drawing)
+        labels = task.labels(training.k_shot + training.meta.n_query)
+        start = start_images(len(labels), teacher.card.image_size, drawing).to(training.device)
+        pixels = normalise(start, teacher.card.mean, teacher.card.std).requires_grad_()
+        optimizer = torch.optim.Adam([pixels], lr=config.pixel_lr)
+        sets.append(ImageSet(task, labels, pixels, optimizer, slice(first, first + len(labels))))
+        first += len(labels)
+    return sets
+
+
+def _bank(sets: list[ImageSet], config: Purer, training: Training) -> ImageBank:
+    """Pool the images of all teachers by class."""
+    names = sorted({key for own in sets for key in own.task.keys})
+    rows = [torch.tensor([names.index(key) for key in own.task.keys])[own.labels] for own in sets]
+    with torch.no_grad():
+        images = torch.cat([to_meta(own.images(), training.meta_model.image_size).cpu() for own in sets])
+    return ImageBank(
+        images=images,
+        classes=torch.cat(rows),
+        class_names=names,
+        owners=torch.cat([torch.full_like(own.labels, index) for index, own in enumerate(sets)]),
+        labels=torch.cat([own.labels for own in sets]),
+        logits=None,
+        flips=torch.cat([torch.full((len(own.labels),), own.task.teacher.card.flips) for own in sets]),
+    )
+
+
+def _move(
+    own: ImageSet, outer: Tensor | None, config: Purer, training: Training, step: int, drawing: torch.Generator
+) -> float:
+    """Move the images of one teacher by one step.
+
+    Args:
+        outer: the outer loss's gradient with respect to these images as the meta-model sees them, to be climbed.
+
+    Returns:
+        the inversion loss.
+    """
+    images, card = own.images(), own.task.teacher.card
+    with recorded_distances(own.task.teacher.model) as distances:
+        logits = own.task.all_logits(random_crop_flip(images, config.jitter, card.flips, drawing))
+    loss = cross_entropy(logits, own.task.classes[own.labels].to(logits.device))
+    loss = loss + config.tv_weight * _variation(own.pixels) + config.l2_weight * own.pixels.norm()
+    if distances:
+        loss = loss + config.bn_weight * torch.stack(distances).sum()
+    require_finite(loss, "purer", step, f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr")
+    aim = loss
+    if outer is not None:
+        seen = to_meta(images, training.meta_model.image_size)
+        aim = loss - config.curriculum_weight * (seen * outer.to(seen.device)).sum()
+    own.optimizer.zero_grad()
+    aim.backward()
+    own.optimizer.step()
+    own.clamp_()
+    return loss.item()
+
+
+def _variation(pixels: Tensor) -> Tensor:
+    """Return the norms of the differences of vertical, horizontal and both diagonal neighbours, added."""
+    differences = (
+        pixels[:, :, 1:] - pixels[:, :, :-1],
+        pixels[:, :, :, 1:] - pixels[:, :, :, :-1],
+        pixels[:, :, 1:, 1:] - pixels[:, :, :-1, :-1],
+        pixels[:, :, 1:, :-1] - pixels[:, :, :-1, 1:],
+    )
+    return torch.stack([difference.norm() for difference in differences]).sum()
