@@ -17,6 +17,8 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/parameters.smk"
+include: "workflow/rules/inputs.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/pool.smk"
 include: "workflow/rules/inversion.smk"
@@ -30,7 +32,14 @@ rule all:
     """Make the tables and figures of all scenarios."""
     default_target: True
     input:
-        collect(TABLE, scenario=SCENARIOS, name=["main", "selection"], suffix=["csv", "md", "tex"]),
+        collect(
+            TABLE,
+            scenario=SCENARIOS,
+            name=["main", "selection", "pools", "cost"],
+            suffix=["csv", "md", "tex"],
+        ),
+        ablation_tables(["csv", "md", "tex"]),
+        collect("results/tables/overview.{suffix}", suffix=["csv", "md", "tex"]),
         collect(
             FIGURE,
             scenario=SCENARIOS,

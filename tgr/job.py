@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import platform
+import resource
 import signal
 import sys
 import threading
@@ -27,6 +28,8 @@ from tgr import __version__
 from tgr.artifacts import atomic, digest, provenance_path, write_json
 from tgr.errors import TgrError
 
+MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
+"""The unit in which the system states the largest resident size."""
 OWNER = "TGR_WORKFLOW_PID"
 """Environment variable: the process without which a job has no purpose."""
 LIBRARIES = {"sklearn": "scikit-learn"} | {
@@ -99,7 +102,8 @@ def _complete_outputs(snakemake: Any, started: float) -> Iterator[Run]:
             if not output[name].exists():
                 raise RuntimeError(f"the stage did not write {path}")
         record = _provenance(snakemake.rule, wildcards, params, inputs) | {
-            "wall_seconds": round(time.perf_counter() - started, 2)
+            "wall_seconds": round(time.perf_counter() - started, 2),
+            "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES / 1e6),
         }
         for name, path in final.items():
             made = {"output": path.as_posix(), "sha256": digest(output[name])} | record

@@ -23,6 +23,7 @@ EVALUATION = Evaluation(
     n_episodes=5,
     n_val_episodes=4,
     inner_steps=2,
+    selection_protocols=["finetune", "finetune_tuned", "ncm"],
     tune=Tune(inner_lr=[0.1, 0.01], inner_steps=[2, 1], n_episodes=2),
 )
 META = Meta(n_way=3, held_out_per_class=2)
@@ -80,6 +81,7 @@ def write_shard(root: Path, pool: str, dataset: ImageDataset, n_teachers: int = 
             pool=pool,
             engine="pixel",
             images_per_class=6,
+            classes=list(range(len(card.classes))),
             agreement=0.9 + 0.01 * index,
             bn_distance=1.0,
             loss=0.5,

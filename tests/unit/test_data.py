@@ -50,12 +50,16 @@ def config(source: str, path: Path, splits: Path, image_size: int | None = None)
     return Dataset(source=source, path=str(path), splits=str(splits), image_size=image_size)
 
 
+def load(name: str, entry: Dataset) -> ImageDataset:
+    return load_dataset(name, entry, [Path(str(entry.path)), Path(str(entry.splits))])
+
+
 def test_folder_and_npz_give_the_same_form(image_folder: Path, npz_file: Path) -> None:
     for entry in (
         config("folder", image_folder / "images", image_folder / "splits.json", 16),
         config("npz", npz_file, npz_file.parent / "splits.json", 16),
     ):
-        dataset = load_dataset("mine", entry, "unused")
+        dataset = load("mine", entry)
         assert dataset.images.shape == (18, 3, 16, 16)
         assert dataset.images.dtype == torch.uint8
         assert [dataset.class_names[c] for c in dataset.splits["meta_test"]] == ["eel", "fox"]
@@ -63,7 +67,7 @@ def test_folder_and_npz_give_the_same_form(image_folder: Path, npz_file: Path) -
 
 
 def test_saved_dataset_reads_back(npz_file: Path, tmp_path: Path) -> None:
-    dataset = load_dataset("mine", config("npz", npz_file, tmp_path / "splits.json"), "unused")
+    dataset = load("mine", config("npz", npz_file, tmp_path / "splits.json"))
     dataset.save(tmp_path / "d.safetensors")
     again = ImageDataset.load(tmp_path / "d.safetensors")
     assert torch.equal(again.images, dataset.images)
@@ -108,19 +112,19 @@ def two_sizes(folder: Path) -> None:
 def test_bad_folder_is_named(image_folder: Path, damage, message: str) -> None:
     damage(image_folder)
     with pytest.raises(TgrError, match=message.replace("(", r"\(")):
-        load_dataset("mine", config("folder", image_folder / "images", image_folder / "splits.json"), "unused")
+        load("mine", config("folder", image_folder / "images", image_folder / "splits.json"))
 
 
 def test_pickled_npz_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", images=np.array([object()]), labels=np.zeros(1), class_names=np.array(["a"]))
     with pytest.raises(TgrError, match="not an npz file of plain arrays"):
-        load_dataset("mine", config("npz", tmp_path / "d.npz", write_splits(tmp_path)), "unused")
+        load("mine", config("npz", tmp_path / "d.npz", write_splits(tmp_path)))
 
 
 def test_truncated_npz_is_named(npz_file: Path) -> None:
     npz_file.write_bytes(npz_file.read_bytes()[:200])
     with pytest.raises(TgrError, match=r"d\.npz"):
-        load_dataset("mine", config("npz", npz_file, npz_file.parent / "splits.json"), "unused")
+        load("mine", config("npz", npz_file, npz_file.parent / "splits.json"))
 
 
 def test_damaged_pack_is_named(tmp_path: Path) -> None:
@@ -128,11 +132,11 @@ def test_damaged_pack_is_named(tmp_path: Path) -> None:
     (tmp_path / "icons.json").write_text(json.dumps(index))
     Image.new("RGB", (8, 4)).save(tmp_path / "icons.webp", lossless=True)
     with pytest.raises(TgrError, match=r"icons\.webp: damaged"):
-        load_dataset("icons", Dataset(), tmp_path)
+        load_dataset("icons", Dataset(), [tmp_path / "icons.json"])
 
 
 def test_episodes_are_disjoint_paired_and_read_back(npz_file: Path, tmp_path: Path) -> None:
-    dataset = load_dataset("mine", config("npz", npz_file, tmp_path / "splits.json"), "unused")
+    dataset = load("mine", config("npz", npz_file, tmp_path / "splits.json"))
     draws = [split_episodes(dataset, "meta_test", 2, 1, 2, 7, seeds.numpy_generator("e")) for _ in range(2)]
     assert torch.equal(draws[0].support, draws[1].support)
     episodes = draws[0]
@@ -177,3 +181,18 @@ def test_resize_and_normalise() -> None:
     out = normalise(images, [0.2, 0.0, 0.1], [1.0, 1.0, 0.5])
     assert out.is_contiguous(memory_format=torch.channels_last)
     torch.testing.assert_close(out[0, :, 0, 0], torch.tensor([0.0, 0.2, 0.2]))
+
+
+def test_mix_unites_the_classes_of_each_split_at_one_size(image_folder: Path, npz_file: Path, tmp_path: Path) -> None:
+    first = load("a", config("folder", image_folder / "images", image_folder / "splits.json", 16))
+    second = load("b", config("npz", npz_file, npz_file.parent / "splits.json", 24))
+    for dataset in (first, second):
+        dataset.save(tmp_path / f"{dataset.name}.safetensors")
+    entry = Dataset(source="mix", of=["a", "b"], image_size=20)
+    mixed = load_dataset("both", entry, [tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    assert mixed.image_size == 20
+    for split, classes in mixed.splits.items():
+        names = [mixed.class_names[c] for c in classes]
+        assert names == [f"{d.name}:{d.class_names[c]}" for d in (first, second) for c in d.splits[split]]
+    eel = mixed.class_names.index("b:eel")
+    assert len(mixed.indices_of(eel)) == len(second.indices_of(second.class_names.index("eel")))

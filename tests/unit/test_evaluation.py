@@ -14,7 +14,7 @@ from tgr.errors import TgrError
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.selection import choose
-from tgr.evaluation.stage import evaluate, protocols_of
+from tgr.evaluation.stage import evaluate
 from tgr.evaluation.tasks import datafree_tasks, real_tasks
 from tgr.inversion.holdout import holdout_mask
 from tgr.inversion.recovered import load_recovered
@@ -102,16 +102,22 @@ def test_one_checkpoint_needs_no_scores_and_no_recovered_images(tmp_path: Path) 
     assert means.nunique(axis=1).eq(1).all()
 
 
-def test_pixels_are_classified_by_ncm_only(tmp_path: Path) -> None:
-    frame, selection = run(tmp_path, write_model(tmp_path / "model", 1, architecture="pixels"), method="pixels")
+def test_pixels_are_classified_by_nearest_class_mean(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", 1, architecture="pixels")
+    evaluation = EVALUATION.model_copy(update={"protocols": ["ncm"]})
+    frame, selection = run(tmp_path, model, method="pixels", evaluation=evaluation)
     assert set(frame["protocol"]) == {"ncm"}
     assert selection["tuned"] == {}
     assert frame["accuracy"].mean() > 0.4, "classes that differ in colour are told apart by their pixels"
 
 
-def test_a_method_that_no_protocol_fits_is_refused() -> None:
-    with pytest.raises(TgrError, match=r"evaluation\.protocols: pixels needs one of ncm"):
-        protocols_of("pixels", EVALUATION.model_copy(update={"protocols": ["finetune"]}))
+def test_rules_that_are_not_the_headline_may_be_spared_fine_tuning(tmp_path: Path) -> None:
+    evaluation = EVALUATION.model_copy(update={"selection_protocols": ["ncm"]})
+    frame, selection = run(tmp_path, write_model(tmp_path / "model", 3), evaluation=evaluation)
+    slow = frame[frame["protocol"] != "ncm"]
+    assert set(slow["selection"]) == {"meta_val"} and set(slow["protocol"]) == {"finetune", "finetune_tuned"}
+    assert set(frame.loc[frame["protocol"] == "ncm", "selection"]) == set(EVALUATION.selections)
+    assert list(selection["tuned"]) == ["meta_val"]
 
 
 def test_several_datasets_are_kept_apart_and_averaged(tmp_path: Path) -> None:

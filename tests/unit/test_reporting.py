@@ -1,6 +1,7 @@
 """Tables and figures from small inputs in the real formats."""
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +23,11 @@ from tgr.reporting.recovered import pick, write_recovered_figure
 from tgr.reporting.style import WIDTHS, method_colours
 from tgr.reporting.tables import write_main_table, write_selection_table
 
-METHODS = ["pixels", "random", "bank", "tgr", "realdata"]
+METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
 MEANS = {"pixels": 0.35, "random": 0.3, "bank": 0.52, "tgr": 0.6, "realdata": 0.8}
 
 
-def evaluations(root: Path, methods: list[str], **options: object) -> list[Path]:
+def evaluations(root: Path, methods: Iterable[str], **options: object) -> list[Path]:
     return [
         write_evaluation(
             root,
@@ -41,7 +42,7 @@ def evaluations(root: Path, methods: list[str], **options: object) -> list[Path]
     ]
 
 
-def main_table(root: Path, folders: list[Path], methods: list[str]) -> tuple[pd.DataFrame, str, str]:
+def main_table(root: Path, folders: list[Path], methods: Mapping[str, str]) -> tuple[pd.DataFrame, str, str]:
     files = [root / "tables" / f"main.{suffix}" for suffix in ("csv", "md", "tex")]
     write_main_table(folders, methods, "meta_val", *files)
     return pd.read_csv(files[0]), files[1].read_text(), files[2].read_text()
@@ -50,7 +51,7 @@ def main_table(root: Path, folders: list[Path], methods: list[str]) -> tuple[pd.
 def test_main_table(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, METHODS)
     csv, markdown, latex = main_table(tmp_path, folders, METHODS)
-    assert list(dict.fromkeys(csv["method"])) == METHODS
+    assert list(dict.fromkeys(csv["method"])) == list(METHODS)
     assert set(csv["selection"]) == {"meta_val"}
     rows = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("| ")]
     assert rows == ["Method", "Pixels (floor)", "Random", "Bank", "TGR", "Real data (ceiling)"]

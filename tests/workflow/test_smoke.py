@@ -9,7 +9,7 @@ import pytest
 from workflow_project import Project
 
 from tgr.config.load import load
-from tgr.config.methods import Methods
+from tgr.config.methods.registry import Methods
 
 pytestmark = pytest.mark.slow
 

@@ -1,5 +1,6 @@
 """Running the workflow in a copy of the project."""
 
+import hashlib
 import json
 import os
 import re
@@ -10,16 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from tgr.artifacts import digest, is_record
+from tgr.artifacts import digest, is_record, save_tensors
+from tgr.backbones.registry import build
 
 REPOSITORY = Path(__file__).parents[2]
 SPLITS = {"meta_train": 5, "meta_val": 3, "meta_test": 3}
 IGNORED = shutil.ignore_patterns(
     ".git", ".venv", ".snakemake", "__pycache__", ".*_cache", "results", "build", "docs", "benchmarks"
 )
-STAGES = ("datasets", "episodes", "teachers", "recovered", "embeddings", "task_space", "models", "evaluation")
-STAGES += ("tables", "figures")
+STAGES = ("datasets", "episodes", "teachers", "recovered", "transfer", "embeddings", "task_space", "models")
+STAGES += ("evaluation", "tables", "figures")
+VOLATILE = "cost.*"
+"""Tables of seconds, which differ from run to run."""
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TGR_WORKFLOW_PID")}
 
 
@@ -58,9 +63,10 @@ class Project:
         return {rule: int(count) for rule, count in counts.items() if rule != "all"}
 
     def digests(self) -> dict[str, str]:
-        """Return the digest of every file that a stage made."""
+        """Return the digest of every file that a stage made, except of those that hold seconds."""
         files = [file for stage in STAGES for file in (self.root / "results" / stage).rglob("*") if file.is_file()]
-        return {file.relative_to(self.root).as_posix(): digest(file) for file in sorted(files) if not is_record(file)}
+        made = [file for file in sorted(files) if not is_record(file) and not file.match(VOLATILE)]
+        return {file.relative_to(self.root).as_posix(): digest(file) for file in made}
 
     def edit(self, path: str, line: str = "\n# edited\n") -> None:
         """Append a line to a file."""
@@ -79,7 +85,21 @@ def copy_project(folder: Path) -> Project:
     """Copy the project without results, with the data of the tiny configuration."""
     shutil.copytree(REPOSITORY, folder, ignore=IGNORED)
     write_shapes(folder / "data")
+    write_models(folder / "data")
     return Project(folder)
+
+
+def write_models(folder: Path) -> None:
+    """Write two models of strangers, of 2 and of 3 classes, and their table."""
+    rows = ["name,architecture,width,weights,sha256,classes,image_size,mean,std,licence"]
+    plain = build("conv4", 2, 4, 16, "stranger")
+    save_tensors(folder / "plain.safetensors", plain.state_dict())
+    traced = torch.jit.trace(build("conv4", 3, 4, 16, "program").eval(), torch.zeros(2, 3, 16, 16))
+    torch.jit.save(traced, folder / "program.pt")
+    for name, architecture, file, n in (("a", "conv4", "plain.safetensors", 2), ("b", "torchscript", "program.pt", 3)):
+        sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
+        rows.append(f'{name},{architecture},4,{file},{sha256},{n},16,"[0.5, 0.5, 0.5]","[0.25, 0.25, 0.25]",CC0')
+    (folder / "models.csv").write_text("\n".join(rows) + "\n")
 
 
 def write_shapes(folder: Path, per_class: int = 12, size: int = 16) -> None:

@@ -20,24 +20,45 @@ from tgr.errors import TgrError
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
-def load_dataset(name: str, config: Dataset, packs: str | Path) -> ImageDataset:
+def load_dataset(name: str, config: Dataset, files: Sequence[Path]) -> ImageDataset:
     """Read a dataset and resize it as configured.
 
     Args:
         name: the dataset's name in the configuration.
         config: its entry there.
-        packs: the folder of the embedded packs.
+        files: what it is read from: a pack's index and sheet, images and splits, or the stored datasets of a mix.
 
     Raises:
         TgrError: a file is missing, damaged, or does not hold what it should.
     """
+    if config.source == "mix":
+        return mix([ImageDataset.load(file) for file in files], name, int(config.image_size or 0))
     if config.source == "pack":
-        dataset = read_pack(Path(packs) / f"{config.pack or name}.json", name)
+        dataset = read_pack(files[0], name)
     else:
         readers: dict[str, Callable[..., ImageDataset]] = {"folder": read_folder, "npz": read_npz}
-        dataset = readers[config.source](Path(str(config.path)), Path(str(config.splits)), name, config.image_size)
+        dataset = readers[config.source](files[0], files[1], name, config.image_size)
     images = resize(dataset.images, config.image_size) if config.image_size else dataset.images
     return ImageDataset(name, images, dataset.labels, dataset.class_names, dataset.splits, config.flips)
+
+
+def mix(datasets: Sequence[ImageDataset], name: str, image_size: int) -> ImageDataset:
+    """Unite the classes of several datasets, split by split, at one image size, so that episodes cross domains.
+
+    Classes are called ``<dataset>:<class>``. Mirrored images keep their class only if they do in all datasets.
+    """
+    class_names: list[str] = []
+    labels: list[Tensor] = []
+    splits: dict[str, list[int]] = {split: [] for split in SPLITS}
+    for dataset in datasets:
+        first = len(class_names)
+        class_names += [f"{dataset.name}:{class_name}" for class_name in dataset.class_names]
+        labels.append(dataset.labels + first)
+        for split in SPLITS:
+            splits[split] += [first + index for index in dataset.splits[split]]
+    images = torch.cat([resize(dataset.images, image_size) for dataset in datasets])
+    flips = all(dataset.flips for dataset in datasets)
+    return check(ImageDataset(name, images, torch.cat(labels), class_names, splits, flips), name)
 
 
 def read_pack(index_file: Path, name: str) -> ImageDataset:

@@ -29,19 +29,22 @@ def crop_pad(image_size: int) -> int:
     return image_size // 8
 
 
-def random_crop_flip(images: Tensor, pad: int, flips: bool, generator: torch.Generator) -> Tensor:
+def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Tensor:
     """Shift each image by up to ``pad`` pixels (edges repeated) and mirror half of them; differentiable.
 
     Args:
         images: (n, c, size, size), any float type.
+        flips: whether mirrored images keep their class; for all images, or bool (n,) for each.
         generator: a CPU generator.
     """
     n, _, size, _ = images.shape
     steps = torch.arange(-pad, size - pad)
     rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
     columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
-    if flips:
+    if isinstance(flips, Tensor) or flips:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
+        if isinstance(flips, Tensor):
+            mirrored = mirrored & flips[:, None]
         columns = torch.where(mirrored, columns.flip(1), columns)
     rows, columns = rows.clamp_(0, size - 1), columns.clamp_(0, size - 1)
     # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.

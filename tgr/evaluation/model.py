@@ -28,6 +28,7 @@ class ModelCard(BaseModel):
 
     architecture: str
     width: int
+    options: dict[str, bool | int | float | str] = {}
     image_size: int
     mean: list[float]
     std: list[float]
@@ -54,18 +55,19 @@ class TrainedModel:
         Raises:
             TgrError: the weights are missing, damaged, or do not fit the card or ``n_way``.
         """
-        if self.card.architecture == PIXELS:
-            return _pixels(self.card.image_size, n_way).to(device)
-        file = self.folder / self.card.checkpoints[checkpoint].file
+        card = self.card
+        if card.architecture == PIXELS:
+            return _pixels(card.image_size, n_way).to(device)
+        file = self.folder / card.checkpoints[checkpoint].file
         tensors, _ = load_tensors(file)
-        model = build(self.card.architecture, n_way, self.card.width, self.card.image_size, "loading")
+        model = build(card.architecture, n_way, card.width, card.image_size, "loading", options=card.options)
         _check_head(tensors, model, n_way, file)
         if "head.weight" not in tensors:
             tensors |= {f"head.{name}": torch.zeros_like(value) for name, value in model.head.state_dict().items()}
         try:
             model.load_state_dict(tensors)
         except RuntimeError as error:
-            raise TgrError(f"{file}: weights do not fit architecture {self.card.architecture}: {error}") from error
+            raise TgrError(f"{file}: weights do not fit architecture {card.architecture}: {error}") from error
         if not all(bool(torch.isfinite(parameter).all()) for parameter in model.parameters()):
             raise TgrError(f"{file}: weights that are not finite; the training diverged, lower its learning rate")
         return model.to(device).eval()

@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import get_args
 
 import pandas as pd
 import torch
 
 from tgr.artifacts import write_json
-from tgr.config.methods import MethodParameters, Methods
 from tgr.config.schema import Evaluation, Meta, Scenario
-from tgr.errors import TgrError
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.selection import choose, score_checkpoints
@@ -48,7 +45,8 @@ def evaluate(
     """Evaluate one trained model; write ``episodes.parquet`` and ``selection.json`` into a folder.
 
     Args:
-        method: its name among the methods; it may restrict the protocols.
+        method: its name among the methods and variants.
+        evaluation: its ``protocols`` are those that make sense for the method.
         dataset_files: the datasets of ``scenario.evaluate_on``, by name.
         episode_files: their frozen episodes for this shot, by name.
         recovered_folders, teacher_folders: the shards of the scenario's pools, for the selection rule ``datafree``;
@@ -78,43 +76,34 @@ def evaluate(
     scores = score_checkpoints(scorer, {rule: candidates[rule] for rule in rules})
     chosen = choose(scores, evaluation.selections, len(trained.steps) - 1)
     run = Run(scenario_name, method, shot, seed)
-    frame, tuned = _evaluate_chosen(run, scorer, chosen, protocols_of(method, evaluation), real)
+    frame, tuned = _evaluate_chosen(run, scorer, chosen, real)
     folder.mkdir(parents=True)
     frame.to_parquet(folder / "episodes.parquet", index=False)
     write_json(folder / "selection.json", {"scores": scores, "chosen": chosen, "tuned": tuned})
-
-
-def protocols_of(method: str, evaluation: Evaluation) -> list[str]:
-    """Return the configured protocols that make sense for a method.
-
-    Raises:
-        TgrError: none does.
-    """
-    optional = get_args(Methods.model_fields[method].annotation)
-    allowed = next(kind.protocols for kind in optional if issubclass(kind, MethodParameters))
-    protocols: list[str] = [protocol for protocol in evaluation.protocols if protocol in allowed]
-    if not protocols:
-        raise TgrError(f"evaluation.protocols: {method} needs one of {', '.join(allowed)}; add it, or drop the method")
-    return protocols
 
 
 def _evaluate_chosen(
     run: Run,
     scorer: Scorer,
     chosen: Mapping[str, int],
-    protocols: Sequence[str],
     real: Mapping[str, dict[str, TaskSet]],
 ) -> tuple[pd.DataFrame, dict[str, dict[str, float | int]]]:
-    """Score each distinct chosen checkpoint once under every protocol, and repeat its rows for each rule."""
+    """Score each distinct chosen checkpoint once under every protocol, and repeat its rows for each rule.
+
+    Fine-tuning is slow: checkpoints that only other rules than the headline choose may be spared protocols.
+    """
     frames, tuned = [], {}
+    evaluation = scorer.evaluation
     for rule, checkpoint in chosen.items():
+        headline = rule == evaluation.headline
+        protocols = [name for name in evaluation.protocols if headline or name in evaluation.selection_protocols]
         if "finetune_tuned" in protocols:
             inner_lr, inner_steps = scorer.tune(checkpoint, [sets["meta_val"] for sets in real.values()])
             tuned[rule] = {"inner_lr": inner_lr, "inner_steps": inner_steps}
         for protocol in protocols:
             for dataset, sets in real.items():
                 accuracies = scorer.score(checkpoint, protocol, sets["meta_test"])
-                frames.append(_rows(run, dataset, protocol, rule, checkpoint, accuracies, scorer.evaluation.bn_mode))
+                frames.append(_rows(run, dataset, protocol, rule, checkpoint, accuracies, evaluation.bn_mode))
     return pd.concat(frames, ignore_index=True), tuned
 
 

@@ -58,12 +58,13 @@ def reference_method(methods: Sequence[str]) -> str:
     return next((name for name in methods if name not in (FLOOR, CEILING)), methods[0])
 
 
-def summarise(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None = None) -> pd.DataFrame:
     """Summarise accuracies of one scenario.
 
     Args:
         frame: what ``read_episodes`` returns.
         methods: the methods' names in the order of the rows; those without evaluations are left out.
+        reference: the method to which differences are taken; None: see ``reference_method``.
 
     Returns:
         columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, n_episodes, n_seeds, mean, ci95,
@@ -78,7 +79,7 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
     if unknown:
         raise TgrError(f"evaluations of {', '.join(unknown)}, which the configuration does not name under `methods`")
     present = [name for name in methods if name in set(frame["method"])]
-    reference = reference_method(present)
+    reference = reference or reference_method(present)
     datasets = sorted(frame["dataset"].unique())
     rows: list[dict[str, Any]] = []
     for dataset in [ALL, *datasets] if len(datasets) > 1 else datasets:

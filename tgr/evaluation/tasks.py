@@ -84,8 +84,8 @@ def datafree_tasks(
 ) -> TaskSet:
     """Draw episodes from recovered images: support sets from those used in training, queries from held-out ones.
 
-    Images of one class (``dataset/class name``) are pooled over the teachers that know it. The draw depends on the
-    scenario and the shot only, so all methods share it.
+    Images of one class are pooled over the teachers that know it; classes of models from elsewhere are their own. The
+    draw depends on the scenario and the shot only, so all methods share it.
 
     Raises:
         TgrError: fewer classes than ``evaluation.n_way``, or a class with too few images.
@@ -104,8 +104,8 @@ def _pooled_members(recovered: Sequence[Recovered], held_out_per_class: int) -> 
     offset = 0
     for one in recovered:
         mask = holdout_mask(one.labels, held_out_per_class)
-        for label, name in enumerate(one.card.classes):
-            train, held_out = parts.setdefault(f"{one.card.dataset}/{name}", ([], []))
+        for label, name in enumerate(one.class_keys("shared")):
+            train, held_out = parts.setdefault(name, ([], []))
             train.append(offset + torch.nonzero((one.labels == label) & ~mask).flatten())
             held_out.append(offset + torch.nonzero((one.labels == label) & mask).flatten())
         offset += len(one.labels)

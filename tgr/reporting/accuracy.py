@@ -1,6 +1,6 @@
 """Figure: accuracy of all methods, one panel for each shot and protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ DATASET_MARKERS = ("s", "^", "D", "v", "<", ">", "p", "X")
 
 
 def write_accuracy_figure(
-    folders: Sequence[Path], methods: Sequence[str], headline: str, png: Path, pdf: Path, venue: str = "icml"
+    folders: Sequence[Path], methods: Mapping[str, str], headline: str, png: Path, pdf: Path, venue: str = "icml"
 ) -> None:
     """Draw mean accuracies with 95 % intervals over episodes; floor and ceiling are reference lines.
 
@@ -24,21 +24,21 @@ def write_accuracy_figure(
 
     Args:
         folders: evaluations of one scenario.
-        methods: names in the order of the rows.
+        methods: labels by name, in the order of the rows.
         headline: the selection rule to show.
     """
-    summary = summarise(read_episodes(folders), methods)
+    summary = summarise(read_episodes(folders), list(methods))
     shown = summary[summary["selection"] == headline]
     with style():
-        save(_draw(shown, [name for name in methods if name in set(shown["method"])], width(venue)), png, pdf)
+        save(_draw(shown, methods, width(venue)), png, pdf)
 
 
-def _draw(shown: pd.DataFrame, methods: list[str], inches: float) -> Figure:
+def _draw(shown: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Figure:
     shots = sorted(shown["shot"].unique())
     protocols = labels.in_order(set(shown["protocol"]), labels.PROTOCOLS)
     rows = [name for name in methods if (shown.loc[shown["method"] == name, "role"] == "method").any()]
     if not rows:  # nothing but floor and ceiling
-        rows = methods
+        rows = [name for name in methods if name in set(shown["method"])]
     panel_height = 0.42 + 0.17 * len(rows)
     figure = Figure((inches, panel_height * len(shots) + 0.75), layout="constrained")
     axes = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
@@ -46,17 +46,17 @@ def _draw(shown: pd.DataFrame, methods: list[str], inches: float) -> Figure:
         for column, protocol in enumerate(protocols):
             part = shown[(shown["shot"] == shot) & (shown["protocol"] == protocol)]
             at_shot = shown[shown["shot"] == shot]
-            _panel(axes[row, column], part, at_shot[at_shot["role"] == "floor"], rows)
+            _panel(axes[row, column], part, at_shot[at_shot["role"] == "floor"], rows, methods)
             if row == 0:
                 axes[row, column].set_title(labels.PROTOCOLS.get(protocol, protocol))
             if row == len(shots) - 1:
                 axes[row, column].set_xlabel("accuracy (%)")
         axes[row, 0].set_ylabel(f"{shot}-shot", fontweight="bold")
-    _legend(figure, shown)
+    _legend(figure, shown, methods)
     return figure
 
 
-def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str]) -> None:
+def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str], methods: Mapping[str, str]) -> None:
     datasets = sorted(set(part["dataset"]) - {ALL})
     main = part if len(datasets) < 2 else part[part["dataset"] == ALL]
     floor = floor if len(datasets) < 2 else floor[floor["dataset"] == ALL]
@@ -78,14 +78,14 @@ def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str])
                     single["mean"] * 100, [position + 0.32] * len(single), marker, markersize=3, color="none",
                     markeredgecolor=GREY, markeredgewidth=0.6, zorder=2,
                 )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [labels.method(name) for name in rows])
+    axes.set_yticks(range(len(rows)), [labels.method(name, methods) for name in rows])
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.margins(x=0.08)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
 
 
-def _legend(figure: Figure, shown: pd.DataFrame) -> None:
+def _legend(figure: Figure, shown: pd.DataFrame, methods: Mapping[str, str]) -> None:
     roles = set(shown["role"])
     datasets = sorted(set(shown["dataset"]) - {ALL})
     mean = "mean over all episodes" if len(datasets) > 1 else "mean"
@@ -93,10 +93,10 @@ def _legend(figure: Figure, shown: pd.DataFrame) -> None:
         Line2D([], [], color=BLACK, marker="o", markersize=3.6, linewidth=0.9, label=f"{mean}, 95 % CI over episodes")
     ]
     if "floor" in roles:
-        label = f"floor: {labels.method('pixels').lower()}, nearest class mean"
+        label = f"floor: {labels.method('pixels', methods).lower()}, nearest class mean"
         handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=0.9, label=label))
     if "ceiling" in roles:
-        label = f"ceiling: {labels.method('realdata').lower()}"
+        label = f"ceiling: {labels.method('realdata', methods).lower()}"
         handles.append(Line2D([], [], color=BLACK, linestyle=":", linewidth=0.9, label=label))
     if len(datasets) > 1:
         handles += [

@@ -1,6 +1,6 @@
 """Figure: what was recorded while methods trained."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def _consecutive(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_curves_figure(
-    folders: Sequence[Path], methods: Sequence[str], png: Path, pdf: Path, venue: str = "icml"
+    folders: Sequence[Path], methods: Mapping[str, str], png: Path, pdf: Path, venue: str = "icml"
 ) -> None:
     """Draw loss, gradient variance and mean pairwise gradient cosine over training, for the methods that log them.
 
@@ -70,15 +70,16 @@ def write_curves_figure(
 
     Args:
         folders: model folders of one scenario.
-        methods: names in the order of the legend.
+        methods: labels by name, in the order of the legend.
     """
     curves = read_curves(folders)
     curves = curves[curves["name"].isin(QUANTITIES)]
     with style():
-        save(_draw(curves, [name for name in methods if name in set(curves["method"])], width(venue)), png, pdf)
+        shown = {name: label for name, label in methods.items() if name in set(curves["method"])}
+        save(_draw(curves, shown, width(venue)), png, pdf)
 
 
-def _draw(curves: pd.DataFrame, methods: list[str], inches: float) -> Figure:
+def _draw(curves: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Figure:
     names = [name for name in QUANTITIES if name in set(curves["name"])]
     shots = sorted(curves["shot"].unique())
     if not names:
@@ -95,13 +96,13 @@ def _draw(curves: pd.DataFrame, methods: list[str], inches: float) -> Figure:
             if part.empty:  # no method trained so recorded it
                 axes[row, column].set_axis_off()
                 continue
-            _panel(axes[row, column], part, methods, lines)
+            _panel(axes[row, column], part, list(methods), lines)
             axes[row, column].set_ylabel(QUANTITIES[name])
             axes[row, column].set_xlabel("step")
         if len(shots) > 1:
             axes[row, 0].set_title("all shots" if shot == "any" else f"trained for {shot}-shot", loc="left")
-    colours = method_colours(methods)
-    handles = [Line2D([], [], color=colours[name], label=labels.method(name)) for name in methods]
+    colours = method_colours(list(methods))
+    handles = [Line2D([], [], color=colours[name], label=labels.method(name, methods)) for name in methods]
     handles += [
         Line2D([], [], color=BLACK, linestyle=lines[phase], linewidth=0.9, label=labels.PHASES.get(phase, phase))
         for phase in phases

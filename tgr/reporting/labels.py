@@ -2,16 +2,6 @@
 
 from collections.abc import Mapping
 
-METHODS: Mapping[str, str] = {
-    "pixels": "Pixels",
-    "random": "Random",
-    "best": "Best teacher",
-    "average": "Average",
-    "bank": "Bank",
-    "replay": "Replay",
-    "tgr": "TGR",
-    "realdata": "Real data",
-}
 ROLES: Mapping[str, str] = {"floor": " (floor)", "ceiling": " (ceiling)", "method": ""}
 PROTOCOLS: Mapping[str, str] = {
     "finetune": "Fine-tuning",
@@ -24,12 +14,19 @@ SELECTIONS: Mapping[str, str] = {
     "meta_val": "meta-val",
     "oracle": "oracle (sees meta-test)",
 }
-PHASES: Mapping[str, str] = {"group": "group steps", "replay": "replayed episodes", "bank": "batches of the bank"}
+PHASES: Mapping[str, str] = {
+    "group": "group steps",
+    "replay": "replayed episodes",
+    "bank": "batches of the bank",
+    "images": "steps on images",
+    "distillation": "distillation",
+    "dro": "fusion network",
+}
 
 
-def method(name: str, role: str = "method") -> str:
+def method(name: str, methods: Mapping[str, str], role: str = "method") -> str:
     """Return a method's label; a name without one stands for itself."""
-    return METHODS.get(name, name) + ROLES[role]
+    return methods.get(name, name) + ROLES[role]
 
 
 def in_order(names: set[str], order: Mapping[str, str]) -> list[str]:

@@ -26,13 +26,13 @@ class Block:
 
     Attributes:
         title: what sets the block apart.
-        groups: names of groups of columns, each with its columns' names.
-        rows: label and cells, None where there is no result.
+        groups: names of groups of columns (empty: none is shown), each with its columns' names.
+        rows: label and cells: results, plain text, or None where there is nothing.
     """
 
     title: str
     groups: Sequence[tuple[str, Sequence[str]]]
-    rows: Sequence[tuple[str, Sequence[Cell | None]]]
+    rows: Sequence[tuple[str, Sequence[Cell | str | None]]]
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,8 @@ def to_markdown(table: Table) -> str:
     """Return a document: caption, a pipe table for each block, notes."""
     parts = [f"**{table.caption}**"]
     for block in table.blocks:
-        header = [table.row_header, *(f"{group}: {name}" for group, names in block.groups for name in names)]
+        columns = [f"{group}: {name}" if group else name for group, names in block.groups for name in names]
+        header = [table.row_header, *columns]
         rows = [[label, *(_markdown_cell(cell) for cell in cells)] for label, cells in block.rows]
         parts.append(f"### {block.title[0].upper()}{block.title[1:]}")
         parts.append(_pipe_table([[_escape_markdown(text) for text in header], *rows]))
@@ -71,9 +72,11 @@ def _escape_markdown(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
 
 
-def _markdown_cell(cell: Cell | None) -> str:
+def _markdown_cell(cell: Cell | str | None) -> str:
     if cell is None:
         return MISSING
+    if isinstance(cell, str):
+        return _escape_markdown(cell)
     mean = f"{_percent(cell.mean)} ± {_percent(cell.ci95)}"
     text = f"**{mean}**" if cell.bold else mean
     if cell.below_floor:
@@ -109,12 +112,13 @@ def _latex_block(block: Block, row_header: str, *, titled: bool) -> list[str]:
     spans, rules, start = [], [], 2
     for group, names in block.groups:
         spans.append(f"\\multicolumn{{{len(names)}}}{{c}}{{{escape_latex(group)}}}")
-        rules.append(f"\\cmidrule(lr){{{start}-{start + len(names) - 1}}}")
+        if group:
+            rules.append(f"\\cmidrule(lr){{{start}-{start + len(names) - 1}}}")
         start += len(names)
     lines = [f"\\multicolumn{{{start - 1}}}{{l}}{{\\emph{{{escape_latex(block.title)}}}}} \\\\"] if titled else []
     names = [name for _, group in block.groups for name in group]
-    lines.append(f" & {' & '.join(spans)} \\\\")
-    lines.append("".join(rules))
+    if rules:
+        lines += [f" & {' & '.join(spans)} \\\\", "".join(rules)]
     lines.append(" & ".join([escape_latex(row_header), *map(escape_latex, names)]) + " \\\\")
     lines.append("\\midrule")
     for label, cells in block.rows:
@@ -122,16 +126,18 @@ def _latex_block(block: Block, row_header: str, *, titled: bool) -> list[str]:
     return lines
 
 
-def _latex_row(label: str, cells: Sequence[Cell | None]) -> list[str]:
+def _latex_row(label: str, cells: Sequence[Cell | str | None]) -> list[str]:
     lines = [_row(label, cells, _latex_mean)]
-    if any(cell is not None and cell.difference is not None for cell in cells):
+    if any(isinstance(cell, Cell) and cell.difference is not None for cell in cells):
         lines.append(_row("", cells, _latex_difference))
     return lines
 
 
-def _row(label: str, cells: Sequence[Cell | None], write: Callable[[Cell], str]) -> str:
-    missing = "--" if label else ""
-    return " & ".join([label, *(write(cell) if cell else missing for cell in cells)]) + " \\\\"
+def _row(label: str, cells: Sequence[Cell | str | None], write: Callable[[Cell], str]) -> str:
+    """Return a line of a row; only its first one, which has the label, shows what is no result."""
+    plain = [escape_latex(cell) if isinstance(cell, str) else "--" for cell in cells]
+    written = [write(c) if isinstance(c, Cell) else p if label else "" for c, p in zip(cells, plain, strict=True)]
+    return " & ".join([label, *written]) + " \\\\"
 
 
 def _latex_mean(cell: Cell) -> str:

@@ -20,6 +20,7 @@ LABEL = 0.98
 GAP = 0.07
 """Gap in inches between classes."""
 MARK = "real, unseen by\nthe method"
+NO_REAL = "(the real images\nare unknown)"
 
 
 def write_recovered_figure(
@@ -34,6 +35,8 @@ def write_recovered_figure(
 ) -> None:
     """Draw, for a few teachers of all pools, recovered images of each class above real ones of that class.
 
+    Models from elsewhere have no real images to show.
+
     Args:
         recovered_folders, teacher_folders: the shards of the scenario's pools, in the same order.
         dataset_files: the real datasets by name; those of all teachers must be among them.
@@ -45,9 +48,10 @@ def write_recovered_figure(
     """
     shown = pick(load_recovered(recovered_folders, teacher_folders), n_teachers)
     for one in shown:
-        if one.card.dataset not in dataset_files:
+        if one.card.dataset and one.card.dataset not in dataset_files:
             raise TgrError(f"teacher {one.card.key}: its dataset {one.card.dataset} is not among the datasets to show")
-    datasets = {name: ImageDataset.load(dataset_files[name]) for name in {one.card.dataset for one in shown}}
+    names = {one.card.dataset for one in shown if one.card.dataset}
+    datasets = {name: ImageDataset.load(dataset_files[name]) for name in names}
     with style():
         save(_draw(shown, datasets, per_class, width(venue)), png, pdf)
 
@@ -62,7 +66,7 @@ def pick(recovered: Sequence[Recovered], count: int) -> list[Recovered]:
 
 
 def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_class: int, inches: float) -> Figure:
-    n_classes = min(N_CLASSES, max(len(one.card.classes) for one in shown))
+    n_classes = min(N_CLASSES, max(len(one.classes) for one in shown))
     tile = (inches - LABEL - GAP * n_classes) / (n_classes * per_class)
     title, band = 0.2, 2 * tile + 0.33
     height = band * len(shown) + 0.06
@@ -70,10 +74,11 @@ def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_
     for row, one in enumerate(shown):
         top = height - row * band - title
         _labels(figure, one, top, tile)
-        for label, name in enumerate(one.card.classes[:n_classes]):
+        for label, name in enumerate(one.classes[:n_classes]):
             left = LABEL + label * (per_class * tile + GAP)
-            dataset = datasets[one.card.dataset]
-            pairs = (one.images[one.labels == label][:per_class], _real(dataset, name, one.card.key)[:per_class])
+            pairs = [one.images[one.labels == label][:per_class]]
+            if one.card.dataset:
+                pairs.append(_real(datasets[one.card.dataset], name, one.card.key)[:per_class])
             for line, images in enumerate(pairs):
                 _strip(figure, images, left, top - (line + 1) * tile - 0.03 * line, tile)
             text = _fitting(name, per_class * tile)
@@ -85,11 +90,12 @@ def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_
 def _labels(figure: Figure, one: Recovered, top: float, tile: float) -> None:
     inches, height = figure.get_size_inches()
     hidden = len(one.card.classes) - N_CLASSES
+    mark = MARK if one.card.dataset else NO_REAL
     agreement = f"agreement {100 * one.report.agreement:.0f} %"
     head = "\n".join([_fitting(one.card.pool, LABEL), one.card.name, "recovered images,", agreement])
     if hidden > 0:
         head += f"\n({N_CLASSES} of {len(one.card.classes)} classes)"
-    for text, middle, colour in ((head, top - tile / 2, "black"), (MARK, top - 0.03 - 1.5 * tile, "#555555")):
+    for text, middle, colour in ((head, top - tile / 2, "black"), (mark, top - 0.03 - 1.5 * tile, "#555555")):
         figure.text(0.02 / inches, middle / height, text, ha="left", va="center", fontsize=5.5, color=colour)
 
 

@@ -1,6 +1,6 @@
 """The tables: all methods under every shot and protocol, and all selection rules side by side."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -12,55 +12,57 @@ from tgr.reporting.markup import Block, Cell, Table, to_latex, to_markdown
 
 
 def write_main_table(
-    folders: Sequence[Path], methods: Sequence[str], headline: str, csv: Path, markdown: Path, latex: Path
+    folders: Sequence[Path], methods: Mapping[str, str], headline: str, csv: Path, markdown: Path, latex: Path
 ) -> None:
     """Write the main table: a row a method, a column for each shot and protocol, with differences to the reference.
 
     Args:
         folders: evaluations of one scenario.
-        methods: names in the order of the rows.
+        methods: labels by name, in the order of the rows.
         headline: the selection rule of the table.
 
     Raises:
         TgrError: nothing to report, or evaluations that do not belong together.
     """
-    summary = summarise(read_episodes(folders), methods)
+    summary = summarise(read_episodes(folders), list(methods))
     shown = summary[summary["selection"] == headline].reset_index(drop=True)
     if shown.empty:
         raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
     table = Table(
         caption=f"Accuracy (%) on unseen classes, scenario {shown['scenario'].iloc[0]}",
         row_header="Method",
-        blocks=[_main_block(part, str(dataset)) for dataset, part in shown.groupby("dataset", sort=False)],
+        blocks=[_main_block(part, str(dataset), methods) for dataset, part in shown.groupby("dataset", sort=False)],
         notes=_main_notes(shown, headline, methods),
     )
-    _write(shown, table, csv, markdown, latex)
+    write_table(shown, table, csv, markdown, latex)
 
 
 def write_selection_table(
-    folders: Sequence[Path], methods: Sequence[str], csv: Path, markdown: Path, latex: Path
+    folders: Sequence[Path], methods: Mapping[str, str], csv: Path, markdown: Path, latex: Path
 ) -> None:
     """Write the second table: a row for each shot, protocol and method, a column for each selection rule.
 
     Args and raises as ``write_main_table``.
     """
-    summary = summarise(read_episodes(folders), methods)
+    summary = summarise(read_episodes(folders), list(methods))
     table = Table(
         caption=f"Accuracy (%) by selection rule, scenario {summary['scenario'].iloc[0]}",
         row_header="Shot, protocol, method",
-        blocks=[_selection_block(part, str(dataset)) for dataset, part in summary.groupby("dataset", sort=False)],
+        blocks=[_selection_block(part, str(name), methods) for name, part in summary.groupby("dataset", sort=False)],
         notes=[
-            *_common_notes(summary),
+            *common_notes(summary),
             "Selection rules choose one checkpoint of a training: the last one; the best on held-out recovered images "
             "(data-free); the best on meta-val classes; the best on meta-test itself (oracle), which is an upper bound "
             "and no result.",
             "All rules agree for methods with one checkpoint.",
+            "A dash: under this protocol only the rule of the main table was run.",
         ],
     )
-    _write(summary, table, csv, markdown, latex)
+    write_table(summary, table, csv, markdown, latex)
 
 
-def _write(frame: pd.DataFrame, table: Table, csv: Path, markdown: Path, latex: Path) -> None:
+def write_table(frame: pd.DataFrame, table: Table, csv: Path, markdown: Path, latex: Path) -> None:
+    """Write a table as CSV (all columns of the frame), Markdown and LaTeX."""
     for file in (csv, markdown, latex):
         Path(file).parent.mkdir(parents=True, exist_ok=True)
     frame.to_csv(csv, index=False, lineterminator="\n")
@@ -68,22 +70,22 @@ def _write(frame: pd.DataFrame, table: Table, csv: Path, markdown: Path, latex: 
     Path(latex).write_text(to_latex(table), encoding="utf-8")
 
 
-def _main_block(part: pd.DataFrame, dataset: str) -> Block:
+def _main_block(part: pd.DataFrame, dataset: str, methods: Mapping[str, str]) -> Block:
     shots = sorted(part["shot"].unique())
     protocols = labels.in_order(set(part["protocol"]), labels.PROTOCOLS)
     rows: list[tuple[str, list[Cell | None]]] = []
     for method, own in part.groupby("method", sort=False):
-        found = {(row.shot, row.protocol): _cell(row) for row in own.itertuples()}
+        found = {(row.shot, row.protocol): result_cell(row) for row in own.itertuples()}
         cells = [found.get((shot, protocol)) for shot in shots for protocol in protocols]
-        rows.append((labels.method(str(method), own["role"].iloc[0]), cells))
+        rows.append((labels.method(str(method), methods, own["role"].iloc[0]), cells))
     return Block(
-        title=_dataset_title(dataset),
+        title=dataset_title(dataset),
         groups=[(f"{shot}-shot", [labels.PROTOCOLS.get(p, p) for p in protocols]) for shot in shots],
         rows=rows,
     )
 
 
-def _selection_block(part: pd.DataFrame, dataset: str) -> Block:
+def _selection_block(part: pd.DataFrame, dataset: str, methods: Mapping[str, str]) -> Block:
     rules = labels.in_order(set(part["selection"]), labels.SELECTIONS)
     rows: list[tuple[str, list[Cell | None]]] = []
     for shot in sorted(part["shot"].unique()):
@@ -91,14 +93,15 @@ def _selection_block(part: pd.DataFrame, dataset: str) -> Block:
             at = part[(part["shot"] == shot) & (part["protocol"] == protocol)]
             for method, own in at.groupby("method", sort=False):
                 found = {row.selection: Cell(row.mean, row.ci95) for row in own.itertuples()}
-                label = labels.method(str(method), own["role"].iloc[0])
+                label = labels.method(str(method), methods, own["role"].iloc[0])
                 name = f"{shot}-shot, {labels.PROTOCOLS.get(protocol, protocol)}, {label}"
                 rows.append((name, [found.get(rule) for rule in rules]))
     groups = [("selection rule", [labels.SELECTIONS.get(rule, rule) for rule in rules])]
-    return Block(_dataset_title(dataset), groups, rows)
+    return Block(dataset_title(dataset), groups, rows)
 
 
-def _cell(row: "pd.core.frame.Pandas") -> Cell:  # type: ignore[name-defined]
+def result_cell(row: "pd.core.frame.Pandas") -> Cell:  # type: ignore[name-defined]
+    """Return the cell of one row of ``summarise``."""
     return Cell(
         mean=row.mean,
         ci95=row.ci95,
@@ -111,11 +114,13 @@ def _cell(row: "pd.core.frame.Pandas") -> Cell:  # type: ignore[name-defined]
     )
 
 
-def _dataset_title(dataset: str) -> str:
+def dataset_title(dataset: str) -> str:
+    """Return the title of a dataset's block."""
     return "all datasets (episodes pooled)" if dataset == ALL else f"unseen classes of {dataset}"
 
 
-def _common_notes(summary: pd.DataFrame) -> list[str]:
+def common_notes(summary: pd.DataFrame) -> list[str]:
+    """Return what every table of accuracies says of its numbers."""
     episodes = summary[summary["dataset"] != ALL].groupby("dataset")["n_episodes"].max()
     each = " for each dataset" if len(episodes) > 1 else ""
     counts = "/".join(str(n) for n in sorted(set(episodes)))
@@ -129,6 +134,16 @@ def _common_notes(summary: pd.DataFrame) -> list[str]:
     ]
 
 
+def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:
+    """Explain the differences of a table, if it has any."""
+    if not shown["difference"].notna().any():
+        return []
+    return [
+        f"In parentheses: paired difference to {reference} on the same episodes, with its 95 % interval; * p < {TIED} "
+        "(paired t-test, not corrected for the number of comparisons)."
+    ]
+
+
 def _range(counts: pd.Series) -> str:
     low, high = int(counts.min()), int(counts.max())
     text = str(low) if low == high else f"{low} to {high}"
@@ -137,20 +152,16 @@ def _range(counts: pd.Series) -> str:
     return f"accuracies averaged over {text} seeds of meta-training first"
 
 
-def _main_notes(shown: pd.DataFrame, headline: str, methods: Sequence[str]) -> list[str]:
-    notes = [*_common_notes(shown), f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."]
+def _main_notes(shown: pd.DataFrame, headline: str, methods: Mapping[str, str]) -> list[str]:
+    notes = [*common_notes(shown), f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."]
     if shown["seed_std"].notna().any():
         notes.append("s: standard deviation of the seeds' means.")
     reference = shown["reference"].iloc[0]
-    if shown["difference"].notna().any():
-        notes.append(
-            f"In parentheses: paired difference to {labels.method(reference)} on the same episodes, with its 95 % "
-            f"interval; * p < {TIED} (paired t-test, not corrected for the number of comparisons)."
-        )
+    notes += difference_note(shown, labels.method(reference, methods))
     if reference != REFERENCE:
         notes.append(
-            f"{labels.method(REFERENCE)} takes no part in this scenario: "
-            f"{labels.method(reference)} is the reference instead."
+            f"{labels.method(REFERENCE, methods)} takes no part in this scenario: "
+            f"{labels.method(reference, methods)} is the reference instead."
         )
     notes.append(
         f"Bold: the best method and those tied with it (paired p >= {TIED}); the ceiling sees real meta-train images "
@@ -159,7 +170,8 @@ def _main_notes(shown: pd.DataFrame, headline: str, methods: Sequence[str]) -> l
     if "floor" not in set(shown["role"]):
         notes.append("No floor: the method pixels takes no part, so it is unknown who falls below it.")
     elif shown["below_floor"].any():
-        below = [labels.method(name) for name in methods if shown.loc[shown["method"] == name, "below_floor"].any()]
+        falling = set(shown.loc[shown["below_floor"], "method"])
+        below = [label for name, label in methods.items() if name in falling]
         notes.append(f"v: below the floor (nearest class mean on raw pixels, same shot): {', '.join(below)}.")
     else:
         notes.append("No method is below the floor (nearest class mean on raw pixels, same shot).")

@@ -2,7 +2,7 @@
 
 
 rule load_dataset:
-    """Read a dataset and resize it."""
+    """Read a dataset, or unite several, and resize it."""
     input:
         source=source_files,
         code=code("load_dataset.py"),

@@ -24,7 +24,7 @@ rule evaluate:
         runtime=120,
     params:
         scenario=parameter("scenario/{scenario}"),
-        evaluation=parameter("evaluation/{method}"),
+        evaluation=parameter("evaluation/{scenario}/{method}"),
         meta=parameter("held_out"),
         device=parameter("device"),
     script:

@@ -5,7 +5,8 @@ rule invert:
     """Recover images from each teacher of a shard."""
     input:
         teachers=TEACHERS,
-        code=code("invert.py"),
+        weights=inversion_probe_weights,
+        code=inversion_code,
     output:
         recovered=directory(RECOVERED),
     log:
@@ -20,6 +21,33 @@ rule invert:
         runtime=240,
     params:
         inversion=parameter("inversion/{pool}"),
+        probe=parameter("probe/{pool}"),
         device=parameter("device"),
     script:
         "../scripts/invert.py"
+
+
+rule measure_transfer:
+    """Measure how well students of recovered images alone know the real ones."""
+    input:
+        teachers=pool_shards(TEACHERS),
+        recovered=pool_shards(RECOVERED),
+        dataset=pool_dataset,
+        code=code("measure_transfer.py"),
+    output:
+        transfer=TRANSFER,
+    log:
+        "results/logs/measure_transfer/{pool}.log",
+    benchmark:
+        "results/benchmarks/measure_transfer/{pool}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        n_teachers=parameter("n_students"),
+        device=parameter("device"),
+    script:
+        "../scripts/measure_transfer.py"

@@ -6,7 +6,7 @@ rule train:
     input:
         teachers=all_shards(TEACHERS),
         recovered=all_shards(RECOVERED),
-        groups=GROUPS,
+        groups=task_groups,
         datasets=real_datasets,
         code=method_code,
     output:
@@ -22,7 +22,7 @@ rule train:
         mem_mb=4000,
         runtime=240,
     params:
-        method=parameter("method/{method}"),
+        method=parameter("variant/{scenario}/{method}"),
         model=parameter("model/{scenario}"),
         meta=parameter("meta"),
         device=parameter("device"),

@@ -1,10 +1,10 @@
-"""The pool of teachers."""
+"""The pools of teachers: trained here, or brought along."""
 
 
 rule pretrain:
     """Train a shard of teachers, each on classes of its own."""
     input:
-        dataset=teacher_dataset,
+        dataset=pool_dataset,
         code=code("pretrain.py"),
     output:
         teachers=directory(TEACHERS),
@@ -12,6 +12,8 @@ rule pretrain:
         "results/logs/pretrain/{pool}/shard-{shard}.log",
     benchmark:
         "results/benchmarks/pretrain/{pool}/shard-{shard}.tsv"
+    wildcard_constraints:
+        pool="|".join(name for name, pool in settings.pools.items() if pool.dataset) or "none",
     conda:
         "../../envs/tgr.yaml"
     threads: 1
@@ -25,3 +27,30 @@ rule pretrain:
         device=parameter("device"),
     script:
         "../scripts/pretrain.py"
+
+
+rule import_models:
+    """Take a shard of existing models into a pool, after checking each of them."""
+    input:
+        table=model_table,
+        models=model_files,
+        code=code("import_models.py"),
+    output:
+        teachers=directory(TEACHERS),
+    log:
+        "results/logs/import_models/{pool}/shard-{shard}.log",
+    benchmark:
+        "results/benchmarks/import_models/{pool}/shard-{shard}.tsv"
+    wildcard_constraints:
+        pool="|".join(TABLES) or "none",
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        members=shard_members,
+        rows=shard_rows,
+    script:
+        "../scripts/import_models.py"

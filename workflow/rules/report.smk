@@ -1,6 +1,12 @@
 """Tables and figures: made from stored results, nothing is computed again."""
 
 
+def report_item(path, caption, category="{scenario}", item=""):
+    """Return an output that the HTML report shows under a category, with a caption of `workflow/report`."""
+    labels = {"item": item or caption.replace("_", " ")}
+    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)
+
+
 rule tabulate:
     """Write the main table: every method, shot and protocol, with paired differences to TGR."""
     input:
@@ -21,7 +27,7 @@ rule tabulate:
         mem_mb=2000,
         runtime=10,
     params:
-        methods=parameter("methods"),
+        methods=parameter("methods/{scenario}"),
         headline=parameter("headline"),
     script:
         "../scripts/tabulate.py"
@@ -47,7 +53,7 @@ rule tabulate_selection:
         mem_mb=2000,
         runtime=10,
     params:
-        methods=parameter("methods"),
+        methods=parameter("methods/{scenario}"),
     script:
         "../scripts/tabulate_selection.py"
 
@@ -71,7 +77,7 @@ rule plot_accuracy:
         mem_mb=2000,
         runtime=10,
     params:
-        methods=parameter("methods"),
+        methods=parameter("methods/{scenario}"),
         headline=parameter("headline"),
         venue=parameter("figures/venue"),
     script:
@@ -81,8 +87,8 @@ rule plot_accuracy:
 rule plot_dissimilarity:
     """Draw the dissimilarity of all pairs of teachers, by task group."""
     input:
-        dissimilarity=DISSIMILARITY,
-        groups=GROUPS,
+        dissimilarity=shown_dissimilarity,
+        groups=shown_groups,
         code=code("plot_dissimilarity.py"),
     output:
         png=report_item("results/figures/{scenario}/dissimilarity.png", "dissimilarity"),
@@ -148,7 +154,116 @@ rule plot_curves:
         mem_mb=2000,
         runtime=10,
     params:
-        methods=parameter("methods"),
+        methods=parameter("methods/{scenario}"),
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_curves.py"
+
+
+rule tabulate_ablation:
+    """Write the table of an ablation: variants of some methods, and their gradient conflict."""
+    input:
+        evaluations=ablation_evaluations,
+        models=ablation_models,
+        code=code("tabulate_ablation.py"),
+    output:
+        csv=report_item(
+            "results/tables/{scenario}/ablation-{ablation}.csv", "ablation_table", item="ablation: {ablation}"
+        ),
+        markdown="results/tables/{scenario}/ablation-{ablation}.md",
+        latex="results/tables/{scenario}/ablation-{ablation}.tex",
+    log:
+        "results/logs/tabulate_ablation/{scenario}/{ablation}.log",
+    benchmark:
+        "results/benchmarks/tabulate_ablation/{scenario}/{ablation}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        ablation=parameter("ablation/{ablation}"),
+        headline=parameter("headline"),
+    script:
+        "../scripts/tabulate_ablation.py"
+
+
+rule tabulate_pools:
+    """Write the table of pools: their teachers, their recovered images, how often they serve."""
+    input:
+        teachers=all_shards(TEACHERS),
+        recovered=all_shards(RECOVERED),
+        transfers=scenario_transfers,
+        models=all_models,
+        code=code("tabulate_pools.py"),
+    output:
+        csv=report_item("results/tables/{scenario}/pools.csv", "pools_table"),
+        markdown="results/tables/{scenario}/pools.md",
+        latex="results/tables/{scenario}/pools.tex",
+    log:
+        "results/logs/tabulate_pools/{scenario}.log",
+    benchmark:
+        "results/benchmarks/tabulate_pools/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../scripts/tabulate_pools.py"
+
+
+rule tabulate_cost:
+    """Write the table of costs: seconds and memory of every stage and method."""
+    input:
+        teachers=all_shards(TEACHERS),
+        recovered=all_shards(RECOVERED),
+        embeddings=all_shards(EMBEDDINGS),
+        models=all_models,
+        code=code("tabulate_cost.py"),
+    output:
+        csv=report_item("results/tables/{scenario}/cost.csv", "cost_table"),
+        markdown="results/tables/{scenario}/cost.md",
+        latex="results/tables/{scenario}/cost.tex",
+    log:
+        "results/logs/tabulate_cost/{scenario}.log",
+    benchmark:
+        "results/benchmarks/tabulate_cost/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=parameter("methods/{scenario}"),
+    script:
+        "../scripts/tabulate_cost.py"
+
+
+rule tabulate_overview:
+    """Write the overview: every method in every scenario."""
+    input:
+        evaluations=main_evaluations,
+        code=code("tabulate_overview.py"),
+    output:
+        csv=report_item("results/tables/overview.csv", "overview_table", "all scenarios"),
+        markdown="results/tables/overview.md",
+        latex="results/tables/overview.tex",
+    log:
+        "results/logs/tabulate_overview/all.log",
+    benchmark:
+        "results/benchmarks/tabulate_overview/all.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=parameter("methods"),
+        headline=parameter("headline"),
+    script:
+        "../scripts/tabulate_overview.py"

@@ -21,7 +21,7 @@ rule embed:
         mem_mb=3000,
         runtime=60,
     params:
-        task_space=parameter("embedding"),
+        task_space=parameter("task_space"),
         device=parameter("device"),
     script:
         "../scripts/embed.py"
@@ -30,42 +30,46 @@ rule embed:
 rule compare:
     """Measure the dissimilarity of all pairs of teachers of a scenario."""
     input:
-        embeddings=all_shards(EMBEDDINGS),
-        code=code("compare.py"),
+        embeddings=fisher_embeddings,
+        teachers=all_shards(TEACHERS),
+        recovered=compared_images,
+        weights=probe_weights,
+        code=comparison_code,
     output:
         dissimilarity=DISSIMILARITY,
     log:
-        "results/logs/compare/{scenario}.log",
+        "results/logs/compare/{scenario}/{embedding}.log",
     benchmark:
-        "results/benchmarks/compare/{scenario}.tsv"
+        "results/benchmarks/compare/{scenario}/{embedding}.tsv"
     conda:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=3000,
         runtime=30,
+    params:
+        task_space=parameter("task_space"),
+        device=parameter("device"),
     script:
         "../scripts/compare.py"
 
 
 rule group:
-    """Group dissimilar teachers."""
+    """Group teachers by what they have in common, or by what they have not."""
     input:
-        dissimilarity=DISSIMILARITY,
+        dissimilarity=grouped_dissimilarity,
         code=code("group.py"),
     output:
         groups=GROUPS,
     log:
-        "results/logs/group/{scenario}.log",
+        "results/logs/group/{scenario}/{grouping}.log",
     benchmark:
-        "results/benchmarks/group/{scenario}.tsv"
+        "results/benchmarks/group/{scenario}/{grouping}.tsv"
     conda:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
-    params:
-        n_groups=parameter("n_groups"),
     script:
         "../scripts/group.py"

@@ -1,4 +1,4 @@
-"""Group dissimilar teachers."""
+"""Group the teachers of a scenario."""
 
 from tgr import job, seeds
 from tgr.artifacts import load_tensors, write_json
@@ -6,9 +6,8 @@ from tgr.task_space.grouping import group
 
 with job.stage(snakemake) as run:
     tensors, about = load_tensors(run.input.dissimilarity)
-    n_groups = run.params.n_groups
-    found = group(tensors["dissimilarity"], n_groups, seeds.derive("groups", run.wildcards.scenario))
-    write_json(
-        run.output.groups,
-        {"teachers": about["teachers"], "groups": found.labels, "n_groups": n_groups} | found.quality,
-    )
+    _, kind, n_groups = run.wildcards.grouping.split("-")
+    seed = seeds.derive("groups", run.wildcards.scenario)
+    found = group(tensors["dissimilarity"], kind, int(n_groups), seed)
+    about = {"teachers": about["teachers"], "groups": found.labels, "n_groups": int(n_groups)}
+    write_json(run.output.groups, about | found.quality)

@@ -1,15 +1,15 @@
 """Train one method on one scenario with one seed."""
 
 from tgr import job
-from tgr.config.methods import Methods
+from tgr.config.methods.registry import parameters_of
 from tgr.config.schema import Meta, MetaModel
 from tgr.methods.stage import train_method
 
 with job.stage(snakemake) as run:
-    method = run.wildcards.method
+    [(method, values)] = run.params.method.items()
     train_method(
         method,
-        Methods(**{method: run.params.method}).active()[method],
+        parameters_of(method, values),
         run.wildcards.scenario,
         MetaModel(**run.params.model),
         Meta(**run.params.meta),
@@ -17,7 +17,7 @@ with job.stage(snakemake) as run:
         int(run.wildcards.seed),
         run.input.teachers,
         run.input.recovered,
-        run.input.groups,
+        run.input.groups or None,
         run.input.datasets,
         run.output.model,
         run.device,

@@ -1,0 +1,60 @@
+"""The parameters of the rules: to each stage only what it uses, so that nothing else makes it run again."""
+
+
+def evaluation_of(parameters):
+    """Return the section `evaluation` as far as it concerns one method."""
+    section = dump(settings.evaluation, exclude={"shots", "seeds", "n_students"})
+    return section | {"protocols": [name for name in section["protocols"] if name in parameters.protocols]}
+
+
+PARAMETERS = {
+    "dataset": {name: dump(dataset) for name, dataset in settings.datasets.items()},
+    "episodes": dump(settings.evaluation, include={"n_way", "n_query", "n_episodes", "n_val_episodes"}),
+    "pool": {
+        name: dump(pool, include={"dataset", "architecture", "width", "options", "n_way"})
+        for name, pool in settings.pools.items()
+    },
+    "pretrain": {name: dump(settings.pretrain_of(name)) for name in settings.pools},
+    "inversion": {name: dump(settings.inversion_of(name)) for name in settings.pools},
+    "probe": {
+        name: dump(settings.task_space) if settings.inversion_of(name).probe_weight else None for name in settings.pools
+    },
+    "task_space": dump(settings.task_space),
+    "model": {
+        name: dump(scenario, include={"architecture", "width", "options", "image_size"})
+        for name, scenario in settings.scenarios.items()
+    },
+    "scenario": {name: dump(scenario, exclude={"methods"}) for name, scenario in settings.scenarios.items()},
+    "variant": {
+        scenario: {name: {variant.method: dump(variant.parameters)} for name, variant in variants.items()}
+        for scenario, variants in VARIANTS.items()
+    },
+    "meta": dump(settings.meta),
+    "held_out": dump(settings.meta, include={"held_out_per_class"}),
+    "evaluation": {
+        scenario: {name: evaluation_of(variant.parameters) for name, variant in variants.items()}
+        for scenario, variants in VARIANTS.items()
+    },
+    "methods": {
+        scenario: {name: variant.parameters.label for name, variant in variants.items()}
+        for scenario, variants in MAIN.items()
+    },
+    "ablation": {
+        name: {
+            "caption": settings.ablations[name].caption,
+            "variants": {
+                variant: {"method": v.parameters.label, "changes": dict(v.changes)} for variant, v in variants.items()
+            },
+        }
+        for name, variants in ABLATIONS.items()
+    },
+    "n_students": settings.evaluation.n_students,
+    "headline": settings.evaluation.headline,
+    "figures": dump(settings.figures),
+    "device": settings.device,
+}
+
+
+def parameter(path):
+    """Return an entry of PARAMETERS; its path may contain wildcards."""
+    return lookup(path, within=PARAMETERS)

@@ -1,0 +1,14 @@
+"""Measure how well students of recovered images alone know the real ones."""
+
+from tgr import job
+from tgr.inversion.transfer import measure_transfer
+
+with job.stage(snakemake) as run:
+    measure_transfer(
+        run.input.recovered,
+        run.input.teachers,
+        run.input.dataset,
+        run.params.n_teachers,
+        run.output.transfer,
+        run.device,
+    )
