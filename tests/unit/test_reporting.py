@@ -13,10 +13,11 @@ from synthetic_results import make_dataset, write_evaluation, write_shard
 
 from tgr.artifacts import save_tensors, write_json
 from tgr.errors import TgrError
+from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
 from tgr.inversion.recovered import load_recovered
 from tgr.reporting.accuracy import write_accuracy_figure
-from tgr.reporting.curves import read_curves, write_curves_figure
+from tgr.reporting.curves import write_curves_figure
 from tgr.reporting.dissimilarity import means_by_group, write_dissimilarity_figure
 from tgr.reporting.markup import Block, Cell, Table, escape_latex, to_latex, to_markdown
 from tgr.reporting.recovered import pick, write_recovered_figure

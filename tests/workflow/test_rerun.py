@@ -16,11 +16,14 @@ AFTER_ONE_METHOD = {
     "plot_curves": 1,
     "tabulate": 1,
     "tabulate_selection": 1,
+    "tabulate_pools": 1,
+    "tabulate_cost": 1,
+    "tabulate_overview": 1,
 }
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves"}
-TABLES = {"tabulate", "tabulate_selection"}
-AFTER_INVERSION = {"embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
-EVERYTHING = {"load_dataset", "draw_episodes", "pretrain", "invert", *AFTER_INVERSION}
+ACCURACIES = {"tabulate", "tabulate_selection", "tabulate_ablation", "tabulate_overview"}
+TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost"}
+AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
 
 
 def test_finished_run_has_nothing_to_do_even_after_it_was_moved(project: Project) -> None:
@@ -55,7 +58,7 @@ def test_changed_number_of_groups_keeps_embeddings(project: Project) -> None:
 
 def test_changed_protocol_keeps_models(project: Project) -> None:
     project.replace("tests/workflow/tiny.yaml", "  inner_steps: 2\n", "  inner_steps: 3\n")
-    assert set(project.planned()) == {"evaluate", "plot_accuracy", *TABLES}
+    assert set(project.planned()) == {"evaluate", "plot_accuracy", *ACCURACIES}
 
 
 def test_changed_looks_redraw_figures_only(project: Project) -> None:
@@ -83,15 +86,32 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
             "tgr/methods/bank.py",
             AFTER_ONE_METHOD,
         ),
-        ("tgr/evaluation/protocols.py", {"evaluate": 3, "plot_accuracy": 1, "tabulate": 1, "tabulate_selection": 1}),
+        ("tgr/evaluation/protocols.py", {"evaluate": 4, "plot_accuracy": 1} | dict.fromkeys(ACCURACIES, 1)),
+        ("tgr/reporting/overview.py", {"tabulate_overview": 1}),
         ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
         ("tgr/errors.py", {}),
-        ("tgr/config/methods.py", {}),
+        ("tgr/config/methods/tgr.py", {}),
     ],
 )
 def test_editing_a_file_reruns_what_uses_it(project: Project, module: str, expected: dict[str, int]) -> None:
     project.edit(module)
     assert project.planned() == expected
+
+
+def test_editing_the_import_keeps_the_teachers_trained_here(project: Project) -> None:
+    project.edit("tgr/pool/own.py")
+    planned = project.planned()
+    assert planned["import_models"] == planned["invert"] == 1 and "pretrain" not in planned
+
+
+def test_changed_row_of_a_table_imports_it_again(project: Project) -> None:
+    project.replace("data/models.csv", "CC0\n", "MIT\n")
+    assert "import_models" in project.planned()
+
+
+def test_another_variant_trains_only_that_variant(project: Project) -> None:
+    project.replace("tests/workflow/tiny.yaml", "[heterogeneous, random]", "[heterogeneous, random, single]")
+    assert project.planned() == {"group": 1, "train": 1, "evaluate": 1, "tabulate_ablation": 1}
 
 
 def test_editing_an_early_module_keeps_what_is_before_it(project: Project) -> None:

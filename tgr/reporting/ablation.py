@@ -7,9 +7,9 @@ from typing import Any
 import pandas as pd
 
 from tgr.errors import TgrError
+from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes, summarise
 from tgr.reporting import labels
-from tgr.reporting.curves import read_curves
 from tgr.reporting.markup import Block, Cell, Table
 from tgr.reporting.tables import common_notes, dataset_title, difference_note, result_cell, write_table
 

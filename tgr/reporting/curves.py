@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tgr.errors import TgrError
+from tgr.evaluation.curves import read_curves
 from tgr.reporting import labels
 from tgr.reporting.style import BLACK, method_colours, save, style, width
 
@@ -22,43 +22,6 @@ QUANTITIES = {
 LINES: tuple[Any, ...] = ("-", "--", "-.", ":")
 POINTS = 60
 """Longer curves are averaged over this many stretches of steps."""
-
-
-def read_curves(folders: Sequence[Path]) -> pd.DataFrame:
-    """Read ``curves.parquet`` of model folders ``.../{method}/shot-{shot}/seed-{seed}``.
-
-    Returns:
-        columns method, shot, seed, phase, name, step, value. Steps run on from one phase of a method to its next.
-
-    Raises:
-        TgrError: a file is missing or damaged, or a folder is not named so.
-    """
-    frames = []
-    for folder in map(Path, folders):
-        shot, seed = folder.parent.name.removeprefix("shot-"), folder.name.removeprefix("seed-")
-        if folder.name == seed or folder.parent.name == shot:
-            raise TgrError(f"{folder}: a model folder ends in <method>/shot-<shot>/seed-<seed>")
-        try:
-            frame = pd.read_parquet(folder / "curves.parquet")[["step", "phase", "name", "value"]]
-        except (OSError, ValueError, KeyError) as error:
-            raise TgrError(f"{folder / 'curves.parquet'}: missing or damaged ({error}); run again") from error
-        method = folder.parent.parent.name
-        frame = frame.astype({"step": "int64", "value": "float64"})
-        frames.append(_consecutive(frame).assign(method=method, shot=shot, seed=int(seed)))
-    if not frames:
-        raise TgrError("no curves to draw; name at least one method")
-    return pd.concat(frames, ignore_index=True)
-
-
-def _consecutive(frame: pd.DataFrame) -> pd.DataFrame:
-    """Shift each phase that counts from its own start behind the phase before it."""
-    parts, end = [], 0
-    for _, part in frame.groupby("phase", sort=False):
-        start = int(part["step"].min())
-        shifted = part.assign(step=part["step"] + (end if start <= end else 0))
-        end = int(shifted["step"].max())
-        parts.append(shifted)
-    return pd.concat(parts) if parts else frame
 
 
 def write_curves_figure(
