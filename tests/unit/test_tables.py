@@ -1,6 +1,9 @@
 """Tables of ablations, pools, costs, and the overview of all scenarios."""
 
 import shutil
+import subprocess
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +12,7 @@ from synthetic_results import make_dataset, write_evaluation, write_model, write
 
 from tgr.artifacts import read_json, write_json
 from tgr.errors import TgrError
+from tgr.reporting import reference
 from tgr.reporting.ablation import write_ablation_table
 from tgr.reporting.cost import count_images, write_cost_table
 from tgr.reporting.overview import write_overview_table
@@ -117,3 +121,41 @@ def test_overview_puts_scenarios_side_by_side(tmp_path: Path) -> None:
     }
     rows = [line for line in files[1].read_text().splitlines() if line.startswith("| Bank")]
     assert len(rows) == 3 and all(row.rstrip("| ").endswith("\u2013") for row in rows)
+
+
+@pytest.mark.parametrize("document", reference.DOCUMENTS, ids=str)
+def test_documents_show_the_committed_tables(document: Path) -> None:
+    text = (reference.ROOT / document).read_text(encoding="utf-8")
+    assert reference.TABLE.search(text)
+    assert reference.filled(text) == text, "run `python -m tgr.reporting.reference`"
+
+
+def test_reference_names_what_the_tables_were_made_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tables, costs = tmp_path / "results/tables/toys", tmp_path / "results/benchmarks/train"
+    tables.mkdir(parents=True)
+    costs.mkdir(parents=True)
+    (tables / "main.md").write_text("| a |\n")
+    (tables / "main.csv").write_text("a\n1\n")
+    write_json(tables / "main.csv.provenance.json", {"versions": {"tgr": "1"}, "finished": "2026-01-01"})
+    for seconds in (60, 120):
+        (costs / f"{seconds}.tsv").write_text(f"s\tmax_rss\n{seconds}\t{seconds}\n")
+    root = tmp_path / "project"
+    monkeypatch.setattr(reference, "manifest", partial(_manifest_without_git, reference.manifest))
+    monkeypatch.setattr(reference, "ROOT", root)
+    (root / "config").mkdir(parents=True)
+    (root / "config/a.yaml").write_text("a: 1\n")
+    reference.take("snapshot", Path("config/a.yaml"), tmp_path)
+    made = read_json(root / "results/reference/snapshot/manifest.json")
+    assert (made["job_core_minutes"], made["peak_memory_of_a_job_mb"], made["jobs"]) == (3.0, 120, 2)
+    assert made["configuration"]["file"] == "config/a.yaml" and list(made["tables"]) == ["toys/main.csv"]
+    shown = reference.filled("x\n<!-- table snapshot/toys/main -->\nold\n<!-- end of table -->\ny\n")
+    assert shown == "x\n<!-- table snapshot/toys/main -->\n\n| a |\n\n<!-- end of table -->\ny\n"
+    with pytest.raises(TgrError, match="but a document shows it"):
+        reference.filled("<!-- table snapshot/nothing -->\n<!-- end of table -->")
+
+
+def _manifest_without_git(manifest: Callable[..., dict], config: Path, run: Path) -> dict:
+    done = subprocess.CompletedProcess([], 0, stdout="0123456789\n")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(subprocess, "run", lambda *_, **__: done)
+        return manifest(config, run)

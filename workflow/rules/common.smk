@@ -48,6 +48,7 @@ TRANSFER = "results/transfer/{pool}.json"
 MODEL = "results/models/{scenario}/{method}/shot-{shot}/seed-{seed}"
 EVALUATION = "results/evaluation/{scenario}/{method}/shot-{shot}/seed-{seed}"
 TABLE = "results/tables/{scenario}/{name}.{suffix}"
+ABLATION = "results/tables/{scenario}/ablation-{ablation}"
 FIGURE = "results/figures/{scenario}/{name}.{suffix}"
 
 
@@ -107,3 +108,9 @@ def code(script, *modules):
 def dump(section, **options):
     """Return a section of the configuration as plain values."""
     return section.model_dump(mode="json", **options)
+
+
+def report_item(path, caption, category="{scenario}", item=""):
+    """Return an output that the HTML report shows under a category, with a caption of `workflow/report`."""
+    labels = {"item": item or caption.replace("_", " ")}
+    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)

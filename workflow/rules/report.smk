@@ -1,12 +1,6 @@
 """Tables and figures: made from stored results, nothing is computed again."""
 
 
-def report_item(path, caption, category="{scenario}", item=""):
-    """Return an output that the HTML report shows under a category, with a caption of `workflow/report`."""
-    labels = {"item": item or caption.replace("_", " ")}
-    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)
-
-
 rule tabulate:
     """Write the main table: every method, shot and protocol, with paired differences to TGR."""
     input:
@@ -167,11 +161,9 @@ rule tabulate_ablation:
         models=ablation_models,
         code=code("tabulate_ablation.py"),
     output:
-        csv=report_item(
-            "results/tables/{scenario}/ablation-{ablation}.csv", "ablation_table", item="ablation: {ablation}"
-        ),
-        markdown="results/tables/{scenario}/ablation-{ablation}.md",
-        latex="results/tables/{scenario}/ablation-{ablation}.tex",
+        csv=report_item(f"{ABLATION}.csv", "ablation_table", item="ablation {ablation}"),
+        markdown=f"{ABLATION}.md",
+        latex=f"{ABLATION}.tex",
     log:
         "results/logs/tabulate_ablation/{scenario}/{ablation}.log",
     benchmark:

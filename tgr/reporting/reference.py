@@ -1,0 +1,101 @@
+"""A snapshot of a finished run for the repository: its tables, and where they come from.
+
+``python -m tgr.reporting.reference <name> <config> [<working directory>]`` copies the tables to
+``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them, between lines such
+as ``<!-- table full_cpu/overview -->`` and ``<!-- end of table -->``.
+"""
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tgr.artifacts import digest, read_json, write_json
+from tgr.errors import TgrError
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = Path("results/reference")
+DOCUMENTS = (Path("docs/results.md"),)
+TABLE = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+
+
+def take(name: str, config: Path, run: Path) -> None:
+    """Copy the tables of a finished run and write the manifest.
+
+    Args:
+        name: the snapshot's folder.
+        config: the configuration of the run.
+        run: its working directory.
+
+    Raises:
+        TgrError: the run has no tables.
+    """
+    files = sorted(file for suffix in ("md", "csv") for file in (run / "results/tables").rglob(f"*.{suffix}"))
+    if not files:
+        raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
+    target = ROOT / REFERENCE / name
+    shutil.rmtree(target, ignore_errors=True)
+    for file in files:
+        copy = target / file.relative_to(run / "results/tables")
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, copy)
+    write_json(target / "manifest.json", manifest(config, run))
+
+
+def manifest(config: Path, run: Path) -> dict[str, Any]:
+    """Say what a run was made from and what it cost."""
+    costs = pd.concat([pd.read_csv(file, sep="\t") for file in sorted((run / "results/benchmarks").rglob("*.tsv"))])
+    tables = sorted((run / "results/tables").rglob("*.csv"))
+    records = [read_json(file.with_name(f"{file.name}.provenance.json")) for file in tables]
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "command": f"make reproduce CONFIG={config.as_posix()}",
+        "configuration": {"file": config.as_posix(), "sha256": digest(ROOT / config)},
+        "commit": commit.strip(),
+        "machine": f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, no GPU, shared virtual machine",
+        "jobs": len(costs),
+        "job_core_minutes": round(float(costs["s"].sum()) / 60, 1),
+        "peak_memory_of_a_job_mb": round(float(pd.to_numeric(costs["max_rss"], errors="coerce").max())),
+        "versions": records[0]["versions"],
+        "finished": max(record["finished"] for record in records),
+        "tables": {file.relative_to(run / "results/tables").as_posix(): digest(file) for file in tables},
+    }
+
+
+def filled(text: str) -> str:
+    """Return a document with the committed tables between its marks.
+
+    Raises:
+        TgrError: there is no such table.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        file = ROOT / REFERENCE / f"{match[2]}.md"
+        try:
+            table = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise TgrError(f"{file}: cannot be read ({error.strerror}), but a document shows it") from error
+        return f"{match[1]}\n{table}\n{match[3]}"
+
+    return TABLE.sub(fill, text)
+
+
+def main(arguments: list[str]) -> int:
+    """Take the snapshot and renew the documents; return the exit code."""
+    name, config, *run = arguments
+    take(name, Path(config), Path(*run))
+    for document in DOCUMENTS:
+        file = ROOT / document
+        file.write_text(filled(file.read_text(encoding="utf-8")), encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
