@@ -15,6 +15,7 @@ from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.evaluation.model import read_model
 from tgr.inversion.stage import invert_shard
+from tgr.meta.group_step import GroupSampler
 from tgr.methods.stage import train_method
 from tgr.pool.pretrain import pretrain_shard
 
@@ -139,6 +140,15 @@ def test_tgr_samples_every_domain_and_architecture(mixed: dict, tmp_path: Path) 
     counts = read_json(train(mixed, "tgr", tmp_path / "model", group_steps=40) / "model.json")["sampled"]
     assert len(counts) == 6
     assert min(counts.values()) >= 5
+
+
+def test_teachers_take_part_equally_often_in_groups_of_unequal_size() -> None:
+    groups = dict(enumerate([0] * 12 + [1] * 4 + [2] * 2))
+    sampler = GroupSampler(groups, 4, torch.Generator().manual_seed(0))
+    for _ in range(6000):
+        sampler.teachers()
+    shares = torch.tensor([float(sampler.counts[index]) for index in groups]) / 6000
+    assert shares.max() / shares.min() < 1.2
 
 
 def test_tgr_as_released_samples_the_first_pool_only(mixed: dict, tmp_path: Path) -> None:

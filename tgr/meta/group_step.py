@@ -79,8 +79,8 @@ def distillation(student: Tensor, teacher: Tensor, config: Tgr) -> Tensor:
 class GroupSampler:
     """Draws teachers of one group, and some of their images, for each step, and counts how often each took part.
 
-    Groups are drawn in proportion to their size, so that all teachers take part equally often. A group with fewer
-    teachers than a step wants gives all that it has; a group of one teacher is completed by the group that follows,
+    A group with fewer teachers than a step wants gives all that it has; larger groups are drawn more often, in proportion
+    to their size, so that each of their teachers takes part as often as those of small groups; a group of one teacher is completed by the group that follows,
     because a single gradient has nothing to align with.
 
     Args:
@@ -94,7 +94,7 @@ class GroupSampler:
     ) -> None:
         present = sorted(set(groups.values()))
         self._members = [torch.tensor([i for i, g in groups.items() if g == group]) for group in present]
-        self._sizes = torch.tensor([float(len(m)) for m in self._members])
+        self._weights = torch.tensor([max(1.0, len(m) / n_teachers) for m in self._members])
         self._n_teachers = n_teachers
         self._replacement = replacement
         self._generator = generator
@@ -102,7 +102,7 @@ class GroupSampler:
 
     def teachers(self) -> list[int]:
         """Return the teachers of one step."""
-        group = int(torch.multinomial(self._sizes, 1, generator=self._generator))
+        group = int(torch.multinomial(self._weights, 1, generator=self._generator))
         members = self._members[group]
         if len(members) == 1 and len(self._members) > 1:
             members = torch.cat([members, self._members[(group + 1) % len(self._members)]])

@@ -76,7 +76,7 @@ def _text(row: Mapping[str, Any], column: str) -> str | None:
     if value is None:
         return None
     if column == "each":
-        return f"{value:.2g} / {row['unit']}"
+        return f"{value:.3g} / {row['unit']}"
     return f"{value:.0f}"
 
 

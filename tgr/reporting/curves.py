@@ -70,7 +70,7 @@ def _draw(curves: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Fi
         Line2D([], [], color=BLACK, linestyle=lines[phase], linewidth=0.9, label=labels.PHASES.get(phase, phase))
         for phase in phases
     ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 5))
     return figure
 
 

@@ -18,7 +18,7 @@ PHASES: Mapping[str, str] = {
     "group": "group steps",
     "replay": "replayed episodes",
     "bank": "batches of the bank",
-    "images": "steps on images",
+    "purer": "learnt images",
     "distillation": "distillation",
     "dro": "fusion network",
 }

@@ -24,6 +24,9 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 """Okabe and Ito, Color Universal Design (2008)."""
 GREY = "#7F7F7F"
 
+WINE, TEAL, OLIVE, INDIGO = "#882255", "#44AA99", "#999933", "#332288"
+"""Further ones of Paul Tol's muted scheme, for figures with many methods."""
+
 METHOD_COLOURS = {
     "pixels": GREY,
     "random": SKY,
@@ -33,6 +36,11 @@ METHOD_COLOURS = {
     "replay": GREEN,
     "tgr": VERMILION,
     "realdata": BLACK,
+    "ota": BLUE,
+    "dro": WINE,
+    "purer": TEAL,
+    "bidf_mkd": OLIVE,
+    "free": INDIGO,
 }
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK)
 
