@@ -46,6 +46,9 @@ class Dataset(Section):
     of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
     flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
+    n_episodes: int | None = Field(
+        None, ge=2, description="Meta-test episodes of this dataset; `null`: `evaluation.n_episodes`."
+    )
 
     @model_validator(mode="after")
     def _check_source(self) -> "Dataset":

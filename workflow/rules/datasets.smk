@@ -42,6 +42,6 @@ rule draw_episodes:
         mem_mb=2000,
         runtime=30,
     params:
-        episodes=parameter("episodes"),
+        episodes=parameter("episodes/{dataset}"),
     script:
         "../scripts/draw_episodes.py"

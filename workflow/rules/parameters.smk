@@ -7,9 +7,15 @@ def evaluation_of(parameters):
     return section | {"protocols": [name for name in section["protocols"] if name in parameters.protocols]}
 
 
+def episodes_of(dataset):
+    """Return what the episodes of a dataset are drawn by."""
+    shape = dump(settings.evaluation, include={"n_way", "n_query", "n_episodes", "n_val_episodes"})
+    return shape | ({"n_episodes": dataset.n_episodes} if dataset.n_episodes else {})
+
+
 PARAMETERS = {
-    "dataset": {name: dump(dataset) for name, dataset in settings.datasets.items()},
-    "episodes": dump(settings.evaluation, include={"n_way", "n_query", "n_episodes", "n_val_episodes"}),
+    "dataset": {name: dump(dataset, exclude={"n_episodes"}) for name, dataset in settings.datasets.items()},
+    "episodes": {name: episodes_of(dataset) for name, dataset in settings.datasets.items()},
     "pool": {
         name: dump(pool, include={"dataset", "architecture", "width", "options", "n_way"})
         for name, pool in settings.pools.items()
