@@ -79,9 +79,9 @@ def distillation(student: Tensor, teacher: Tensor, config: Tgr) -> Tensor:
 class GroupSampler:
     """Draws teachers of one group, and some of their images, for each step, and counts how often each took part.
 
-    A group with fewer teachers than a step wants gives all that it has; larger groups are drawn more often, in proportion
-    to their size, so that each of their teachers takes part as often as those of small groups; a group of one teacher is completed by the group that follows,
-    because a single gradient has nothing to align with.
+    A group with fewer teachers than a step wants gives all that it has. Larger groups are drawn more often, in
+    proportion to their size, so that their teachers take part as often as those of small groups. A group of one teacher
+    is completed by the group that follows, because a single gradient has nothing to align with.
 
     Args:
         groups: the group of each teacher that takes part, by the teacher's index.

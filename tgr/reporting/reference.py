@@ -2,7 +2,8 @@
 
 ``python -m tgr.reporting.reference <name> <config> [<working directory>]`` copies the tables to
 ``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them, between lines such
-as ``<!-- table full_cpu/overview -->`` and ``<!-- end of table -->``.
+as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies only) and
+``<!-- end of table -->``.
 """
 
 import os
@@ -18,11 +19,12 @@ import pandas as pd
 
 from tgr.artifacts import digest, read_json, write_json
 from tgr.errors import TgrError
+from tgr.reporting.markup import MISSING
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path("results/reference")
-DOCUMENTS = (Path("docs/results.md"),)
-TABLE = re.compile(r"(<!-- table (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+DOCUMENTS = (Path("README.md"), Path("docs/results.md"))
+TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def take(name: str, config: Path, run: Path) -> None:
@@ -77,14 +79,29 @@ def filled(text: str) -> str:
     """
 
     def fill(match: re.Match[str]) -> str:
-        file = ROOT / REFERENCE / f"{match[2]}.md"
+        file = ROOT / REFERENCE / f"{match[3]}.{'md' if match[2] == 'table' else 'csv'}"
         try:
-            table = file.read_text(encoding="utf-8")
+            table = file.read_text(encoding="utf-8") if match[2] == "table" else summary(pd.read_csv(file))
         except OSError as error:
             raise TgrError(f"{file}: cannot be read ({error.strerror}), but a document shows it") from error
-        return f"{match[1]}\n{table}\n{match[3]}"
+        return f"{match[1]}\n{table}\n{match[4]}"
 
     return TABLE.sub(fill, text)
+
+
+def summary(table: pd.DataFrame) -> str:
+    """Return the accuracies of a main table in percent, with intervals, as Markdown: one row a method."""
+    names = {"finetune": "finetune", "finetune_tuned": "tuned", "ncm": "ncm"}
+    columns = [(shot, protocol) for shot in sorted(table["shot"].unique()) for protocol in names]
+    lines = ["| method | " + " | ".join(f"{shot}-shot {names[protocol]}" for shot, protocol in columns) + " |"]
+    lines.append("|---|" + "--:|" * len(columns))
+    for method, own in table.groupby("method", sort=False):
+        role = own["role"].iloc[0]
+        rows = own.to_dict("records")
+        found = {(r["shot"], r["protocol"]): f"{100 * r['mean']:.1f} ± {100 * r['ci95']:.1f}" for r in rows}
+        label = f"`{method}`" + ("" if role == "method" else f" ({role})")
+        lines.append(f"| {label} | " + " | ".join(found.get(column, MISSING) for column in columns) + " |")
+    return "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:
