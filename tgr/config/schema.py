@@ -256,7 +256,7 @@ class Config(Section):
     ablations: dict[Name, Ablation] = Field({}, description="Tables of variants, by name.")
     pretrain: Pretrain = Field(Pretrain(), description="Pre-training of teachers.")
     inversion: Inversion = Field(Inversion(), description="Recovery of images.")
-    task_space: TaskSpace = Field(TaskSpace(), description="Embedding, dissimilarity, groups.")
+    task_space: TaskSpace = Field(TaskSpace(), description="Embedding of teachers by a probe network.")
     meta: Meta = Field(Meta(), description="Meta-learning.")
     evaluation: Evaluation = Field(Evaluation(), description="Protocols, shots, seeds, statistics.")
     figures: Figures = Field(Figures(), description="Looks of the figures.")
