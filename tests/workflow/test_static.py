@@ -124,4 +124,4 @@ def test_parsing_the_workflow_does_not_import_torch(pristine: Project) -> None:
 
 
 def _canonical(requirement: str) -> str:
-    return re.split(r"[=;#\s]", requirement)[0].lower().replace("_", "-")
+    return re.split(r"[\[=;#\s]", requirement)[0].lower().replace("_", "-")
