@@ -1,6 +1,6 @@
 """What every backbone offers to the stages."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -56,6 +56,19 @@ def batchnorm_mode(model: nn.Module, mode: str) -> Iterator[None]:
             module.training = was
         for layer, was in zip(layers, tracking, strict=True):
             layer.track_running_stats = was
+
+
+@contextmanager
+def frozen(models: Iterable[nn.Module]) -> Iterator[None]:
+    """Spare the gradients of some models' weights inside the block, a third of a backward pass through them."""
+    wanted = [(weight, weight.requires_grad) for model in models for weight in model.parameters()]
+    for weight, _ in wanted:
+        weight.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for weight, was in wanted:
+            weight.requires_grad_(was)
 
 
 @torch.no_grad()

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 import torch
 from torch import Tensor, nn
 
-from tgr.backbones.classifier import batchnorm_mode
+from tgr.backbones.classifier import batchnorm_mode, frozen
 from tgr.backbones.probe import Probe
 from tgr.config.schema import Inversion
 from tgr.data.transforms import random_crop_flip
@@ -36,7 +36,7 @@ def objective(
     """
     with ExitStack() as stack:
         stack.enter_context(batchnorm_mode(teacher.model, "running"))
-        stack.enter_context(_frozen(teacher.model))
+        stack.enter_context(frozen([teacher.model]))
         own: list[Tensor] = []
         if config.bn_weight > 0:
             own = stack.enter_context(recorded_distances(teacher.model))
@@ -71,15 +71,3 @@ def require_finite(value: Tensor, teacher: Teacher) -> Tensor:
             "and lower inversion.lr or inversion.bn_weight"
         )
     return value
-
-
-@contextmanager
-def _frozen(model: nn.Module) -> Iterator[None]:
-    """Spare the gradients of the weights, a third of the backward pass."""
-    wanted = [(parameter, parameter.requires_grad) for parameter in model.parameters()]
-    model.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter, was in wanted:
-            parameter.requires_grad_(was)

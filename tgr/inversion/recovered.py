@@ -63,14 +63,9 @@ class Recovered:
         return [self.card.classes[index] for index in self.report.classes]
 
     def class_keys(self, class_identity: str) -> list[str]:
-        """Return a name for each of ``classes`` that is unique in a scenario.
-
-        Args:
-            class_identity: ``shared`` (a class of a dataset is the same for all teachers that know it) or ``local``
-                (each teacher's classes are its own). Models from elsewhere have local classes anyway.
-        """
-        shared = class_identity == "shared" and self.card.dataset
-        return [f"{self.card.dataset if shared else self.card.key}/{name}" for name in self.classes]
+        """Return ``Card.class_keys`` of those classes that were recovered."""
+        keys = self.card.class_keys(class_identity)
+        return [keys[index] for index in self.report.classes]
 
 
 def save_recovered(folder: Path, recovered: Recovered) -> None:

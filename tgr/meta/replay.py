@@ -1,6 +1,6 @@
 """Replay: episodic meta-learning on tasks drawn from an image bank (Wei et al. 2024, step 5 of the algorithm)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -35,22 +35,50 @@ def replay(
     Raises:
         TgrError: too few classes or images for an episode, or a loss that is not finite.
     """
-    learner = LEARNERS[meta.learner]
-    parameters: Parameters = dict(model.named_parameters())
-    optimizer = torch.optim.Adam(parameters.values(), lr=meta.outer_lr)
+    optimizer = torch.optim.Adam(model.parameters(), lr=meta.outer_lr)
+    device = next(model.parameters()).device
     for step in trange(1, steps + 1, desc=f"replay ({meta.learner})", unit="step"):
         optimizer.zero_grad()
-        losses, accuracies = [], []
-        for episode in draw(bank, meta, k_shot, generator, next(model.parameters()).device):
-            with batchnorm_mode(model, "batch"):
-                outcome = learner(model, parameters, episode, meta.inner_lr, meta.inner_steps)
-            if not torch.isfinite(outcome.loss):
-                raise TgrError(f"replay: the loss is not finite at step {step}; lower meta.inner_lr or meta.outer_lr")
-            (outcome.loss / meta.meta_batch_size).backward()
-            losses.append(outcome.loss.item())
-            accuracies.append(outcome.accuracy)
+        values = backward_episodes("replay", model, draw(bank, meta, k_shot, generator, device), meta, step)
         optimizer.step()
-        observe(step, {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))})
+        observe(step, values)
+
+
+def backward_episodes(
+    what: str, model: Classifier, episodes: Sequence[Episode], meta: Meta, step: int
+) -> dict[str, float]:
+    """Add the gradient of the mean query loss of some episodes to the parameters' ``grad``.
+
+    Args:
+        what: names the training in an error message, together with ``step``.
+
+    Returns:
+        ``loss`` and ``train_accuracy``, means over the episodes.
+
+    Raises:
+        TgrError: a loss is not finite.
+    """
+    learner = LEARNERS[meta.learner]
+    parameters: Parameters = dict(model.named_parameters())
+    losses, accuracies = [], []
+    for episode in episodes:
+        with batchnorm_mode(model, "batch"):
+            outcome = learner(model, parameters, episode, meta.inner_lr, meta.inner_steps)
+        require_finite(outcome.loss, what, step, f"meta.inner_lr ({meta.inner_lr}) or meta.outer_lr")
+        (outcome.loss / len(episodes)).backward()
+        losses.append(outcome.loss.item())
+        accuracies.append(outcome.accuracy)
+    return {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))}
+
+
+def require_finite(loss: Tensor, what: str, step: int, keys: str) -> None:
+    """Check a loss.
+
+    Raises:
+        TgrError: it is not finite; the message says which ``keys`` to lower.
+    """
+    if not torch.isfinite(loss).all():
+        raise TgrError(f"{what}: the loss is not finite at step {step}; lower {keys}")
 
 
 def draw(

@@ -1,7 +1,6 @@
 """Images synthesised from teachers while the meta-model is trained: what PURER, BiDf-MKD and FREE share."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,27 +13,9 @@ from tgr.config.schema import Meta
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
-from tgr.meta.learners import LEARNERS, Episode, Parameters
-from tgr.pool.teacher import Card, Teacher
-
-
-@contextmanager
-def frozen(teachers: Sequence[Teacher]) -> Iterator[None]:
-    """Spare the gradients of the teachers' weights inside the block, and restore the flags afterwards."""
-    wanted = [(weight, weight.requires_grad) for teacher in teachers for weight in teacher.model.parameters()]
-    for weight, _ in wanted:
-        weight.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for weight, was in wanted:
-            weight.requires_grad_(was)
-
-
-def class_keys(card: Card, class_identity: str) -> list[str]:
-    """Return a name for each class of a teacher that is unique in a scenario; as ``Recovered.class_keys``."""
-    shared = class_identity == "shared" and card.dataset
-    return [f"{card.dataset if shared else card.key}/{name}" for name in card.classes]
+from tgr.meta.learners import Episode
+from tgr.meta.replay import backward_episodes
+from tgr.pool.teacher import Teacher
 
 
 @dataclass(frozen=True)
@@ -55,7 +36,7 @@ class TeacherTask:
         """Draw ``most`` classes of a teacher, or take all that it has."""
         order = torch.randperm(len(teacher.card.classes), generator=generator)
         classes = order[:most].sort().values
-        keys = class_keys(teacher.card, class_identity)
+        keys = teacher.card.class_keys(class_identity)
         return cls(teacher, classes, [keys[index] for index in classes.tolist()])
 
     def labels(self, per_class: int) -> Tensor:
@@ -171,31 +152,8 @@ class ClassMemory:
         return ImageBank(images, classes, keys, nothing, classes, None, flips=nothing.bool())
 
 
-def backward_episodes(
-    method: str, model: Classifier, episodes: Sequence[Episode], meta: Meta, step: int
-) -> dict[str, float]:
-    """Add the gradient of the mean query loss of some episodes to the parameters' ``grad``.
-
-    Returns:
-        ``loss`` and ``train_accuracy``, means over the episodes.
-
-    Raises:
-        TgrError: a loss is not finite.
-    """
-    weights: Parameters = dict(model.named_parameters())
-    losses, accuracies = [], []
-    for episode in episodes:
-        with batchnorm_mode(model, "batch"):
-            outcome = LEARNERS[meta.learner](model, weights, episode, meta.inner_lr, meta.inner_steps)
-        require_finite(outcome.loss, method, step, f"meta.inner_lr ({meta.inner_lr}) or meta.outer_lr")
-        (outcome.loss / len(episodes)).backward()
-        losses.append(outcome.loss.item())
-        accuracies.append(outcome.accuracy)
-    return {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))}
-
-
 def replay_memory(
-    method: str,
+    what: str,
     model: Classifier,
     optimizer: torch.optim.Optimizer,
     memory: ClassMemory,
@@ -207,6 +165,8 @@ def replay_memory(
 ) -> dict[str, float]:
     """Train on ``count`` meta-batches of remembered images; return values of the last one, none if there was none.
 
+    ``what`` and ``step`` name the training in an error message.
+
     Raises:
         TgrError: a loss is not finite.
     """
@@ -215,16 +175,6 @@ def replay_memory(
         batch = memory.episodes(meta, k_shot, generator, next(model.parameters()).device)
         if batch:
             optimizer.zero_grad()
-            values = backward_episodes(method, model, batch, meta, step)
+            values = backward_episodes(what, model, batch, meta, step)
             optimizer.step()
     return values
-
-
-def require_finite(loss: Tensor, method: str, step: int, keys: str) -> None:
-    """Check a loss.
-
-    Raises:
-        TgrError: it is not finite; the message says which ``keys`` to lower.
-    """
-    if not torch.isfinite(loss).all():
-        raise TgrError(f"method {method}: the loss is not finite at step {step}; lower {keys}")

@@ -36,6 +36,26 @@ def matching_teachers(training: Training, method: str) -> list[Teacher]:
     return found
 
 
+def best_of(teachers: Sequence[Teacher]) -> Teacher:
+    """Return the teacher with the highest held-out accuracy; among equals the first."""
+    return max(teachers, key=lambda t: t.card.held_out_accuracy or 0)
+
+
+def mean_trunk(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of the trunks of some classifiers' states, by name."""
+    return {
+        name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype)
+        for name, value in states[0].items()
+        if name.startswith("trunk.")
+    }
+
+
+def mean_normalisation(cards: Sequence[Card]) -> tuple[list[float], list[float]]:
+    """Return the mean of the teachers' input normalisations: channel means and standard deviations."""
+    centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
+    return centre, scale
+
+
 def train(parameters: Average, training: Training) -> Trained:
     """Return the averaged trunk.
 

@@ -26,18 +26,17 @@ from torch.nn.functional import cross_entropy
 from tqdm import trange
 
 from tgr import seeds
-from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
+from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen, recalibrate_batchnorm
 from tgr.config.methods.peers import BidfMkd
 from tgr.inversion.generator import BETAS, Generator
 from tgr.inversion.pixel import start_images
 from tgr.meta.learners import Parameters
+from tgr.meta.replay import require_finite
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
     distillation,
-    frozen,
     replay_memory,
-    require_finite,
     to_meta,
     zero_order_gradient,
 )
@@ -54,7 +53,7 @@ def train(parameters: BidfMkd, training: Training) -> Trained:
     Raises:
         TgrError: a loss is not finite.
     """
-    with frozen(training.teachers):
+    with frozen(teacher.model for teacher in training.teachers):
         return _train(parameters, training)
 
 
@@ -73,7 +72,7 @@ def _train(config: BidfMkd, training: Training) -> Trained:
         trained.log(step, "distillation", _distil(model, task, inverter, memory, config, step))
         optimizer.step()
         values = replay_memory(
-            "bidf_mkd", model, optimizer, memory, training.k_shot, meta, config.replay_steps, episodes, step
+            "method bidf_mkd", model, optimizer, memory, training.k_shot, meta, config.replay_steps, episodes, step
         )
         trained.log(step, "replay", values)
         if step in marks:
@@ -151,7 +150,7 @@ def _distil(
         target = _outputs(task, query)
         student = functional_call(model, adapted, (to_meta(query, memory.size),))
         loss = distillation(student, target)
-    require_finite(loss, "bidf_mkd", step, f"methods.bidf_mkd.kd_lr ({config.kd_lr}) or meta.outer_lr")
+    require_finite(loss, "method bidf_mkd", step, f"methods.bidf_mkd.kd_lr ({config.kd_lr}) or meta.outer_lr")
     loss.backward()
     memory.add(torch.cat([support, query]), torch.cat([labels, query_labels]), task.keys)
     guess = student.detach()[:, : target.shape[1]].argmax(1)

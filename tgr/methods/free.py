@@ -22,16 +22,15 @@ from torch.nn.functional import cross_entropy
 from tqdm import trange
 
 from tgr import seeds
-from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
+from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen, recalibrate_batchnorm
 from tgr.config.methods.peers import Free
 from tgr.inversion.generator import BETAS, Generator
+from tgr.meta.replay import require_finite
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
     distillation,
-    frozen,
     replay_memory,
-    require_finite,
     to_meta,
 )
 from tgr.methods.replay import calibration_batches
@@ -44,7 +43,7 @@ def train(parameters: Free, training: Training) -> Trained:
     Raises:
         TgrError: a loss is not finite.
     """
-    with frozen(training.teachers):
+    with frozen(teacher.model for teacher in training.teachers):
         return _train(parameters, training)
 
 
@@ -62,7 +61,7 @@ def _train(config: Free, training: Training) -> Trained:
         images = _generate(network, model, tasks, memory, config, step, drawing)
         trained.log(step, "distillation", _distil(model, tasks, images, config, step))
         values = replay_memory(
-            "free", model, optimizer, memory, training.k_shot, meta, config.replay_steps, episodes, step
+            "method free", model, optimizer, memory, training.k_shot, meta, config.replay_steps, episodes, step
         )
         trained.log(step, "replay", values)
         if step in marks:
@@ -119,7 +118,7 @@ def _adapt(
             with batchnorm_mode(model, "batch"):
                 student = model(to_meta(images, images.shape[-1]))
             loss = loss - config.adversarial_weight * distillation(student, known)
-        require_finite(loss, "free", step, f"methods.free.generator_lr ({config.generator_lr})")
+        require_finite(loss, "method free", step, f"methods.free.generator_lr ({config.generator_lr})")
         optimizer.zero_grad()
         loss.backward(inputs=[*own.parameters(), codes])
         optimizer.step()
@@ -142,7 +141,7 @@ def _distil(
             for _ in range(config.kd_steps):
                 student = clone(seen)
                 loss = distillation(student, target)
-                require_finite(loss, "free", step, f"methods.free.kd_lr ({config.kd_lr})")
+                require_finite(loss, "method free", step, f"methods.free.kd_lr ({config.kd_lr})")
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()

@@ -23,14 +23,14 @@ from torch.nn.functional import cross_entropy
 from tqdm import trange
 
 from tgr import seeds
-from tgr.backbones.classifier import recalibrate_batchnorm
+from tgr.backbones.classifier import frozen, recalibrate_batchnorm
 from tgr.config.methods.peers import Purer
 from tgr.data.transforms import normalise, random_crop_flip
 from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances
 from tgr.meta.bank import ImageBank
-from tgr.meta.replay import draw
-from tgr.meta.synthesis import TeacherTask, backward_episodes, frozen, require_finite, to_meta
+from tgr.meta.replay import backward_episodes, draw, require_finite
+from tgr.meta.synthesis import TeacherTask, to_meta
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
@@ -87,7 +87,7 @@ def train(parameters: Purer, training: Training) -> Trained:
     Raises:
         TgrError: a loss is not finite, or the teachers have too few classes for an episode.
     """
-    with frozen(training.teachers):
+    with frozen(teacher.model for teacher in training.teachers):
         return _train(parameters, training)
 
 
@@ -107,7 +107,7 @@ def _train(config: Purer, training: Training) -> Trained:
         bank.images.requires_grad_(stalled).grad = None
         optimizer.zero_grad()
         batch = draw(bank, meta, training.k_shot, episodes, training.device)
-        values = backward_episodes("purer", model, batch, meta, step)
+        values = backward_episodes("method purer", model, batch, meta, step)
         optimizer.step()
         outer = bank.images.grad
         losses = [
@@ -174,7 +174,7 @@ def _move(
     loss = loss + config.tv_weight * _variation(own.pixels) + config.l2_weight * own.pixels.norm()
     if distances:
         loss = loss + config.bn_weight * torch.stack(distances).sum()
-    require_finite(loss, "purer", step, f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr")
+    require_finite(loss, "method purer", step, f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr")
     aim = loss
     if outer is not None:
         seen = to_meta(images, training.meta_model.image_size)

@@ -51,6 +51,16 @@ class Card(BaseModel):
         """A name that is unique among all pools."""
         return f"{self.pool}/{self.name}"
 
+    def class_keys(self, class_identity: str) -> list[str]:
+        """Return a name for each class that is unique in a scenario.
+
+        Args:
+            class_identity: ``shared`` (a class of a dataset is the same for all teachers that know it) or ``local``
+                (each teacher's classes are its own). Models from elsewhere have local classes anyway.
+        """
+        shared = class_identity == "shared" and self.dataset
+        return [f"{self.dataset if shared else self.key}/{name}" for name in self.classes]
+
     @property
     def file(self) -> str:
         """The name of the file of weights, or of the program, beside the card."""

@@ -27,6 +27,15 @@ class MethodParameters(Section):
         return False
 
 
+class EpisodicParameters(MethodParameters):
+    """Base of the methods that always train on k-shot episodes."""
+
+    @property
+    def episodic(self) -> bool:
+        """Whether it trains on k-shot episodes."""
+        return True
+
+
 class PooledParameters(MethodParameters):
     """Base of the methods that pool images of several teachers by class."""
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tgr.config.methods.base import MethodParameters, PooledParameters
+from tgr.config.methods.base import EpisodicParameters, MethodParameters, PooledParameters
 
 
 class Pixels(MethodParameters):
@@ -64,14 +64,9 @@ class Realdata(ClassifierTraining):
         return self.learner == "replay"
 
 
-class Replay(PooledParameters):
+class Replay(EpisodicParameters, PooledParameters):
     """Meta-learning on episodes of recovered images: TGR without the group step."""
 
     label: ClassVar[str] = "Replay"
 
     steps: int = Field(200, ge=1, description="Outer steps on replayed episodes.")
-
-    @property
-    def episodic(self) -> bool:
-        """Whether it trains on k-shot episodes."""
-        return True

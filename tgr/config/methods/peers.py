@@ -4,7 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tgr.config.methods.base import MethodParameters, PooledParameters
+from tgr.config.methods.base import EpisodicParameters, MethodParameters, PooledParameters
 
 
 class Ota(MethodParameters):
@@ -33,7 +33,7 @@ class Dro(Ota):
     lr: float = Field(0.01, gt=0, description="Adam learning rate of the fusion network.")
 
 
-class Purer(PooledParameters):
+class Purer(EpisodicParameters, PooledParameters):
     """Learnable images for each teacher under a curriculum, and episodes of them."""
 
     label: ClassVar[str] = "PURER"
@@ -51,13 +51,8 @@ class Purer(PooledParameters):
     )
     patience: int = Field(6, ge=1, description="Steps without a better training accuracy that count as a stall.")
 
-    @property
-    def episodic(self) -> bool:
-        """Whether it trains on k-shot episodes."""
-        return True
 
-
-class BidfMkd(PooledParameters):
+class BidfMkd(EpisodicParameters, PooledParameters):
     """Bi-level data-free meta knowledge distillation from white-box or black-box teachers."""
 
     label: ClassVar[str] = "BiDf-MKD"
@@ -89,13 +84,8 @@ class BidfMkd(PooledParameters):
     replay_steps: int = Field(3, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
     memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
 
-    @property
-    def episodic(self) -> bool:
-        """Whether it trains on k-shot episodes."""
-        return True
 
-
-class Free(PooledParameters):
+class Free(EpisodicParameters, PooledParameters):
     """A meta-generator adapted to each teacher in a few steps, and implicit gradient alignment across teachers."""
 
     label: ClassVar[str] = "FREE"
@@ -116,8 +106,3 @@ class Free(PooledParameters):
     meta_rate: float = Field(0.5, gt=0, le=1, description="How far the meta-model follows the distilled clone.")
     replay_steps: int = Field(4, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
     memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
-
-    @property
-    def episodic(self) -> bool:
-        """Whether it trains on k-shot episodes."""
-        return True

@@ -4,10 +4,10 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from tgr.config.methods.base import GroupedParameters
+from tgr.config.methods.base import EpisodicParameters, GroupedParameters
 
 
-class Tgr(GroupedParameters):
+class Tgr(EpisodicParameters, GroupedParameters):
     """Task Groupings Regularization: group steps with implicit gradient regularisation, then replay."""
 
     label: ClassVar[str] = "TGR"
@@ -38,8 +38,3 @@ class Tgr(GroupedParameters):
         description="`release` restores what the authors' release does in the group step: its KL term, the derivative "
         "through the displacement, one shared head, teachers drawn with replacement, from the first pool only.",
     )
-
-    @property
-    def episodic(self) -> bool:
-        """Whether it trains on k-shot episodes."""
-        return True
