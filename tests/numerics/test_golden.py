@@ -1,7 +1,9 @@
 """Golden numbers: a refactoring must leave what a fixed seed computes as it is.
 
-A change that moves them on purpose states old and new values in the changelog. The tolerance covers other processors.
+A change that moves them on purpose states old and new values in the changelog.
 """
+
+from collections.abc import Iterator
 
 import pandas as pd
 import pytest
@@ -19,7 +21,16 @@ from tgr.pool.pretrain import pretrain_teacher
 from tgr.pool.teacher import Teacher
 
 CPU = torch.device("cpu")
+RELATIVE = 1e-5
 META = Meta(n_way=3, k_shot=2, n_query=2, inner_lr=0.1, inner_steps=2, meta_batch_size=2, held_out_per_class=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def double() -> Iterator[None]:
+    """Compute in float64: in float32 a few steps of Adam make the rounding of one processor a percent of the loss."""
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
 
 
 @pytest.fixture(scope="module")
@@ -53,24 +64,28 @@ def losses(
 
 
 def test_inversion(recovered: list[tuple[Teacher, Recovered]]) -> None:
-    assert [one.report.loss for _, one in recovered] == pytest.approx([25.9624, 37.8818, 45.5733, 30.7348], rel=2e-3)
+    assert [one.report.loss for _, one in recovered] == pytest.approx(
+        [47.412375, 28.249527, 36.160458, 63.345964], rel=RELATIVE
+    )
 
 
 def test_bank(recovered: list[tuple[Teacher, Recovered]]) -> None:
-    assert losses(recovered, "bank", Bank(steps=3, batch_size=16)) == pytest.approx([1.6889, 2.1243, 1.9142], rel=2e-3)
+    assert losses(recovered, "bank", Bank(steps=3, batch_size=16)) == pytest.approx(
+        [2.423393, 2.330327, 2.000089], rel=RELATIVE
+    )
 
 
 def test_tgr(recovered: list[tuple[Teacher, Recovered]]) -> None:
     config = Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=8, gradient_lambda=1e-2)
-    assert losses(recovered, "tgr", config) == pytest.approx([2.288, 2.2708, 2.3569], rel=2e-3)
+    assert losses(recovered, "tgr", config) == pytest.approx([2.91464, 2.598092, 2.724941], rel=RELATIVE)
 
 
 @pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])
 def test_replay(recovered: list[tuple[Teacher, Recovered]], learner: str) -> None:
     expected: dict[str, list[float]] = {
-        "maml": [1.1832, 1.1225, 1.0204],
-        "fomaml": [1.1832, 1.3344, 1.159],
-        "anil": [1.1588, 1.0921, 1.2571],
+        "maml": [1.147181, 1.032411, 1.452036],
+        "fomaml": [1.147181, 1.169722, 1.360512],
+        "anil": [1.193094, 1.171176, 1.263439],
     }
     meta = META.model_copy(update={"learner": learner})
-    assert losses(recovered, "replay", Replay(steps=3), meta) == pytest.approx(expected[learner], rel=2e-3)
+    assert losses(recovered, "replay", Replay(steps=3), meta) == pytest.approx(expected[learner], rel=RELATIVE)

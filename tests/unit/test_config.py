@@ -83,6 +83,46 @@ def test_an_ablation_runs_all_combinations_and_shares_what_it_does_not_change() 
     assert len(config.all_variants("icons")) == 5
 
 
+def derived(**section: Any) -> dict[str, Any]:
+    pools = {
+        "icons-conv4": {"dataset": "icons", "width": 16, "inversion": {"steps": 7, "lr": 0.1}},
+        "few": {"teachers_of": "icons-conv4"} | section,
+    }
+    return {"pools": pools}
+
+
+def test_a_pool_may_take_the_teachers_of_another_one() -> None:
+    config = validate(minimal(**derived(n_teachers=10, inversion={"steps": 9})), "a.yaml")
+    few, origin = config.pools["few"], config.pools["icons-conv4"]
+    assert (few.dataset, few.width, few.n_teachers) == ("icons", 16, 10)
+    assert (config.inversion_of("few").steps, config.inversion_of("few").lr) == (9, 0.1)
+    assert config.inversion_of("icons-conv4").steps == 7
+    assert (origin.teachers_of, few.teachers_of) == (None, "icons-conv4")
+    assert validate(minimal(**derived()), "a.yaml").pools["few"].n_teachers == 20
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"width": 8}, "pools.few: `teachers_of` brings its pool's `width`; leave that key out"),
+        ({"dataset": "icons"}, "pools.few: a pool needs one of `dataset`, `table` and `teachers_of`"),
+        ({"teachers_of": "many"}, "pools.few.teachers_of: unknown name 'many'; valid: icons-conv4"),
+        ({"teachers_of": "few"}, "pools.few.teachers_of: unknown name 'few'; valid: icons-conv4"),
+        ({"n_teachers": 12}, "pools.few.n_teachers: icons-conv4 has 20 teachers, 5 a job; choose a multiple of 5"),
+        ({"n_teachers": 25}, "pools.few.n_teachers: icons-conv4 has 20 teachers"),
+    ],
+)
+def test_what_a_pool_cannot_take(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(message)):
+        validate(minimal(**derived(**section)), "a.yaml")
+
+
+def test_a_teacher_takes_part_once() -> None:
+    scenarios = {"icons": {"pools": ["icons-conv4", "few"], "evaluate_on": ["icons"]}}
+    with pytest.raises(TgrError, match=re.escape("scenarios.icons.pools: a teacher takes part once")):
+        validate(minimal(**derived(), scenarios=scenarios), "a.yaml")
+
+
 def test_a_scenario_may_leave_methods_out() -> None:
     scenarios = {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["icons"], "methods": ["bank"]}}
     config = validate(minimal(scenarios=scenarios), "a.yaml")
@@ -127,7 +167,7 @@ def test_a_scenario_may_leave_methods_out() -> None:
         (ablation(scenario="icns", factors={"heads": ["shared"]}), "ablations.heads.scenario: unknown name 'icns'"),
         (
             {"pools": {"p": {"architecture": "conv4"}}},
-            "pools.p: a pool needs either `dataset` or `table`",
+            "pools.p: a pool needs one of `dataset`, `table` and `teachers_of`",
         ),
         ({"pools": {"p": {"table": "a.csv"}}}, "pools.p: a pool from a table needs `n_teachers`"),
         (

@@ -303,9 +303,10 @@ def test_of_many_classes_some_are_recovered(engine: str) -> None:
     assert recovered.classes == [f"class-{index}" for index in recovered.report.classes]
 
 
-def test_report_agrees_with_an_explicit_computation() -> None:
+@pytest.mark.parametrize("bn_distance", ["absolute", "relative"])
+def test_report_agrees_with_an_explicit_computation(bn_distance: str) -> None:
     teacher = _teacher()
-    recovered = invert_teacher(teacher, _config("pixel", bn_weight=0.5))
+    recovered = invert_teacher(teacher, _config("pixel", bn_weight=0.5, bn_distance=bn_distance))
     inputs: list[torch.Tensor] = []
     layers = [module for module in teacher.model.modules() if isinstance(module, nn.BatchNorm2d)]
     hooks = [layer.register_forward_pre_hook(lambda _, given: inputs.append(given[0])) for layer in layers]
@@ -313,12 +314,15 @@ def test_report_agrees_with_an_explicit_computation() -> None:
         loss = nn.functional.cross_entropy(teacher.logits(recovered.images), recovered.labels).item()
     for hook in hooks:
         hook.remove()
-    distances = []
+    distances, relative = [], []
     for layer, x in zip(layers, inputs, strict=True):
         variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-        distances.append(((variance - layer.running_var).norm() + (mean - layer.running_mean).norm()).item())
+        errors = (variance - layer.running_var).norm(), (mean - layer.running_mean).norm()
+        distances.append(float(sum(errors)))
+        relative.append(float(errors[0] / layer.running_var.norm() + errors[1] / layer.running_var.sum().sqrt()))
+    minimised = distances if bn_distance == "absolute" else relative
     assert recovered.report.bn_distance == pytest.approx(sum(distances) / 4, rel=1e-4)
-    assert recovered.report.loss == pytest.approx(loss + 0.5 * sum(distances), rel=1e-4)
+    assert recovered.report.loss == pytest.approx(loss + 0.5 * sum(minimised) / 4, rel=1e-4)
 
 
 @pytest.fixture

@@ -274,9 +274,9 @@ def test_tasks_hold_the_classes_that_the_head_permits() -> None:
 
 def test_class_keys_of_models_from_elsewhere_are_local() -> None:
     ours, foreign = card("teacher-0000", "ab", 16), card("teacher-0001", "ab", 16, dataset="")
-    assert class_keys(ours, "shared") == ["tiny/a", "tiny/b"]
-    assert class_keys(ours, "local") == ["pool/teacher-0000/a", "pool/teacher-0000/b"]
-    assert class_keys(foreign, "shared") == ["pool/teacher-0001/a", "pool/teacher-0001/b"]
+    assert ours.class_keys("shared") == ["tiny/a", "tiny/b"]
+    assert ours.class_keys("local") == ["pool/teacher-0000/a", "pool/teacher-0000/b"]
+    assert foreign.class_keys("shared") == ["pool/teacher-0001/a", "pool/teacher-0001/b"]
 
 
 def test_resizing_is_differentiable() -> None:
@@ -319,6 +319,6 @@ def test_memory_too_small_for_an_episode_is_named() -> None:
 def test_frozen_restores_the_flags() -> None:
     own = teacher("teacher-0000", "ab", 16)
     own.model.head.bias.requires_grad_(False)
-    with frozen([own]):
+    with frozen([own.model]):
         assert not any(p.requires_grad for p in own.model.parameters())
     assert [p.requires_grad for p in own.model.head.parameters()] == [True, False]

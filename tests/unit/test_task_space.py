@@ -394,6 +394,22 @@ def test_balanced_groups_are_the_best_of_all_for_a_few_teachers() -> None:
     assert group(matrix, "balanced", 2, 0).quality["within"] == pytest.approx(best / 12)
 
 
+def test_levels_lead_from_alike_to_unlike_groups() -> None:
+    noise = torch.rand(20, 20, generator=generator(), dtype=torch.float64)
+    matrix = (noise + noise.T).fill_diagonal_(0)
+    found = {level: group(matrix, "balanced", 4, 0, level) for level in (0, 0.25, 0.5, 0.75, 1)}
+    within = {level: groups.quality["within"] for level, groups in found.items()}
+    assert all(groups.quality["sizes"] == [5] * 4 for groups in found.values())
+    assert within[1] == group(matrix, "balanced", 4, 0).quality["within"]
+    for level, value in within.items():
+        assert value == pytest.approx(within[0] + level * (within[1] - within[0]), abs=0.002)
+
+
+def test_only_balanced_groups_have_levels() -> None:
+    with pytest.raises(TgrError, match="level: random groups have none"):
+        group(domains(), "random", 4, 0, 0.5)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_groups_are_deterministic(kind: str) -> None:
     noise = torch.rand(30, 30, generator=generator(), dtype=torch.float64)

@@ -4,7 +4,7 @@ Nothing here imports torch: the workflow validates its configuration at every st
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Literal, Self, TypeVar, get_args
+from typing import Annotated, Any, Literal, Self, TypeVar, get_args
 
 from pydantic import Field, StringConstraints, model_validator
 
@@ -82,7 +82,14 @@ class Inversion(Section):
     images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher.")
     steps: int | None = Field(None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper).")
     lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
-    bn_weight: float = Field(3.0, ge=0, description="Weight of the BatchNorm statistics loss.")
+    bn_weight: float = Field(
+        12.0, ge=0, description="Weight of the BatchNorm statistics loss, a mean over layers (the paper's is a sum)."
+    )
+    bn_distance: Literal["absolute", "relative"] = Field(
+        "absolute",
+        description="Distance of BatchNorm statistics: the paper's, or in units of the stored variance, so that one "
+        "weight (about 20) suits teachers of any depth and width.",
+    )
     tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
     l2_weight: float = Field(0.0, ge=0, description="Weight of the squared distance from mid-grey (pixel engine).")
     probe_weight: float = Field(
@@ -98,11 +105,16 @@ class Inversion(Section):
 
 
 class Pool(Section):
-    """Teachers of one dataset and one architecture, or models of your own from a table."""
+    """Teachers of one dataset and one architecture, or models of your own from a table, or another pool's teachers."""
 
     dataset: Name | None = Field(None, description="A key of `datasets`: teachers are pre-trained on its classes.")
     table: str | None = Field(
         None, description="YAML or CSV table of existing models, instead of `dataset` (docs/bring-your-own-models.md)."
+    )
+    teachers_of: Name | None = Field(
+        None,
+        description="Another pool, instead of `dataset`: the first `n_teachers` of its teachers, inverted anew by this "
+        "pool's `inversion`.",
     )
     architecture: Architecture = Field("conv4", description="`conv4`, `resnet10`, `resnet18`, or `timm:<name>`.")
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
@@ -117,8 +129,11 @@ class Pool(Section):
 
     @model_validator(mode="after")
     def _check_origin(self) -> Self:
-        if (self.dataset is None) == (self.table is None):
-            raise ValueError("a pool needs either `dataset` or `table`")
+        if sum(origin is not None for origin in (self.dataset, self.table, self.teachers_of)) != 1:
+            raise ValueError("a pool needs one of `dataset`, `table` and `teachers_of`")
+        own = sorted(self.model_fields_set - {"teachers_of", "n_teachers", "inversion"})
+        if self.teachers_of is not None and own:
+            raise ValueError(f"`teachers_of` brings its pool's `{own[0]}`; leave that key out")
         if self.table is not None and "n_teachers" not in self.model_fields_set:
             raise ValueError("a pool from a table needs `n_teachers`, the number of its rows")
         if self.options and not self.architecture.startswith("timm:"):
@@ -268,6 +283,7 @@ class Config(Section):
     def _check_names(self) -> Self:
         for name, dataset in self.datasets.items():
             self._check_dataset(name, dataset)
+        self.pools.update({name: self._with_teachers(name, pool) for name, pool in self.pools.items()})
         for name, pool in self.pools.items():
             if pool.dataset is not None and pool.dataset not in self.datasets:
                 _unknown(f"pools.{name}.dataset", pool.dataset, self.datasets)
@@ -289,6 +305,23 @@ class Config(Section):
                 plain = [key for key, value in self.datasets.items() if value.source != "mix"]
                 _unknown(f"datasets.{name}.of", member, plain)
 
+    def _with_teachers(self, name: str, pool: Pool) -> Pool:
+        """Return a pool of another one's teachers with all that it takes from there; any other pool as it is."""
+        if pool.teachers_of is None:
+            return pool
+        trained = {key: value for key, value in self.pools.items() if value.dataset is not None}
+        _check_known(f"pools.{name}.teachers_of", [pool.teachers_of], trained)
+        origin = trained[pool.teachers_of]
+        n_teachers = pool.n_teachers if "n_teachers" in pool.model_fields_set else origin.n_teachers
+        if n_teachers != origin.n_teachers and (n_teachers > origin.n_teachers or n_teachers % origin.teachers_per_job):
+            raise ValueError(
+                f"pools.{name}.n_teachers: {pool.teachers_of} has {origin.n_teachers} teachers, "
+                f"{origin.teachers_per_job} a job; choose a multiple of {origin.teachers_per_job} below, or all of them"
+            )
+        inversion = Inversion.model_validate(_given(origin.inversion) | _given(pool.inversion))
+        update = {"teachers_of": pool.teachers_of, "n_teachers": n_teachers, "inversion": inversion}
+        return origin.model_copy(update=update)
+
     def _check_methods(self) -> None:
         if not self.methods.active():
             raise ValueError(f"methods: name at least one of {', '.join(Methods.model_fields)}")
@@ -309,6 +342,11 @@ class Config(Section):
     def _check_scenario(self, name: str, scenario: Scenario) -> None:
         _check_width(f"scenarios.{name}.width", scenario)
         _check_known(f"scenarios.{name}.pools", scenario.pools, self.pools)
+        origins = [self.pools[pool].teachers_of or pool for pool in scenario.pools]
+        if len(set(origins)) < len(origins):
+            raise ValueError(
+                f"scenarios.{name}.pools: a teacher takes part once; {', '.join(scenario.pools)} share some"
+            )
         _check_known(f"scenarios.{name}.evaluate_on", scenario.evaluate_on, self.datasets)
         _check_known(f"scenarios.{name}.methods", scenario.methods or [], self.methods.active())
         for method, parameters in self.main_methods(name).items():
@@ -387,6 +425,10 @@ class Config(Section):
     def training_shot(self, variant: Variant, shot: int) -> str:
         """Return the path element of the training that serves an evaluated shot: the shot itself, or ``any``."""
         return str(shot) if variant.parameters.episodic and self.meta.k_shot == "evaluated" else "any"
+
+
+def _given(section: Section | None) -> dict[str, Any]:
+    return section.model_dump(exclude_unset=True) if section else {}
 
 
 def _changed(section: SectionT, changes: SectionT | None) -> SectionT:

@@ -10,7 +10,7 @@ from torch.nn import functional
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Return images (n, 3, h, w), uint8 or float in [0, 1], as channels-last float with mean and std removed."""
     if images.dtype == torch.uint8:
-        images = images.float().div_(255)
+        images = images.to(torch.get_default_dtype()).div_(255)
     shift = torch.tensor(mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
     scale = torch.tensor(std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
     return ((images - shift) / scale).contiguous(memory_format=torch.channels_last)

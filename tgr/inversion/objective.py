@@ -25,7 +25,10 @@ def objective(
     teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
 ) -> Iterator[Objective]:
     """Yield the loss of a batch (Wei et al. 2024, section 4):
-    CE(f(aug(x)), y) + bn_weight * sum over layers of (||var_l(x) - var_l||_2 + ||mean_l(x) - mean_l||_2).
+    CE(f(aug(x)), y) + bn_weight * mean over layers of (||var_l(x) - var_l||_2 + ||mean_l(x) - mean_l||_2).
+
+    The paper adds the layers up. Their mean keeps one weight good for teachers of any depth: a sum over the layers of a
+    deep teacher drowns its classes.
 
     ``aug`` shifts each image and, where the teacher's dataset allows it, mirrors half of them, anew at each call.
     ``probe_weight`` adds the like distance from a probe's statistics, of the images as they are.
@@ -39,7 +42,7 @@ def objective(
         stack.enter_context(frozen([teacher.model]))
         own: list[Tensor] = []
         if config.bn_weight > 0:
-            own = stack.enter_context(recorded_distances(teacher.model))
+            own = stack.enter_context(recorded_distances(teacher.model, relative=config.bn_distance == "relative"))
         natural = None
         if config.probe_weight > 0:
             if probe is None:
@@ -51,7 +54,7 @@ def objective(
             seen = random_crop_flip(images, config.crop_pad, teacher.card.flips, generator)
             value = nn.functional.cross_entropy(teacher.logits(seen), labels)
             if own:
-                value = value + config.bn_weight * torch.stack(own).sum()
+                value = value + config.bn_weight / len(own) * torch.stack(own).sum()
             if natural is not None:
                 value = value + config.probe_weight * natural(images)
             return require_finite(value, teacher)

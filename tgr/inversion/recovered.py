@@ -20,7 +20,8 @@ class Recovery(BaseModel):
         agreement: share of the images that the teacher classifies as their intended label, not augmented.
         bn_distance: distance of the images' statistics from the stored ones, mean over the BatchNorm layers; None
             without such layers.
-        loss: cross-entropy plus ``bn_weight`` times the sum of these distances, on the stored images, not augmented.
+        loss: cross-entropy plus ``bn_weight`` times the mean of the minimised distances (these, or relative ones), on
+            the stored images, not augmented.
         classes: indices into the card's classes of those that were recovered, ascending.
         sha256: digest of the file of tensors.
     """

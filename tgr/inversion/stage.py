@@ -52,9 +52,11 @@ def invert_teacher(teacher: Teacher, config: Inversion, probe: Probe | None = No
     labels = torch.tensor(classes).repeat_interleave(config.images_per_class)
     images = registry.get(config.engine)(teacher, labels, config, probe, generator)
     pixels = require_finite(images, teacher).mul(255).round().clamp(0, 255).to(torch.uint8)
-    logits, distances = _outputs(teacher, pixels)
+    logits, distances, minimised = _outputs(teacher, pixels, config.bn_distance == "relative")
     targets = labels.to(logits.device)
-    loss = nn.functional.cross_entropy(logits, targets) + config.bn_weight * distances.sum()
+    loss = nn.functional.cross_entropy(logits, targets)
+    if minimised:
+        loss = loss + config.bn_weight * torch.stack(minimised).mean()
     report = Recovery(
         name=teacher.card.name,
         pool=teacher.card.pool,
@@ -62,7 +64,7 @@ def invert_teacher(teacher: Teacher, config: Inversion, probe: Probe | None = No
         images_per_class=config.images_per_class,
         classes=classes,
         agreement=round(float((logits.argmax(1) == targets).float().mean()), 6),
-        bn_distance=round(float(distances.mean()), 6) if len(distances) else None,
+        bn_distance=round(float(torch.stack(distances).mean()), 6) if distances else None,
         loss=round(float(require_finite(loss, teacher)), 6),
         sha256="",
         wall_seconds=round(time.perf_counter() - started, 2),
@@ -79,8 +81,9 @@ def classes_to_recover(n_classes: int, most: int, generator: torch.Generator) ->
 
 
 @torch.no_grad()
-def _outputs(teacher: Teacher, images: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the teacher's logits (n, n_way) and the distance of each of its BatchNorm layers (n_layers,)."""
-    with recorded_distances(teacher.model) as distances:
+def _outputs(teacher: Teacher, images: Tensor, relative: bool) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+    """Return the teacher's logits (n, n_way), the distances of its BatchNorm layers, and those that were minimised."""
+    model = teacher.model
+    with recorded_distances(model) as distances, recorded_distances(model, relative=relative) as minimised:
         logits = teacher.logits(images)
-    return logits, torch.stack(distances) if distances else logits.new_zeros(0)
+    return logits, distances, minimised

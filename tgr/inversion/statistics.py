@@ -47,16 +47,25 @@ def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, variance
 
 
-def batchnorm_distance(x: Tensor, layer: nn.Module) -> Tensor:
+def batchnorm_distance(x: Tensor, layer: nn.Module, relative: bool = False) -> Tensor:
     """Return ``||var(x) - running_var||_2 + ||mean(x) - running_mean||_2`` for the input x (n, c, ...) of a layer.
 
     Norms are not squared and the variance is biased (Wei et al. 2024, section 4; the prior is that of Yin et al.,
     DeepInversion, CVPR 2020).
+
+    Args:
+        relative: ours: measure the first norm in units of ``||running_var||_2``, the second in units of the root of the
+            summed variances, so that neither the number of channels nor their scale counts.
     """
     mean, variance = channel_statistics(x)
-    variance_error = variance - layer.get_buffer("running_var")
-    mean_error = mean - layer.get_buffer("running_mean")
-    return torch.linalg.vector_norm(variance_error) + torch.linalg.vector_norm(mean_error)
+    stored = layer.get_buffer("running_var")
+    variance_error = torch.linalg.vector_norm(variance - stored)
+    mean_error = torch.linalg.vector_norm(mean - layer.get_buffer("running_mean"))
+    if relative:
+        tiny = torch.finfo(stored.dtype).tiny
+        variance_error = variance_error / torch.linalg.vector_norm(stored).clamp(min=tiny)
+        mean_error = mean_error / stored.sum().sqrt().clamp(min=tiny)
+    return variance_error + mean_error
 
 
 class PassEnded(Exception):  # noqa: N818 -- no error: it ends a forward pass whose rest nobody needs
@@ -64,7 +73,7 @@ class PassEnded(Exception):  # noqa: N818 -- no error: it ends a forward pass wh
 
 
 @contextmanager
-def recorded_distances(model: nn.Module, first: int | None = None) -> Iterator[list[Tensor]]:
+def recorded_distances(model: nn.Module, first: int | None = None, relative: bool = False) -> Iterator[list[Tensor]]:
     """Yield a list to which every forward pass adds the distance of each BatchNorm layer that has stored statistics.
 
     The caller clears the list between passes. It stays empty if the model has no such layer.
@@ -72,11 +81,12 @@ def recorded_distances(model: nn.Module, first: int | None = None) -> Iterator[l
     Args:
         model: in evaluation mode.
         first: record so many layers from the input on, and then end the pass by raising ``PassEnded``.
+        relative: as for ``batchnorm_distance``.
     """
     distances: list[Tensor] = []
 
     def record(layer: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        distances.append(batchnorm_distance(inputs[0], layer))
+        distances.append(batchnorm_distance(inputs[0], layer, relative))
         if first is not None and len(distances) >= first:
             raise PassEnded
 

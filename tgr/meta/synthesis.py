@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate, kl_div, log_softmax, softmax
 
-from tgr.backbones.classifier import Classifier, batchnorm_mode
+from tgr.backbones.classifier import Classifier
 from tgr.config.schema import Meta
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError

@@ -3,12 +3,15 @@
 BatchNorm statistics are averaged with the weights. Heads are not: their labels mean different classes.
 """
 
+from collections.abc import Mapping, Sequence
+
 import torch
+from torch import Tensor
 
 from tgr.config.methods.baselines import Average
 from tgr.errors import TgrError
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import Teacher
+from tgr.pool.teacher import Card, Teacher
 
 
 def matching_teachers(training: Training, method: str) -> list[Teacher]:
@@ -63,16 +66,9 @@ def train(parameters: Average, training: Training) -> Trained:
         TgrError: no teacher has the meta-model's architecture.
     """
     teachers = matching_teachers(training, "average")
-    states = [teacher.model.state_dict() for teacher in teachers]
-    mean = {
-        name: torch.stack([state[name].double() for state in states]).mean(0).to(states[0][name].dtype)
-        for name in states[0]
-        if name.startswith("trunk.")
-    }
     model = training.model(training.meta.n_way)
-    model.load_state_dict(mean, strict=False)
-    cards = [teacher.card for teacher in teachers]
-    centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
+    model.load_state_dict(mean_trunk([teacher.model.state_dict() for teacher in teachers]), strict=False)
+    centre, scale = mean_normalisation([teacher.card for teacher in teachers])
     trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
     trained.keep(0, model, head=False)
     return trained

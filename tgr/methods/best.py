@@ -5,7 +5,7 @@ can serve.
 """
 
 from tgr.config.methods.baselines import Best
-from tgr.methods.average import matching_teachers
+from tgr.methods.average import best_of, matching_teachers
 from tgr.methods.training import Trained, Training
 
 
@@ -15,8 +15,7 @@ def train(parameters: Best, training: Training) -> Trained:
     Raises:
         TgrError: no teacher has the meta-model's architecture.
     """
-    candidates = matching_teachers(training, "best")
-    teacher = max(candidates, key=lambda t: t.card.held_out_accuracy or 0)
+    teacher = best_of(matching_teachers(training, "best"))
     trained = Trained(training.meta_model.architecture, mean=teacher.card.mean, std=teacher.card.std)
     trained.keep(0, teacher.model, head=False)
     return trained

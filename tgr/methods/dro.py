@@ -32,17 +32,8 @@ from tgr.config.methods.peers import Dro
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
-from tgr.methods.ota import (
-    Order,
-    align,
-    best_of,
-    block_outputs,
-    calibration,
-    conv4_teachers,
-    mean_normalisation,
-    permuted,
-    spread_images,
-)
+from tgr.methods.average import best_of, mean_normalisation
+from tgr.methods.ota import Order, align, block_outputs, calibration, conv4_teachers, permuted, spread_images
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 from tgr.pool.teacher import Teacher
 

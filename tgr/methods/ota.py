@@ -23,9 +23,9 @@ from tgr.config.methods.peers import Ota
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
-from tgr.methods.average import matching_teachers
+from tgr.methods.average import best_of, matching_teachers, mean_normalisation, mean_trunk
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.teacher import Teacher
 
 State = dict[str, Tensor]
 Order = list[Tensor]
@@ -44,13 +44,8 @@ def train(parameters: Ota, training: Training) -> Trained:
     bank = training.bank("shared")
     orders = align(best_of(teachers), teachers, parameters.ground_metric, spread_images(bank, parameters.images))
     states = [permuted(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
-    mean = {
-        name: torch.stack([state[name].double() for state in states]).mean(0).to(states[0][name].dtype)
-        for name in states[0]
-        if name.startswith("trunk.")
-    }
     model = training.model(training.meta.n_way)
-    model.load_state_dict(mean, strict=False)
+    model.load_state_dict(mean_trunk(states), strict=False)
     centre, scale = mean_normalisation([teacher.card for teacher in teachers])
     recalibrate_batchnorm(model, calibration(bank, centre, scale, training.device))
     trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
@@ -72,11 +67,6 @@ def conv4_teachers(training: Training, method: str) -> list[Teacher]:
             "`average` or `best`"
         )
     return matching_teachers(training, method)
-
-
-def best_of(teachers: Sequence[Teacher]) -> Teacher:
-    """Return the teacher with the highest held-out accuracy; among equals the first."""
-    return max(teachers, key=lambda t: t.card.held_out_accuracy or 0)
 
 
 def align(reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, images: Tensor) -> list[Order]:
@@ -169,12 +159,6 @@ def spread_images(bank: ImageBank, count: int) -> Tensor:
     n = len(bank.images)
     chosen = torch.linspace(0, n - 1, min(count, n), dtype=torch.float64).round().long()
     return bank.images[chosen] * torch.tensor(STD).view(1, 3, 1, 1) + torch.tensor(MEAN).view(1, 3, 1, 1)
-
-
-def mean_normalisation(cards: Sequence[Card]) -> tuple[list[float], list[float]]:
-    """Return the mean of the teachers' input normalisations: channel means and standard deviations."""
-    centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
-    return centre, scale
 
 
 def calibration(bank: ImageBank, centre: list[float], scale: list[float], device: torch.device) -> list[Tensor]:

@@ -174,7 +174,8 @@ def _move(
     loss = loss + config.tv_weight * _variation(own.pixels) + config.l2_weight * own.pixels.norm()
     if distances:
         loss = loss + config.bn_weight * torch.stack(distances).sum()
-    require_finite(loss, "method purer", step, f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr")
+    keys = f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr"
+    require_finite(loss, "method purer", step, keys)
     aim = loss
     if outer is not None:
         seen = to_meta(images, training.meta_model.image_size)

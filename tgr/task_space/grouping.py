@@ -25,6 +25,9 @@ IDENTICAL = 1e-9
 
 SKLEARN_SEEDS = 2**32
 
+SWAPS = 50
+"""Swaps tried for each teacher on the way to groups of a wanted level."""
+
 STARTS = 10
 """Random starts of the search for balanced groups; the best end is kept."""
 
@@ -43,7 +46,7 @@ class Groups:
     quality: dict[str, Any]
 
 
-def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int) -> Groups:
+def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int, level: float = 1) -> Groups:
     """Group teachers.
 
     Where the matrix says nothing (all teachers alike, or as many groups as teachers) they are dealt out in turn, since
@@ -57,12 +60,16 @@ def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int) -> Groups:
         n_groups: number of groups, at most n; ``single`` makes one, whatever this says. Spectral clustering may leave
             a group empty; the quality reports the sizes.
         seed: of k-means and the eigenvectors' start (its lower 32 bits count), and of the random groups.
+        level: of ``balanced`` groups: from 0 (alike teachers) to 1 (unlike ones), the mean dissimilarity within groups
+            as a share of what swaps reach.
 
     Raises:
         TgrError: no such kind, not a dissimilarity, or more groups than teachers.
     """
     if kind not in KINDS:
         raise TgrError(f"grouping: there is no '{kind}'; valid: {', '.join(KINDS)}")
+    if level != 1 and kind != "balanced":
+        raise TgrError(f"level: {kind} groups have none; only balanced ones do")
     if kind == "single":
         n_groups = 1
     matrix = _check(dissimilarity, n_groups)
@@ -71,7 +78,7 @@ def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int) -> Groups:
         found = np.arange(n) % n_groups
     else:
         with threadpool_limits(1):  # the same rounding, hence the same groups, whatever the number of cores
-            found = KINDS[kind](matrix, n_groups, seed)
+            found = KINDS[kind](matrix, n_groups, seed) if level == 1 else _at_level(matrix, n_groups, seed, level)
     labels = _in_order_of_appearance(found)
     quality = measure(matrix, labels, n_groups)
     if quality["n_small"]:
@@ -121,14 +128,39 @@ def _random(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
 
 def _balanced(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
     """Return the best of some searches, each from a random start; among equals the first."""
-    if matrix.max() < IDENTICAL:
+    if abs(matrix).max() < IDENTICAL:
         return np.arange(len(matrix)) % n_groups
     starts = np.random.default_rng(seed)
     ends = [
         _swap_until_best(matrix, starts.permutation(np.arange(len(matrix)) % n_groups), n_groups) for _ in range(STARTS)
     ]
-    within = [float(matrix[labels[:, None] == labels].sum()) for labels in ends]
-    return ends[int(np.argmax(within))]
+    return ends[int(np.argmax([_sum_within(matrix, labels) for labels in ends]))]
+
+
+def _sum_within(matrix: np.ndarray, labels: np.ndarray) -> float:
+    """Return the sum of the dissimilarities inside the groups, each pair twice."""
+    return float(matrix[labels[:, None] == labels].sum())
+
+
+def _at_level(matrix: np.ndarray, n_groups: int, seed: int, level: float) -> np.ndarray:
+    """Return balanced groups whose mean dissimilarity lies at ``level`` between the lowest and the highest found.
+
+    Random swaps lead from the nearer end to the wanted mean; one that would lead away from it is not made.
+    """
+    ends = _balanced(-matrix, n_groups, seed), _balanced(matrix, n_groups, seed)
+    low, high = (_sum_within(matrix, labels) for labels in ends)
+    wanted = low + level * (high - low)
+    labels = ends[round(level)].copy()
+    missing = wanted - _sum_within(matrix, labels)
+    swaps = np.random.default_rng(seed)
+    for _ in range(SWAPS * len(matrix)):
+        i, j = swaps.choice(len(matrix), 2, replace=False)
+        own, other = labels == labels[i], labels == labels[j]
+        gain = 2 * ((matrix[i] - matrix[j]) @ (other.astype(float) - own) - 2 * matrix[i, j])
+        if labels[i] != labels[j] and abs(missing - gain) < abs(missing):
+            labels[[i, j]] = labels[[j, i]]
+            missing -= gain
+    return labels
 
 
 def _swap_until_best(matrix: np.ndarray, labels: np.ndarray, n_groups: int) -> np.ndarray:

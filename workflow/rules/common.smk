@@ -4,7 +4,8 @@ Path grammar, below the working directory:
     results/<stage>/{dataset|pool|scenario}/...
 A pool is handled in shards of teachers, each a folder. `{method}` is a method, or a variant of one that an ablation asks
 for, e.g. `tgr.treatment-none`. `{shot}` is the number of support images a class, or `any` for a training that serves every
-shot. `{grouping}` names an embedding, a kind of grouping and a number of groups, e.g. `fisher-heterogeneous-5`.
+shot. `{grouping}` names an embedding, a kind of grouping (perhaps at a level) and a number of groups, e.g.
+`fisher-heterogeneous-5` or `fisher-balanced@0.5-5`.
 """
 
 import fcntl
@@ -32,6 +33,7 @@ try:
 except TgrError as error:
     raise WorkflowError(str(error)) from None
 
+TRAINED = [name for name, pool in settings.pools.items() if pool.dataset and not pool.teachers_of]
 SCENARIOS = list(settings.scenarios)
 MAIN = {scenario: settings.main_methods(scenario) for scenario in SCENARIOS}
 VARIANTS = {scenario: settings.all_variants(scenario) for scenario in SCENARIOS}
@@ -59,7 +61,7 @@ wildcard_constraints:
     method="|".join(sorted({re.escape(name) for variants in VARIANTS.values() for name in variants})),
     ablation="|".join(settings.ablations) or "none",
     embedding="fisher|features|logits|parameters",
-    grouping=r"[a-z]+-[a-z]+-\d+",
+    grouping=r"[a-z]+-[a-z]+(@[\d.]+)?-\d+",
     shot="|".join(["any", *map(str, settings.evaluation.shots)]),
     seed="|".join(map(str, settings.evaluation.seeds)),
     shard=r"\d+",

@@ -50,9 +50,23 @@ def inversion_code(wildcards):
     return code("invert.py", f"tgr.inversion.{settings.inversion_of(wildcards.pool).engine}")
 
 
+def teachers_pool(pool):
+    """Return the pool whose teachers a pool has: its own name, unless it takes those of another one."""
+    return settings.pools[pool].teachers_of or pool
+
+
+def shard_teachers(wildcards):
+    """Return the teachers of a shard."""
+    return TEACHERS.format(pool=teachers_pool(wildcards.pool), shard=wildcards.shard)
+
+
 def shards_of(pattern, pools):
     """Return a pattern with {pool} and {shard} for all shards of some pools."""
-    return [pattern.format(pool=pool, shard=shard) for pool in pools for shard in range(settings.pools[pool].n_shards)]
+    return [
+        pattern.format(pool=teachers_pool(pool) if pattern == TEACHERS else pool, shard=shard)
+        for pool in pools
+        for shard in range(settings.pools[pool].n_shards)
+    ]
 
 
 def all_shards(pattern):

@@ -4,7 +4,7 @@
 rule invert:
     """Recover images from each teacher of a shard."""
     input:
-        teachers=TEACHERS,
+        teachers=shard_teachers,
         weights=inversion_probe_weights,
         code=inversion_code,
     output:

@@ -13,7 +13,7 @@ rule pretrain:
     benchmark:
         "results/benchmarks/pretrain/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
-        pool="|".join(name for name, pool in settings.pools.items() if pool.dataset) or "none",
+        pool="|".join(TRAINED) or "none",
     conda:
         "../../envs/tgr.yaml"
     threads: 1

@@ -4,7 +4,7 @@
 rule embed:
     """Embed each teacher of a shard by the Fisher information of a probe on its recovered images."""
     input:
-        teachers=TEACHERS,
+        teachers=shard_teachers,
         recovered=RECOVERED,
         weights=probe_weights,
         code=code("embed.py"),

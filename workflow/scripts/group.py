@@ -7,7 +7,8 @@ from tgr.task_space.grouping import group
 with job.stage(snakemake) as run:
     tensors, about = load_tensors(run.input.dissimilarity)
     _, kind, n_groups = run.wildcards.grouping.split("-")
+    kind, _, level = kind.partition("@")
     seed = seeds.derive("groups", run.wildcards.scenario)
-    found = group(tensors["dissimilarity"], kind, int(n_groups), seed)
+    found = group(tensors["dissimilarity"], kind, int(n_groups), seed, float(level or 1))
     about = {"teachers": about["teachers"], "groups": found.labels, "n_groups": int(n_groups)}
     write_json(run.output.groups, about | found.quality)

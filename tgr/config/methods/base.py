@@ -55,9 +55,17 @@ class GroupedParameters(PooledParameters):
         description="Who shares a group: unlike teachers by spectral clustering (the paper), unlike ones in groups of "
         "equal size, alike ones, anyone, or all teachers together.",
     )
+    level: float = Field(
+        1.0,
+        ge=0,
+        le=1,
+        description="How unlike the teachers of a `balanced` group are: 1 as unlike as swaps reach, 0 as alike, and in "
+        "between; other groupings take no notice.",
+    )
     n_groups: int = Field(5, ge=1, description="Number of task groups.")
 
     @property
     def groups_name(self) -> str:
         """The name under which the grouping is stored."""
-        return f"{self.embedding}-{self.grouping}-{1 if self.grouping == 'single' else self.n_groups}"
+        kind = f"balanced@{self.level:g}" if self.grouping == "balanced" and self.level != 1 else self.grouping
+        return f"{self.embedding}-{kind}-{1 if self.grouping == 'single' else self.n_groups}"
