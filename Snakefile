@@ -25,6 +25,7 @@ include: "workflow/rules/inversion.smk"
 include: "workflow/rules/task_space.smk"
 include: "workflow/rules/meta.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 
 
@@ -46,3 +47,5 @@ rule all:
             name=["accuracy", "dissimilarity", "recovered", "curves"],
             suffix=["png", "pdf"],
         ),
+        collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),
+        collect("results/figures/sweeps/{sweep}.{suffix}", sweep=settings.sweeps, suffix=["png", "pdf"]),

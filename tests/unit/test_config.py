@@ -123,6 +123,39 @@ def test_a_teacher_takes_part_once() -> None:
         validate(minimal(**derived(), scenarios=scenarios), "a.yaml")
 
 
+def analysis(**section: Any) -> dict[str, Any]:
+    return {"pairs": {"two": {"pool": "icons-conv4"} | section.get("pairs", {})}} | {
+        "sweeps": {"many": {"label": "n", "scenarios": {1: "icons"}} | section.get("sweeps", {})}
+    }
+
+
+def test_a_sweep_shows_what_its_scenarios_have_in_common() -> None:
+    scenario = {"pools": ["icons-conv4"], "evaluate_on": ["icons"]}
+    scenarios = {"icons": scenario, "few": scenario | {"methods": ["tgr"]}}
+    sections = analysis(sweeps={"scenarios": {1: "icons", 0.5: "few"}})
+    assert validate(minimal(scenarios=scenarios, **sections), "a.yaml").swept_methods("many") == ["tgr"]
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ({"pairs": {"pool": "none"}}, "pairs.two.pool: unknown name 'none'; valid: icons-conv4"),
+        ({"pairs": {"others": ["small"]}}, "pairs.two.others: unknown name 'small'"),
+        ({"sweeps": {"scenarios": {1: "none"}}}, "sweeps.many.scenarios: unknown name 'none'; valid: icons"),
+        ({"sweeps": {"scenarios": {"a lot": "icons"}}}, "sweeps.many.scenarios.a lot: "),
+    ],
+)
+def test_mistakes_in_the_analysis_are_named(section: dict[str, Any], message: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(message)):
+        validate(minimal(**analysis(**section)), "a.yaml")
+
+
+def test_teachers_of_a_pair_have_enough_classes_for_an_episode() -> None:
+    pools = {"icons-conv4": {"dataset": "icons", "n_way": 3}}
+    with pytest.raises(TgrError, match=re.escape("pairs.two.pool: icons-conv4 has teachers of 3 classes, too few")):
+        validate(minimal(pools=pools, **analysis()), "a.yaml")
+
+
 def test_a_scenario_may_leave_methods_out() -> None:
     scenarios = {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["icons"], "methods": ["bank"]}}
     config = validate(minimal(scenarios=scenarios), "a.yaml")

@@ -10,7 +10,18 @@ from tgr import source_graph
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 
-STAGES = ("data", "backbones", "pool", "inversion", "task_space", "meta", "methods", "evaluation", "reporting")
+STAGES = (
+    "data",
+    "backbones",
+    "pool",
+    "inversion",
+    "task_space",
+    "meta",
+    "methods",
+    "evaluation",
+    "analysis",
+    "reporting",
+)
 SERVICES = ("config", "errors", "seeds", "artifacts", "devices")
 MODULES = source_graph.all_modules()
 

@@ -261,6 +261,27 @@ class Ablation(Section):
     caption: str = Field("Ablation", description="Caption of the table.")
 
 
+class Pairs(Section):
+    """A figure of its own: what a second teacher adds to a base teacher, by common classes and by architecture."""
+
+    pool: Name = Field(description="A key of `pools` with `dataset`: how the base teacher and its like are made.")
+    others: list[Name] = Field(
+        [],
+        description="Further such pools of the same `n_way`: second teachers without a class in common with the base.",
+    )
+    n_draws: int = Field(10, ge=2, description="Draws of the base teacher's classes.")
+    steps: int = Field(60, ge=1, description="Outer steps of replay on the images of two teachers.")
+
+
+class Sweep(Section):
+    """A figure of its own: how methods fare as something varies between scenarios."""
+
+    label: str = Field(description="What varies, as the horizontal axis says it.")
+    scenarios: dict[float, Name] = Field(
+        min_length=1, description="Keys of `scenarios`, each at its value; their common methods are shown."
+    )
+
+
 class Config(Section):
     """The whole configuration."""
 
@@ -269,6 +290,8 @@ class Config(Section):
     scenarios: dict[Name, Scenario] = Field(min_length=1, description="The experiments, by name.")
     methods: Methods = Field(description="The methods to compare.")
     ablations: dict[Name, Ablation] = Field({}, description="Tables of variants, by name.")
+    pairs: dict[Name, Pairs] = Field({}, description="Experiments with two teachers, by name.")
+    sweeps: dict[Name, Sweep] = Field({}, description="Figures across scenarios, by name.")
     pretrain: Pretrain = Field(Pretrain(), description="Pre-training of teachers.")
     inversion: Inversion = Field(Inversion(), description="Recovery of images.")
     task_space: TaskSpace = Field(TaskSpace(), description="Embedding of teachers by a probe network.")
@@ -295,6 +318,12 @@ class Config(Section):
             self._check_ablation(name, ablation)
         for name in self.scenarios:
             self._check_groups(name)
+        for name, pairs in self.pairs.items():
+            self._check_pairs(name, pairs)
+        for name, sweep in self.sweeps.items():
+            _check_known(f"sweeps.{name}.scenarios", list(sweep.scenarios.values()), self.scenarios)
+            if not self.swept_methods(name):
+                raise ValueError(f"sweeps.{name}.scenarios: no method takes part in all of them; see `methods` there")
         return self
 
     def _check_dataset(self, name: str, dataset: Dataset) -> None:
@@ -380,6 +409,25 @@ class Config(Section):
                     f"methods.{variant.method}.n_groups: {parameters.n_groups} groups ({name}) need as many teachers, "
                     f"but scenario {scenario} has {n_teachers}"
                 )
+
+    def _check_pairs(self, name: str, pairs: Pairs) -> None:
+        trained = {key: value for key, value in self.pools.items() if value.dataset and not value.teachers_of}
+        _check_known(f"pairs.{name}.pool", [pairs.pool], trained)
+        base = trained[pairs.pool]
+        _check_known(f"pairs.{name}.others", pairs.others, trained)
+        for other in pairs.others:
+            if (trained[other].dataset, trained[other].n_way) != (base.dataset, base.n_way):
+                raise ValueError(f"pairs.{name}.others: {other} differs from {pairs.pool} in `dataset` or `n_way`")
+        if self.meta.n_way > base.n_way:
+            raise ValueError(
+                f"pairs.{name}.pool: {pairs.pool} has teachers of {base.n_way} classes, too few for the episodes of "
+                f"meta.n_way {self.meta.n_way}"
+            )
+
+    def swept_methods(self, sweep: str) -> list[str]:
+        """Return the methods that take part in all scenarios of a sweep, in the order of the tables."""
+        taking_part = [self.main_methods(scenario) for scenario in self.sweeps[sweep].scenarios.values()]
+        return [name for name in taking_part[0] if all(name in methods for methods in taking_part)]
 
     def main_methods(self, scenario: str) -> dict[str, Variant]:
         """Return the methods of a scenario's main table as they are configured, by name."""

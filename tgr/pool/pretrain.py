@@ -64,16 +64,25 @@ def split_task(dataset: ImageDataset, classes: list[int], held_out: float, gener
 
 
 def pretrain_teacher(
-    pool_name: str, index: int, pool: Pool, config: Pretrain, dataset: ImageDataset, device: torch.device
+    pool_name: str,
+    index: int,
+    pool: Pool,
+    config: Pretrain,
+    dataset: ImageDataset,
+    device: torch.device,
+    classes: list[int] | None = None,
 ) -> tuple[Classifier, Card]:
     """Train one teacher from scratch.
+
+    Args:
+        classes: indices into the dataset's classes, in the order of the teacher's labels; None: drawn.
 
     Raises:
         TgrError: too few classes or images, or a loss that is not finite.
     """
     started = time.perf_counter()
     name = teacher_name(index)
-    classes = teacher_classes(pool_name, index, pool.n_way, dataset)
+    classes = classes or teacher_classes(pool_name, index, pool.n_way, dataset)
     generator = seeds.torch_generator("pool", pool_name, "training", index)
     train, held_out = split_task(dataset, classes, config.held_out, generator)
     mean, std = dataset.normalisation()

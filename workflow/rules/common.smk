@@ -49,6 +49,7 @@ GROUPS = "results/task_space/{scenario}/groups/{grouping}.json"
 TRANSFER = "results/transfer/{pool}.json"
 MODEL = "results/models/{scenario}/{method}/shot-{shot}/seed-{seed}"
 EVALUATION = "results/evaluation/{scenario}/{method}/shot-{shot}/seed-{seed}"
+PAIRS = "results/pairs/{pairs}/draw-{draw}.parquet"
 TABLE = "results/tables/{scenario}/{name}.{suffix}"
 ABLATION = "results/tables/{scenario}/ablation-{ablation}"
 FIGURE = "results/figures/{scenario}/{name}.{suffix}"
@@ -60,6 +61,9 @@ wildcard_constraints:
     scenario="|".join(SCENARIOS),
     method="|".join(sorted({re.escape(name) for variants in VARIANTS.values() for name in variants})),
     ablation="|".join(settings.ablations) or "none",
+    pairs="|".join(settings.pairs) or "none",
+    sweep="|".join(settings.sweeps) or "none",
+    draw=r"\d+",
     embedding="fisher|features|logits|parameters",
     grouping=r"[a-z]+-[a-z]+(@[\d.]+)?-\d+",
     shot="|".join(["any", *map(str, settings.evaluation.shots)]),

@@ -226,3 +226,38 @@ def scenario_transfers(wildcards):
     """Return the transfer measurements of a scenario's pools that have real images to compare with."""
     pools = settings.scenarios[wildcards.scenario].pools
     return collect(TRANSFER, pool=[pool for pool in pools if settings.pools[pool].dataset])
+
+
+def pairs_datasets(wildcards):
+    """Return the dataset of an experiment with pairs of teachers."""
+    return DATASET.format(dataset=settings.pools[settings.pairs[wildcards.pairs].pool].dataset)
+
+
+def pairs_episodes(wildcards):
+    """Return the episodes of an experiment with pairs of teachers, of the largest shot."""
+    dataset = settings.pools[settings.pairs[wildcards.pairs].pool].dataset
+    return EPISODES.format(dataset=dataset, shot=max(settings.evaluation.shots))
+
+
+def pairs_probe_weights(wildcards):
+    """Return the checkpoint file of the probe network, if an inversion of the experiment uses it."""
+    return probe_weights(wildcards) if pairs_probe(settings.pairs[wildcards.pairs]) else []
+
+
+def pairs_code(wildcards):
+    """Return the sources of an experiment with pairs of teachers, and of the engines that its pools use."""
+    pairs = settings.pairs[wildcards.pairs]
+    engines = {settings.inversion_of(pool).engine for pool in [pairs.pool, *pairs.others]}
+    return code("measure_pairs.py", *(f"tgr.inversion.{engine}" for engine in sorted(engines)))
+
+
+def pairs_draws(wildcards):
+    """Return all draws of an experiment with pairs of teachers."""
+    return collect(PAIRS, pairs=wildcards.pairs, draw=range(settings.pairs[wildcards.pairs].n_draws))
+
+
+def swept_evaluations(wildcards):
+    """Return every evaluation of the methods that a sweep shows."""
+    methods = settings.swept_methods(wildcards.sweep)
+    scenarios = settings.sweeps[wildcards.sweep].scenarios.values()
+    return [path for scenario in scenarios for path in evaluations_of(scenario, methods)]

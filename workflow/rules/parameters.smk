@@ -13,6 +13,34 @@ def episodes_of(dataset):
     return shape | ({"n_episodes": dataset.n_episodes} if dataset.n_episodes else {})
 
 
+def pairs_of(pairs):
+    """Return how the two teachers of an experiment are made, what is trained on their images, and how it is judged."""
+    pool = settings.pools[pairs.pool]
+    kinds = {
+        name: {
+            "pool": dump(settings.pools[name], include={"dataset", "architecture", "width", "options", "n_way"}),
+            "pretrain": dump(settings.pretrain_of(name)),
+            "inversion": dump(settings.inversion_of(name)),
+        }
+        for name in [pairs.pool, *pairs.others]
+    }
+    return {
+        "base": pairs.pool,
+        "kinds": kinds,
+        "steps": pairs.steps,
+        "model": dump(pool, include={"architecture", "width", "options"}),
+        "meta": dump(settings.meta),
+        "evaluation": dump(settings.evaluation, include={"n_way", "bn_mode"}),
+        "shot": max(settings.evaluation.shots),
+        "probe": dump(settings.task_space) if pairs_probe(pairs) else None,
+    }
+
+
+def pairs_probe(pairs):
+    """Return whether an inversion of an experiment uses the probe network."""
+    return any(settings.inversion_of(pool).probe_weight for pool in [pairs.pool, *pairs.others])
+
+
 PARAMETERS = {
     "dataset": {name: dump(dataset, exclude={"n_episodes"}) for name, dataset in settings.datasets.items()},
     "episodes": {name: episodes_of(dataset) for name, dataset in settings.datasets.items()},
@@ -53,6 +81,15 @@ PARAMETERS = {
             },
         }
         for name, variants in ABLATIONS.items()
+    },
+    "pairs": {name: pairs_of(pairs) for name, pairs in settings.pairs.items()},
+    "sweep": {
+        name: {
+            "label": sweep.label,
+            "scenarios": {scenario: value for value, scenario in sweep.scenarios.items()},
+            "methods": {method: settings.methods.active()[method].label for method in settings.swept_methods(name)},
+        }
+        for name, sweep in settings.sweeps.items()
     },
     "n_students": settings.evaluation.n_students,
     "headline": settings.evaluation.headline,

@@ -1,0 +1,1 @@
+"""Experiments of their own about the method: what the paper claims, measured."""
