@@ -1,5 +1,6 @@
 """Projects in which the workflow ran, or has not run yet."""
 
+import fcntl
 import shutil
 from pathlib import Path
 
@@ -8,11 +9,22 @@ from workflow_project import Project, copy_project
 
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project, in a path with spaces, whose tiny configuration ran on two cores. Tests must not change it."""
-    project = copy_project(tmp_path_factory.mktemp("finished") / "a folder with spaces")
-    project.run(cores=2)
-    return project
+def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
+    """A project, in a path with spaces, whose tiny configuration ran on two cores. Tests must not change it.
+
+    Test processes share it: the first to ask makes it, the others wait.
+    """
+    base = tmp_path_factory.getbasetemp()
+    folder = (base if worker_id == "master" else base.parent) / "finished"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        root = folder / "a folder with spaces"
+        if not (folder / "made").exists():
+            shutil.rmtree(root, ignore_errors=True)
+            copy_project(root).run(cores=2)
+            (folder / "made").touch()
+    return Project(root)
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
-from workflow_project import ENVIRONMENT, Project, copy_project
+from workflow_project import ENVIRONMENT, STAGES, Project, copy_project
 
 HOLD_THE_LOCK = """
 import fcntl, time
@@ -16,6 +16,8 @@ fcntl.flock(file, fcntl.LOCK_EX)
 print("locked", flush=True)
 time.sleep(600)
 """
+
+ACCURACIES = ("results/tables/shapes/main.csv", "results/figures/shapes/accuracy.png")
 
 pytestmark = pytest.mark.slow
 
@@ -40,12 +42,14 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
     assert not (project.root / "results/teachers/shapes-conv4/shard-0").exists()
     _wait_for(lambda: not _jobs_of(project), None, "a job outlived its workflow")
 
-    output = project.run(cores=1)
+    output = project.run(*ACCURACIES, cores=1)
 
     assert "Error" not in output
-    assert project.digests() == finished.digests()
+    found, wanted = project.digests(), finished.digests()
+    assert {path: wanted[path] for path in found} == found
+    assert {Path(path).parts[1] for path in found} == {*STAGES} - {"transfer", "pairs"}
     assert not [*(project.root / "results").rglob("*.partial*")]
-    assert project.planned() == {}
+    assert project.planned(*ACCURACIES) == {}
 
 
 def test_second_run_in_the_same_folder_is_refused(project: Project) -> None:

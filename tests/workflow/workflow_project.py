@@ -37,7 +37,7 @@ class Project:
 
     def command(self, *options: str, cores: int = 2) -> list[str]:
         given = ["--configfile", self.config] if self.config else []
-        return [sys.executable, "-m", "snakemake", "--cores", str(cores), *given, *options]
+        return [sys.executable, "-m", "snakemake", *given, "--cores", str(cores), *options]
 
     def run(self, *options: str, cores: int = 2, check: bool = True) -> str:
         """Run Snakemake and return what it prints."""
