@@ -130,32 +130,56 @@ def test_documents_show_the_committed_tables(document: Path) -> None:
     assert reference.filled(text) == text, "run `python -m tgr.reporting.reference`"
 
 
-def test_reference_names_what_the_tables_were_made_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tables, costs = tmp_path / "results/tables/toys", tmp_path / "results/benchmarks/train"
-    tables.mkdir(parents=True)
-    costs.mkdir(parents=True)
-    (tables / "main.md").write_text("| a |\n")
-    (tables / "main.csv").write_text("a\n1\n")
-    write_json(tables / "main.csv.provenance.json", {"versions": {"tgr": "1"}, "finished": "2026-01-01"})
-    for seconds in (60, 120):
-        (costs / f"{seconds}.tsv").write_text(f"s\tmax_rss\n{seconds}\t{seconds}\n")
+@pytest.fixture
+def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
+    """Take a snapshot of a run that made some of the committed main tables; return the manifest."""
     root = tmp_path / "project"
-    monkeypatch.setattr(reference, "manifest", partial(_manifest_without_git, reference.manifest))
+    shutil.copytree(reference.ROOT / "config", root / "config")
+    committed = reference.ROOT / "results/reference/full_cpu"
+    monkeypatch.setattr(reference, "account", partial(_account_without_git, reference.account))
     monkeypatch.setattr(reference, "ROOT", root)
-    (root / "config").mkdir(parents=True)
-    (root / "config/a.yaml").write_text("a: 1\n")
-    reference.take("snapshot", Path("config/a.yaml"), tmp_path)
-    made = read_json(root / "results/reference/snapshot/manifest.json")
+
+    def take(run: str, *scenarios: str, keep: bool = False) -> dict:
+        costs = tmp_path / run / "results/benchmarks/train"
+        costs.mkdir(parents=True)
+        for seconds in (60, 120):
+            (costs / f"{seconds}.tsv").write_text(f"s\tmax_rss\n{seconds}\t{seconds}\n")
+        for scenario in scenarios:
+            tables = tmp_path / run / "results/tables" / scenario
+            tables.mkdir(parents=True)
+            for suffix in ("csv", "md"):
+                shutil.copyfile(committed / scenario / f"main.{suffix}", tables / f"main.{suffix}")
+            write_json(tables / "main.csv.provenance.json", {"versions": {"tgr": "1"}, "finished": run})
+        reference.take("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep)
+        return read_json(root / "results/reference/snapshot/manifest.json")
+
+    return take
+
+
+def test_reference_names_what_the_tables_were_made_from(snapshot: Callable[..., dict]) -> None:
+    [made] = snapshot("first", "icons")["runs"]
     assert (made["job_core_minutes"], made["peak_memory_of_a_job_mb"], made["jobs"]) == (3.0, 120, 2)
-    assert made["configuration"]["file"] == "config/a.yaml" and list(made["tables"]) == ["toys/main.csv"]
-    shown = reference.filled("x\n<!-- table snapshot/toys/main -->\nold\n<!-- end of table -->\ny\n")
-    assert shown == "x\n<!-- table snapshot/toys/main -->\n\n| a |\n\n<!-- end of table -->\ny\n"
+    assert made["configuration"]["file"] == "config/full_cpu.yaml" and list(made["tables"]) == ["icons/main.csv"]
+    table = (reference.ROOT / "results/reference/snapshot/icons/main.md").read_text()
+    shown = reference.filled("x\n<!-- table snapshot/icons/main -->\nold\n<!-- end of table -->\ny\n")
+    assert shown == f"x\n<!-- table snapshot/icons/main -->\n\n{table}\n<!-- end of table -->\ny\n"
     with pytest.raises(TgrError, match="but a document shows it"):
         reference.filled("<!-- table snapshot/nothing -->\n<!-- end of table -->")
 
 
-def _manifest_without_git(manifest: Callable[..., dict], config: Path, run: Path) -> dict:
+def test_reference_keeps_tables_of_earlier_runs_on_request(snapshot: Callable[..., dict]) -> None:
+    snapshot("first", "icons", "glyphs")
+    earlier, later = snapshot("second", "glyphs", "emoji", keep=True)["runs"]
+    assert (earlier["finished"], list(earlier["tables"])) == ("first", ["icons/main.csv"])
+    assert set(later["tables"]) == {"glyphs/main.csv", "emoji/main.csv", "overview.csv"}
+    overview = pd.read_csv(reference.ROOT / "results/reference/snapshot/overview.csv")
+    assert list(overview["scenario"].unique()) == ["icons", "glyphs", "emoji"]
+    [only] = snapshot("third", "icons")["runs"]
+    assert list(only["tables"]) == ["icons/main.csv"]
+
+
+def _account_without_git(account: Callable[..., dict], config: Path, run: Path) -> dict:
     done = subprocess.CompletedProcess([], 0, stdout="0123456789\n")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(subprocess, "run", lambda *_, **__: done)
-        return manifest(config, run)
+        return account(config, run)

@@ -20,7 +20,7 @@ def write_overview_table(
     markdown: Path,
     latex: Path,
 ) -> None:
-    """Write a block for each protocol, a row for each method, a column for each scenario and shot.
+    """Write the overview of some evaluations.
 
     Args:
         evaluations: folders ``.../<scenario>/<method>/shot-<shot>/seed-<seed>`` of all scenarios.
@@ -33,8 +33,28 @@ def write_overview_table(
     parts = []
     for scenario, names in methods.items():
         own = [folder for folder in evaluations if Path(folder).parents[2].name == scenario]
-        parts.append(_whole(summarise(read_episodes(own), list(names))))
-    summary = pd.concat(parts, ignore_index=True)
+        parts.append(summarise(read_episodes(own), list(names)))
+    write_overview(parts, methods, headline, csv, markdown, latex)
+
+
+def write_overview(
+    summaries: Sequence[pd.DataFrame],
+    methods: Mapping[str, Mapping[str, str]],
+    headline: str,
+    csv: Path,
+    markdown: Path,
+    latex: Path,
+) -> None:
+    """Write a block for each protocol, a row for each method, a column for each scenario and shot.
+
+    Args:
+        summaries: what ``summarise`` returns, for each scenario.
+        methods, headline: as for ``write_overview_table``.
+
+    Raises:
+        TgrError: nothing to report.
+    """
+    summary = pd.concat([_whole(own) for own in summaries], ignore_index=True)
     shown = summary[summary["selection"] == headline].reset_index(drop=True)
     if shown.empty:
         raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")

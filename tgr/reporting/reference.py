@@ -1,8 +1,9 @@
 """A snapshot of a finished run for the repository: its tables, and where they come from.
 
-``python -m tgr.reporting.reference <name> <config> [<working directory>]`` copies the tables to
-``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them, between lines such
-as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies only) and
+``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies the tables to
+``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them; with ``--keep``,
+tables that the run did not make stay, under the run that made them. In documents, tables stand between lines such as
+``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies only) and
 ``<!-- end of table -->``.
 """
 
@@ -13,13 +14,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
 from tgr.artifacts import digest, read_json, write_json
+from tgr.config.load import load
 from tgr.errors import TgrError
 from tgr.reporting.markup import MISSING
+from tgr.reporting.overview import write_overview
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path("results/reference")
@@ -27,13 +31,14 @@ DOCUMENTS = (Path("README.md"), Path("docs/results.md"))
 TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def take(name: str, config: Path, run: Path) -> None:
+def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
     """Copy the tables of a finished run and write the manifest.
 
     Args:
         name: the snapshot's folder.
         config: the configuration of the run.
         run: its working directory.
+        keep: leave tables of earlier runs that this one did not make; the overview is then written anew from all.
 
     Raises:
         TgrError: the run has no tables.
@@ -42,20 +47,42 @@ def take(name: str, config: Path, run: Path) -> None:
     if not files:
         raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
     target = ROOT / REFERENCE / name
-    shutil.rmtree(target, ignore_errors=True)
+    earlier = read_json(target / "manifest.json")["runs"] if keep else []
+    if not keep:
+        shutil.rmtree(target, ignore_errors=True)
     for file in files:
         copy = target / file.relative_to(run / "results/tables")
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, copy)
-    write_json(target / "manifest.json", manifest(config, run))
+    made = account(config, run)
+    if keep:
+        made["tables"]["overview.csv"] = _renew_overview(target, config)
+    for one in earlier:
+        one["tables"] = {path: sha256 for path, sha256 in one["tables"].items() if path not in made["tables"]}
+    write_json(target / "manifest.json", {"runs": [one for one in [*earlier, made] if one["tables"]]})
 
 
-def manifest(config: Path, run: Path) -> dict[str, Any]:
+def _renew_overview(target: Path, config: Path) -> str:
+    """Write the overview from the main tables of all scenarios; return its digest."""
+    settings = load(ROOT / config)
+    methods = {
+        scenario: {name: variant.parameters.label for name, variant in settings.main_methods(scenario).items()}
+        for scenario in settings.scenarios
+        if (target / scenario / "main.csv").exists()
+    }
+    summaries = [pd.read_csv(target / scenario / "main.csv") for scenario in methods]
+    with TemporaryDirectory() as folder:
+        files = target / "overview.csv", target / "overview.md", Path(folder) / "overview.tex"
+        write_overview(summaries, methods, settings.evaluation.headline, *files)
+    return digest(target / "overview.csv")
+
+
+def account(config: Path, run: Path) -> dict[str, Any]:
     """Say what a run was made from and what it cost."""
     costs = pd.concat([pd.read_csv(file, sep="\t") for file in sorted((run / "results/benchmarks").rglob("*.tsv"))])
     tables = sorted((run / "results/tables").rglob("*.csv"))
     records = [read_json(file.with_name(f"{file.name}.provenance.json")) for file in tables]
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=run, capture_output=True, text=True, check=True).stdout
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "command": f"make reproduce CONFIG={config.as_posix()}",
@@ -106,8 +133,9 @@ def summary(table: pd.DataFrame) -> str:
 
 def main(arguments: list[str]) -> int:
     """Take the snapshot and renew the documents; return the exit code."""
-    name, config, *run = arguments
-    take(name, Path(config), Path(*run))
+    keep = "--keep" in arguments
+    name, config, *run = (argument for argument in arguments if argument != "--keep")
+    take(name, Path(config), Path(*run), keep)
     for document in DOCUMENTS:
         file = ROOT / document
         file.write_text(filled(file.read_text(encoding="utf-8")), encoding="utf-8")
