@@ -12,6 +12,7 @@ from PIL import Image
 from synthetic_results import make_dataset, write_evaluation, write_shard
 
 from tgr.artifacts import save_tensors, write_json
+from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
@@ -21,7 +22,7 @@ from tgr.reporting.curves import write_curves_figure
 from tgr.reporting.dissimilarity import means_by_group, write_dissimilarity_figure
 from tgr.reporting.markup import Block, Cell, Table, escape_latex, to_latex, to_markdown
 from tgr.reporting.recovered import pick, write_recovered_figure
-from tgr.reporting.style import WIDTHS, method_colours
+from tgr.reporting.style import WIDTHS, method_colours, method_markers
 from tgr.reporting.tables import write_main_table, write_selection_table
 
 METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
@@ -239,7 +240,9 @@ def test_recovered_figure(tmp_path: Path) -> None:
         write_recovered_figure(recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf")
 
 
-def test_methods_without_a_colour_get_one_that_is_free() -> None:
+def test_methods_without_a_colour_and_a_marker_get_one_that_is_free() -> None:
+    names = [*Methods.model_fields, "mine", "yours"]
+    assert len(set(method_markers(names).values())) == len(names)
     colours = method_colours([*METHODS, "mine", "yours"])
     assert len(set(colours.values())) == 7
 

@@ -1,4 +1,5 @@
-"""One look for all figures: venue widths, a palette for colour-blind readers, embedded fonts, reproducible bytes."""
+"""One look for all figures: venue widths, colours for colour-blind readers, markers for readers of grey prints, embedded
+fonts, reproducible bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +44,24 @@ METHOD_COLOURS = {
     "free": INDIGO,
 }
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK)
+
+METHOD_MARKERS = {
+    "pixels": "1",
+    "random": "v",
+    "best": "p",
+    "average": "d",
+    "bank": "s",
+    "replay": "^",
+    "tgr": "o",
+    "realdata": "*",
+    "ota": "<",
+    "dro": ">",
+    "purer": "D",
+    "bidf_mkd": "P",
+    "free": "X",
+}
+"""What tells methods apart in grey: so many colours do not."""
+MARKERS = ("h", "8", "2", "3", "4", "H", *dict.fromkeys(METHOD_MARKERS.values()))
 
 SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -90,6 +109,16 @@ def method_colours(methods: Sequence[str]) -> dict[str, str]:
     free = [colour for colour in CYCLE if colour not in taken] or list(CYCLE)
     others = [name for name in methods if name not in METHOD_COLOURS]
     return {name: METHOD_COLOURS[name] for name in methods if name in METHOD_COLOURS} | {
+        name: free[index % len(free)] for index, name in enumerate(others)
+    }
+
+
+def method_markers(methods: Sequence[str]) -> dict[str, str]:
+    """Return a marker for each method: its own, or for methods that have none the next that is free."""
+    taken = {METHOD_MARKERS[name] for name in methods if name in METHOD_MARKERS}
+    free = [marker for marker in MARKERS if marker not in taken]
+    others = [name for name in methods if name not in METHOD_MARKERS]
+    return {name: METHOD_MARKERS[name] for name in methods if name in METHOD_MARKERS} | {
         name: free[index % len(free)] for index, name in enumerate(others)
     }
 
