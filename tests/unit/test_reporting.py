@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from PIL import Image
+from figure_checks import assert_figure, assert_legible, legible_figures  # noqa: F401
+from matplotlib.figure import Figure
 from synthetic_results import make_dataset, write_evaluation, write_shard
 
 from tgr.artifacts import save_tensors, write_json
@@ -22,7 +23,7 @@ from tgr.reporting.curves import write_curves_figure
 from tgr.reporting.dissimilarity import means_by_group, write_dissimilarity_figure
 from tgr.reporting.markup import Block, Cell, Table, escape_latex, to_latex, to_markdown
 from tgr.reporting.recovered import pick, write_recovered_figure
-from tgr.reporting.style import WIDTHS, method_colours, method_markers
+from tgr.reporting.style import WIDTHS, method_colours, method_markers, style
 from tgr.reporting.tables import write_main_table, write_selection_table
 
 METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
@@ -147,27 +148,13 @@ def test_markup_escapes_names() -> None:
     assert escape_latex("p >= 5") == "p $\\geq$ 5"
 
 
-def assert_figure(png: Path, pdf: Path) -> None:
-    """A figure has the venue's width at most, ink that does not touch its edge, embedded TrueType fonts, no date."""
-    with Image.open(png) as image:
-        pixels = np.asarray(image.convert("L"))
-        assert not {"Software", "Creation Time"} & set(image.info)
-    assert pixels.shape[1] <= round(WIDTHS["icml"][1] * 200)
-    ink = pixels < 200
-    assert ink.any()
-    assert not ink[[0, -1]].any()
-    assert not ink[:, [0, -1]].any()
-    content = pdf.read_bytes()
-    assert b"FontFile2" in content
-    assert b"/Type3" not in content
-    assert b"CreationDate" not in content
-
-
-def test_accuracy_figure(tmp_path: Path) -> None:
+def test_accuracy_figure(tmp_path: Path, legible_figures: list[Figure]) -> None:  # noqa: F811
     folders = evaluations(tmp_path, METHODS, selections=("meta_val",))
     for name in "ab":
         write_accuracy_figure(folders, METHODS, "meta_val", tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
     assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
+    named = {axes.get_xlabel() for axes in legible_figures[0].axes} - {""}
+    assert named == {"accuracy (%)\nn = 40 episodes, 1 seed"}
     for suffix in ("png", "pdf"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
@@ -233,11 +220,42 @@ def test_recovered_figure(tmp_path: Path) -> None:
     teachers, recovered = [t for t, _ in shards], [r for _, r in shards]
     keys = [one.card.key for one in pick(load_recovered(recovered, teachers), 3)]
     assert keys == ["toys-conv4/teacher-0000", "toys-conv4/teacher-0001", "tools-conv4/teacher-0000"]
-    write_recovered_figure(recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf", n_teachers=3)
+    write_recovered_figure(
+        recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf", n_teachers=3, venue="neurips"
+    )
     assert_figure(tmp_path / "r.png", tmp_path / "r.pdf")
     del files["tools"]
     with pytest.raises(TgrError, match="its dataset tools is not among"):
         write_recovered_figure(recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf")
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "size", "message"),
+    [(0.3, "over the first", 7, "overlap"), (0.99, "beyond the edge", 7, "cut off"), (0.1, "tiny", 4, "too small")],
+)
+def test_illegible_figures_are_found(place: float, text: str, size: int, message: str) -> None:
+    with style():
+        figure = Figure((3, 1))
+        figure.text(0.3, 0.5, "the first text", fontsize=7)
+        assert_legible(figure)
+        figure.text(place, 0.5, text, fontsize=size)
+        with pytest.raises(AssertionError, match=message):
+            assert_legible(figure)
+
+
+def test_figures_of_many_methods_are_legible_at_the_narrowest_venue(tmp_path: Path) -> None:
+    venue = min(WIDTHS, key=lambda name: WIDTHS[name][1])
+    names = {name: name for name in Methods.model_fields}
+    folders = [
+        write_evaluation(tmp_path, name, 0.3 + 0.04 * i, shot=shot, datasets=("toys", "a-long-name"), n_episodes=5)
+        for i, name in enumerate(names)
+        for shot in (1, 5)
+    ]
+    write_accuracy_figure(folders, names, "meta_val", tmp_path / "a.png", tmp_path / "a.pdf", venue)
+    quantities = ("loss", "gradient_variance", "gradient_cosine")
+    rows = [(s, phase, q, 1 / s) for phase in ("group", "replay") for s in range(1, 9) for q in quantities]
+    models = [write_curves(tmp_path, name, rows) for name in names]
+    write_curves_figure(models, names, tmp_path / "c.png", tmp_path / "c.pdf", venue)
 
 
 def test_methods_without_a_colour_and_a_marker_get_one_that_is_free() -> None:

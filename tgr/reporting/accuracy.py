@@ -40,8 +40,9 @@ def _draw(shown: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Fig
     if not rows:  # nothing but floor and ceiling
         rows = [name for name in methods if name in set(shown["method"])]
     panel_height = 0.42 + 0.17 * len(rows)
-    figure = Figure((inches, panel_height * len(shots) + 0.75), layout="constrained")
+    figure = Figure((inches, panel_height * len(shots) + 0.85), layout="constrained")
     axes = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
+    sizes = _sizes(_pooled(shown))
     for row, shot in enumerate(shots):
         for column, protocol in enumerate(protocols):
             part = shown[(shown["shot"] == shot) & (shown["protocol"] == protocol)]
@@ -50,18 +51,32 @@ def _draw(shown: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Fig
             if row == 0:
                 axes[row, column].set_title(labels.PROTOCOLS.get(protocol, protocol))
             if row == len(shots) - 1:
-                axes[row, column].set_xlabel("accuracy (%)")
+                axes[row, column].set_xlabel(f"accuracy (%)\n{sizes}")
         axes[row, 0].set_ylabel(f"{shot}-shot", fontweight="bold")
     _legend(figure, shown, methods)
     return figure
 
 
+def _pooled(shown: pd.DataFrame) -> pd.DataFrame:
+    """Keep the rows of all datasets together, or of the only one."""
+    return shown[shown["dataset"] == ALL] if ALL in set(shown["dataset"]) else shown
+
+
+def _sizes(main: pd.DataFrame) -> str:
+    """Say how many episodes and seeds stand behind the means."""
+    episodes, seeds = _range(main["n_episodes"]), _range(main["n_seeds"])
+    return f"n = {episodes} episodes, {seeds} seed{'' if seeds == '1' else 's'}"
+
+
+def _range(counts: pd.Series) -> str:
+    return "\u2013".join(str(count) for count in sorted({counts.min(), counts.max()}))
+
+
 def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str], methods: Mapping[str, str]) -> None:
     datasets = sorted(set(part["dataset"]) - {ALL})
-    main = part if len(datasets) < 2 else part[part["dataset"] == ALL]
-    floor = floor if len(datasets) < 2 else floor[floor["dataset"] == ALL]
+    main = _pooled(part)
     colours = method_colours(rows)
-    for value in floor["mean"].drop_duplicates() * 100:
+    for value in _pooled(floor)["mean"].drop_duplicates() * 100:
         axes.axvline(value, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
     for value in main.loc[main["role"] == "ceiling", "mean"] * 100:
         axes.axvline(value, color=BLACK, linestyle=":", linewidth=0.9, zorder=1)

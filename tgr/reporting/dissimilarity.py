@@ -15,6 +15,9 @@ from tgr.reporting.style import BLACK, CYCLE, save, style, width
 
 PANEL = 3.1
 """Side of the heat map in inches."""
+LEGEND_COLUMNS = 3
+LEFT, RIGHT, BELOW, ABOVE = 0.72, 0.75, 0.18, 0.26
+"""Inches around the heat map: the groups' names, the scale, the axis label, the title."""
 
 
 def write_dissimilarity_figure(
@@ -46,16 +49,23 @@ def _draw(matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, inche
     pools = [teacher.rsplit("/", 1)[0] for teacher in teachers]
     order = sorted(range(len(teachers)), key=lambda i: (groups[i], pools[i], teachers[i]))
     names = list(dict.fromkeys(sorted(pools)))
-    legend_rows = -(-len(names) // 3)
-    figure = Figure((min(inches, PANEL + 1.6), PANEL + 0.75 + 0.16 * legend_rows), layout="constrained")
-    strip, main = figure.subplots(1, 2, width_ratios=(0.035, 1))
+    legend = 0.32 + 0.15 * -(-len(names) // LEGEND_COLUMNS)
+    panel = min(PANEL, inches - LEFT - RIGHT)
+    width, height = panel + LEFT + RIGHT, panel + ABOVE + BELOW + legend
+    figure = Figure((width, height))
+    main = figure.add_axes((LEFT / width, (BELOW + legend) / height, panel / width, panel / height))
     _heat_map(figure, main, matrix[np.ix_(order, order)], groups[order])
     within, between = means_by_group(matrix, groups)
     main.set_title(f"mean within groups {_number(within)}, between groups {_number(between)}")
+    n = len(teachers)
+    main.set_xlabel(f"n = {n} teachers, {n * (n - 1) // 2} pairs, in the order of the rows")
+    strip = main.inset_axes((-0.045, 0, 0.03, 1))
     _pool_strip(strip, [names.index(pools[i]) for i in order], len(names))
     _group_labels(strip, groups[order])
     handles = [Patch(color=CYCLE[i % len(CYCLE)], label=name) for i, name in enumerate(names)]
-    figure.legend(handles=handles, title="pool of the teacher", loc="outside lower center", ncols=min(len(names), 3))
+    figure.legend(
+        handles=handles, title="pool of the teacher", loc="lower center", ncols=min(len(names), LEGEND_COLUMNS)
+    )
     return figure
 
 
@@ -75,8 +85,8 @@ def _heat_map(figure: Figure, axes: Axes, matrix: np.ndarray, groups: np.ndarray
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
     axes.set_facecolor("#E8E8E8")
-    bar = figure.colorbar(image, ax=axes, fraction=0.045, pad=0.02)
-    bar.set_label("dissimilarity of teachers")
+    bar = figure.colorbar(image, cax=axes.inset_axes((1.025, 0, 0.04, 1)))
+    bar.set_label("dissimilarity of two teachers (0 to 1)")
     bar.outline.set_linewidth(0.5)
 
 

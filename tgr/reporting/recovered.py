@@ -15,7 +15,7 @@ from tgr.reporting.style import save, style, width
 
 N_CLASSES = 5
 """Classes shown of each teacher."""
-LABEL = 0.98
+LABEL = 1.0
 """Width in inches of the column of labels."""
 GAP = 0.07
 """Gap in inches between classes."""
@@ -92,11 +92,11 @@ def _labels(figure: Figure, one: Recovered, top: float, tile: float) -> None:
     hidden = len(one.card.classes) - N_CLASSES
     mark = MARK if one.card.dataset else NO_REAL
     agreement = f"agreement {100 * one.report.agreement:.0f} %"
-    head = "\n".join([_fitting(one.card.pool, LABEL), one.card.name, "recovered images,", agreement])
-    if hidden > 0:
-        head += f"\n({N_CLASSES} of {len(one.card.classes)} classes)"
-    for text, middle, colour in ((head, top - tile / 2, "black"), (mark, top - 0.03 - 1.5 * tile, "#555555")):
-        figure.text(0.02 / inches, middle / height, text, ha="left", va="center", fontsize=5.5, color=colour)
+    what = f"{N_CLASSES} of {len(one.card.classes)} classes," if hidden > 0 else "recovered images,"
+    head = "\n".join([_fitting(one.card.pool, LABEL), one.card.name, what, agreement])
+    edge = top - tile - 0.015
+    figure.text(0.02 / inches, (edge + 0.02) / height, head, ha="left", va="bottom", fontsize=6)
+    figure.text(0.02 / inches, (edge - 0.02) / height, mark, ha="left", va="top", fontsize=6, color="#555555")
 
 
 def _fitting(name: str, inches: float) -> str:

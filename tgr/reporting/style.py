@@ -1,5 +1,5 @@
-"""One look for all figures: venue widths, colours for colour-blind readers, markers for readers of grey prints, embedded
-fonts, reproducible bytes."""
+"""One look for all figures: venue widths, colours for colour-blind readers, markers for readers of grey prints,
+embedded fonts, reproducible bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -79,6 +79,7 @@ SETTINGS: dict[Any, Any] = {
     "grid.linewidth": 0.4,
     "grid.color": "#D9D9D9",
     "lines.linewidth": 1.1,
+    "lines.markersize": 3.2,
     "xtick.major.width": 0.6,
     "ytick.major.width": 0.6,
     "figure.dpi": 100,
