@@ -21,7 +21,7 @@ from tgr.inversion.recovered import load_recovered
 from tgr.reporting.accuracy import write_accuracy_figure
 from tgr.reporting.curves import write_curves_figure
 from tgr.reporting.dissimilarity import means_by_group, write_dissimilarity_figure
-from tgr.reporting.markup import Block, Cell, Table, escape_latex, to_latex, to_markdown
+from tgr.reporting.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
 from tgr.reporting.recovered import pick, write_recovered_figure
 from tgr.reporting.style import WIDTHS, method_colours, method_markers, style
 from tgr.reporting.tables import write_main_table, write_selection_table
@@ -62,8 +62,8 @@ def test_main_table(tmp_path: Path) -> None:
     own = raw[(raw["protocol"] == "ncm") & (raw["selection"] == "meta_val")]["accuracy"].mean()
     found = csv[(csv["method"] == "tgr") & (csv["shot"] == 1) & (csv["protocol"] == "ncm")]["mean"].item()
     assert found == pytest.approx(own, rel=1e-12), "the CSV keeps full precision"
-    assert f"**{100 * own:.2f} ±" in markdown
-    assert f"\\mathbf{{{100 * own:.2f}}}" in latex
+    assert f"**{100 * own:.1f} ±" in markdown
+    assert f"\\mathbf{{{100 * own:.1f}}}" in latex
     assert "**" not in markdown.split("Real data (ceiling)")[1].splitlines()[0]
     for fact in ("40 meta-test episodes", "one seed", "bn\\_mode = batch", "meta-val", "difference to TGR"):
         assert fact in markdown
@@ -88,7 +88,7 @@ def test_seeds_are_reported_apart(tmp_path: Path) -> None:
     csv, markdown, _ = main_table(tmp_path, folders, METHODS)
     assert csv["n_seeds"].item() == 2
     assert csv["seed_std"].item() == pytest.approx(0.1 / np.sqrt(2), abs=0.02)
-    assert f"s {100 * csv['seed_std'].item():.2f}" in markdown
+    assert f"s {100 * csv['seed_std'].item():.1f}" in markdown
     assert "averaged over 2 seeds" in markdown
 
 
@@ -111,6 +111,9 @@ def test_selection_table_labels_the_oracle(tmp_path: Path) -> None:
         "last", "data-free", "meta-val", "oracle (sees meta-test)"
     ]  # fmt: skip
     assert len(pd.read_csv(files[0])) == 4 * 2 * (4 * 3 + 1)
+    rows = [line.split("|")[2:-1] for line in markdown.splitlines() if ", TGR " in line]
+    assert all("**" in cell for row in rows for cell in row[:3]), "TGR is the best of these methods"
+    assert not any("**" in row[3] for row in rows), "the oracle is no result"
 
 
 def test_reading_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
@@ -123,6 +126,21 @@ def test_reading_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
     pd.read_parquet(other / "episodes.parquet").assign(bn_mode="running").to_parquet(other / "episodes.parquet")
     with pytest.raises(TgrError, match="must share bn_mode"):
         read_episodes([folder, other])
+
+
+@pytest.mark.parametrize(
+    ("widths", "expected"), [([0.0183, 0.0192], 1), ([0.0042], 2), ([0.12, 0.13], 0), ([0.0], 1), ([], 1), ([1e-9], 3)]
+)
+def test_intervals_allow_so_many_decimals(widths: list[float], expected: int) -> None:
+    cells = [Cell(0.56789, width) for width in widths]
+    assert decimals(Block("x", [("", ["a"])], [("one", cells), ("two", ["text", None])])) == expected
+
+
+def test_numbers_have_the_digits_of_their_interval() -> None:
+    cell = Cell(0.56789, 0.0183, difference=-0.0004, difference_ci95=0.0149)
+    block = Block("x", [("", ["a"])], [("one", [cell])])
+    assert "56.8 ± 1.8 (0.0 ± 1.5)" in to_markdown(Table("c", "Method", [block], []))
+    assert "$56.8 \\pm 1.8$" in to_latex(Table("c", "Method", [block], []))
 
 
 def test_markup_escapes_names() -> None:

@@ -11,7 +11,7 @@ from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes, summarise
 from tgr.reporting import labels
 from tgr.reporting.markup import Block, Cell, Table
-from tgr.reporting.tables import common_notes, dataset_title, difference_note, result_cell, write_table
+from tgr.reporting.tables import TIES, common_notes, dataset_title, difference_note, result_cell, write_table
 
 CONFLICT = {"gradient_cosine": "cosine", "relative_variance": "variance"}
 
@@ -55,6 +55,7 @@ def write_ablation_table(
             *common_notes(shown),
             f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}.",
             *difference_note(shown, names[reference]),
+            TIES,
             "Gradient conflict between the teachers of a step, mean over the group steps: pairwise cosine of their "
             "gradients (higher is less conflict), and their variance relative to the squared norm of their mean.",
         ],

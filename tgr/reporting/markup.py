@@ -1,7 +1,10 @@
-"""Tables as Markdown and as LaTeX (booktabs)."""
+"""Tables as Markdown and as LaTeX (booktabs), with as many digits as the intervals allow."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from statistics import median
 
 MISSING, MINUS = "\u2013", "\u2212"
 
@@ -45,13 +48,33 @@ class Table:
     notes: Sequence[str]
 
 
+FITTED = (
+    "\\ifdim\\wd0>\\textwidth\\sbox0{\\resizebox{\\textwidth}{!}{\\usebox0}}\\fi",
+    "\\ifdim\\dimexpr\\ht0+\\dp0\\relax>0.8\\textheight\\sbox0{\\resizebox*{!}{0.8\\textheight}{\\usebox0}}\\fi",
+    "\\usebox0",
+)
+"""TeX that prints the box which holds the table, shrunk if it is wider or higher than a page."""
+
+
+def decimals(block: Block) -> int:
+    """Return the decimals of all percentages of a block: those that give its median interval two significant digits.
+
+    One number for all of them keeps the columns aligned and comparable.
+    """
+    widths = [100 * cell.ci95 for _, cells in block.rows for cell in cells if isinstance(cell, Cell) and cell.ci95 > 0]
+    if not widths:
+        return 1
+    return min(max(1 - math.floor(math.log10(median(widths))), 0), 3)
+
+
 def to_markdown(table: Table) -> str:
     """Return a document: caption, a pipe table for each block, notes."""
     parts = [f"**{table.caption}**"]
     for block in table.blocks:
         columns = [f"{group}: {name}" if group else name for group, names in block.groups for name in names]
         header = [table.row_header, *columns]
-        rows = [[label, *(_markdown_cell(cell) for cell in cells)] for label, cells in block.rows]
+        digits = decimals(block)
+        rows = [[label, *(_markdown_cell(cell, digits) for cell in cells)] for label, cells in block.rows]
         parts.append(f"### {block.title[0].upper()}{block.title[1:]}")
         parts.append(_pipe_table([[_escape_markdown(text) for text in header], *rows]))
     parts.append("\n".join(f"- {_escape_markdown(note)}" for note in table.notes))
@@ -72,40 +95,50 @@ def _escape_markdown(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
 
 
-def _markdown_cell(cell: Cell | str | None) -> str:
+def _markdown_cell(cell: Cell | str | None, digits: int) -> str:
     if cell is None:
         return MISSING
     if isinstance(cell, str):
         return _escape_markdown(cell)
-    mean = f"{_percent(cell.mean)} ± {_percent(cell.ci95)}"
+    mean = f"{_percent(cell.mean, digits)} ± {_percent(cell.ci95, digits)}"
     text = f"**{mean}**" if cell.bold else mean
     if cell.below_floor:
         text += " v"
     if cell.seed_std is not None:
-        text += f", s {_percent(cell.seed_std)}"
+        text += f", s {_percent(cell.seed_std, digits)}"
     if cell.difference is not None and cell.difference_ci95 is not None:
         star = "\\*" if cell.significant else ""
-        text += f" ({_signed(cell.difference, MINUS)} ± {_percent(cell.difference_ci95)}{star})"
+        text += f" ({_signed(cell.difference, digits, MINUS)} ± {_percent(cell.difference_ci95, digits)}{star})"
     return text
 
 
 def to_latex(table: Table) -> str:
-    """Return a ``table*`` environment; it needs the package booktabs. Differences stand in a line of their own."""
+    """Return a ``table*`` environment as wide as the text at most; it needs the packages booktabs and graphicx.
+
+    Differences stand in a line of their own, notes below the table.
+    """
     columns = max(sum(len(names) for _, names in block.groups) for block in table.blocks)
     lines = [
-        "% needs \\usepackage{booktabs}",
+        "% needs \\usepackage{booktabs,graphicx}",
         "\\begin{table*}",
         "\\centering",
         "\\footnotesize",
         "\\setlength{\\tabcolsep}{4pt}",
-        f"\\caption{{{escape_latex(table.caption)}. {escape_latex(' '.join(table.notes))}}}",
+        f"\\caption{{{escape_latex(table.caption)}.}}",
+        "\\sbox0{%",
         f"\\begin{{tabular}}{{l{'r' * columns}}}",
         "\\toprule",
     ]
     for index, block in enumerate(table.blocks):
         lines += ["\\midrule"] if index else []
         lines += _latex_block(block, table.row_header, titled=len(table.blocks) > 1)
-    return "\n".join([*lines, "\\bottomrule", "\\end{tabular}", "\\end{table*}"]) + "\n"
+    lines += [
+        "\\bottomrule",
+        "\\end{tabular}}%",
+        *FITTED,
+        f"\\par\\smallskip{{\\scriptsize\\raggedright {escape_latex(' '.join(table.notes))}\\par}}",
+    ]
+    return "\n".join([*lines, "\\end{table*}"]) + "\n"
 
 
 def _latex_block(block: Block, row_header: str, *, titled: bool) -> list[str]:
@@ -122,14 +155,14 @@ def _latex_block(block: Block, row_header: str, *, titled: bool) -> list[str]:
     lines.append(" & ".join([escape_latex(row_header), *map(escape_latex, names)]) + " \\\\")
     lines.append("\\midrule")
     for label, cells in block.rows:
-        lines += _latex_row(escape_latex(label), cells)
+        lines += _latex_row(escape_latex(label), cells, decimals(block))
     return lines
 
 
-def _latex_row(label: str, cells: Sequence[Cell | str | None]) -> list[str]:
-    lines = [_row(label, cells, _latex_mean)]
+def _latex_row(label: str, cells: Sequence[Cell | str | None], digits: int) -> list[str]:
+    lines = [_row(label, cells, partial(_latex_mean, digits=digits))]
     if any(isinstance(cell, Cell) and cell.difference is not None for cell in cells):
-        lines.append(_row("", cells, _latex_difference))
+        lines.append(_row("", cells, partial(_latex_difference, digits=digits)))
     return lines
 
 
@@ -140,18 +173,19 @@ def _row(label: str, cells: Sequence[Cell | str | None], write: Callable[[Cell],
     return " & ".join([label, *written]) + " \\\\"
 
 
-def _latex_mean(cell: Cell) -> str:
-    mean = f"\\mathbf{{{_percent(cell.mean)}}}" if cell.bold else _percent(cell.mean)
-    seeds = "" if cell.seed_std is None else f"\\ [s\\,{_percent(cell.seed_std)}]"
+def _latex_mean(cell: Cell, digits: int) -> str:
+    mean = f"\\mathbf{{{_percent(cell.mean, digits)}}}" if cell.bold else _percent(cell.mean, digits)
+    seeds = "" if cell.seed_std is None else f"\\ [s\\,{_percent(cell.seed_std, digits)}]"
     below = "\\ v" if cell.below_floor else ""
-    return f"${mean} \\pm {_percent(cell.ci95)}${below}{seeds}"
+    return f"${mean} \\pm {_percent(cell.ci95, digits)}${below}{seeds}"
 
 
-def _latex_difference(cell: Cell) -> str:
+def _latex_difference(cell: Cell, digits: int) -> str:
     if cell.difference is None or cell.difference_ci95 is None:
         return ""
     star = "^{*}" if cell.significant else ""
-    return f"{{\\scriptsize $({_signed(cell.difference, '-')} \\pm {_percent(cell.difference_ci95)}{star})$}}"
+    difference, width = _signed(cell.difference, digits, "-"), _percent(cell.difference_ci95, digits)
+    return f"{{\\scriptsize $({difference} \\pm {width}{star})$}}"
 
 
 def escape_latex(text: str) -> str:
@@ -163,12 +197,12 @@ def escape_latex(text: str) -> str:
     return "".join(special.get(character, character) for character in text).replace("$>$=", "$\\geq$")
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.2f}"
+def _percent(share: float, digits: int) -> str:
+    return f"{100 * share:.{digits}f}"
 
 
-def _signed(share: float, minus: str) -> str:
-    text = _percent(abs(share))
+def _signed(share: float, digits: int, minus: str) -> str:
+    text = _percent(abs(share), digits)
     if float(text) == 0:
         return text
     return f"{minus if share < 0 else '+'}{text}"

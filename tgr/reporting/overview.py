@@ -9,7 +9,7 @@ from tgr.errors import TgrError
 from tgr.evaluation.summary import ALL, read_episodes, summarise
 from tgr.reporting import labels
 from tgr.reporting.markup import Block, Cell, Table
-from tgr.reporting.tables import common_notes, difference_note, result_cell, write_table
+from tgr.reporting.tables import TIES, common_notes, difference_note, result_cell, write_table
 
 
 def write_overview_table(
@@ -68,6 +68,7 @@ def write_overview(
             *common_notes(shown),
             f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}.",
             *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), order)),
+            f"{TIES} The ceiling sees real meta-train images and is left out.",
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",
         ],

@@ -10,6 +10,8 @@ from tgr.evaluation.summary import ALL, REFERENCE, TIED, read_episodes, summaris
 from tgr.reporting import labels
 from tgr.reporting.markup import Block, Cell, Table, to_latex, to_markdown
 
+TIES = f"Bold: the best of a column and those tied with it (paired t-test on the same episodes, p >= {TIED})."
+
 
 def write_main_table(
     folders: Sequence[Path], methods: Mapping[str, str], headline: str, csv: Path, markdown: Path, latex: Path
@@ -45,17 +47,20 @@ def write_selection_table(
     Args and raises as ``write_main_table``.
     """
     summary = summarise(read_episodes(folders), list(methods))
+    compared = summary.groupby(["dataset", "protocol"]).filter(lambda rows: rows["selection"].nunique() > 1)
+    shown = summary if compared.empty else compared
     table = Table(
         caption=f"Accuracy (%) by selection rule, scenario {summary['scenario'].iloc[0]}",
         row_header="Shot, protocol, method",
-        blocks=[_selection_block(part, str(name), methods) for name, part in summary.groupby("dataset", sort=False)],
+        blocks=[_selection_block(part, str(name), methods) for name, part in shown.groupby("dataset", sort=False)],
         notes=[
-            *common_notes(summary),
+            *common_notes(shown),
             "Selection rules choose one checkpoint of a training: the last one; the best on held-out recovered images "
             "(data-free); the best on meta-val classes; the best on meta-test itself (oracle), which is an upper bound "
             "and no result.",
             "All rules agree for methods with one checkpoint.",
-            "A dash: under this protocol only the rule of the main table was run.",
+            "Protocols under which only the rule of the main table was run are left out.",
+            f"{TIES} No bold for the oracle.",
         ],
     )
     write_table(summary, table, csv, markdown, latex)
@@ -92,12 +97,16 @@ def _selection_block(part: pd.DataFrame, dataset: str, methods: Mapping[str, str
         for protocol in labels.in_order(set(part["protocol"]), labels.PROTOCOLS):
             at = part[(part["shot"] == shot) & (part["protocol"] == protocol)]
             for method, own in at.groupby("method", sort=False):
-                found = {row.selection: Cell(row.mean, row.ci95) for row in own.itertuples()}
+                found = {row.selection: _selected(row) for row in own.itertuples()}
                 label = labels.method(str(method), methods, own["role"].iloc[0])
                 name = f"{shot}-shot, {labels.PROTOCOLS.get(protocol, protocol)}, {label}"
                 rows.append((name, [found.get(rule) for rule in rules]))
     groups = [("selection rule", [labels.SELECTIONS.get(rule, rule) for rule in rules])]
     return Block(dataset_title(dataset), groups, rows)
+
+
+def _selected(row: "pd.core.frame.Pandas") -> Cell:  # type: ignore[name-defined]
+    return Cell(row.mean, row.ci95, bold=row.tied_with_best and row.selection != "oracle")
 
 
 def result_cell(row: "pd.core.frame.Pandas") -> Cell:  # type: ignore[name-defined]
@@ -163,10 +172,7 @@ def _main_notes(shown: pd.DataFrame, headline: str, methods: Mapping[str, str]) 
             f"{labels.method(REFERENCE, methods)} takes no part in this scenario: "
             f"{labels.method(reference, methods)} is the reference instead."
         )
-    notes.append(
-        f"Bold: the best method and those tied with it (paired p >= {TIED}); the ceiling sees real meta-train images "
-        "and is left out."
-    )
+    notes.append(f"{TIES} The ceiling sees real meta-train images and is left out.")
     if "floor" not in set(shown["role"]):
         notes.append("No floor: the method pixels takes no part, so it is unknown who falls below it.")
     elif shown["below_floor"].any():
