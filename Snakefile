@@ -27,6 +27,7 @@ include: "workflow/rules/meta.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/figures.smk"
 
 
 rule all:
@@ -49,3 +50,4 @@ rule all:
         ),
         collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),
         collect("results/figures/sweeps/{sweep}.{suffix}", sweep=settings.sweeps, suffix=["png", "pdf"]),
+        collect("results/figures/theory.{suffix}", suffix=["png", "pdf"]),

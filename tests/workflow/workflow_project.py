@@ -22,7 +22,7 @@ IGNORED = shutil.ignore_patterns(
     ".git", ".venv", ".snakemake", "__pycache__", ".*_cache", "results", "build", "docs", "benchmarks"
 )
 STAGES = ("datasets", "episodes", "teachers", "recovered", "transfer", "embeddings", "task_space", "models")
-STAGES += ("evaluation", "pairs", "tables", "figures")
+STAGES += ("evaluation", "analysis", "tables", "figures")
 VOLATILE = "cost.*"
 """Tables of seconds, which differ from run to run."""
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TGR_WORKFLOW_PID")}
