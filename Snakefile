@@ -50,4 +50,5 @@ rule all:
         ),
         collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),
         collect("results/figures/sweeps/{sweep}.{suffix}", sweep=settings.sweeps, suffix=["png", "pdf"]),
+        ablation_figures(["png", "pdf"]),
         collect("results/figures/theory.{suffix}", suffix=["png", "pdf"]),

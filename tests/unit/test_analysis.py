@@ -1,10 +1,18 @@
 """The numbers behind the figures."""
 
+from pathlib import Path
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from synthetic_ablation import write_variant, write_variants
 
 from tgr.analysis import theory
+from tgr.analysis.ablation import write_ablation
+from tgr.artifacts import write_json
+from tgr.evaluation.curves import read_curves
 
 
 def test_explicit_gradients_agree_with_finite_differences() -> None:
@@ -50,3 +58,38 @@ def test_descents_are_compared_with_start_and_plain_descent(monkeypatch: pytest.
     assert found["plain", "gradient_variance", 0.3, 5] < 0.99
     ratio = found["start", "loss", 0.3, 5] / found["start", "loss", 0.0, 5]
     assert found["plain", "loss", 0.3, 5] == pytest.approx(ratio)
+
+
+def ablation_of(root: Path, variants: dict[str, Any], **options: Any) -> pd.DataFrame:
+    evaluations, models = write_variants(root, variants, **options)
+    write_ablation(evaluations, models, variants, "meta_val", root / "a.csv", root / "a.parquet")
+    return pd.read_csv(root / "a.csv").set_index(["variant", "measure", "shot"])
+
+
+def test_ablation_measures(tmp_path: Path) -> None:
+    variants = {"tgr": {"method": "TGR", "changes": {"lr": 1}}, "tgr.lr-2": {"method": "TGR", "changes": {"lr": 2}}}
+    table = ablation_of(tmp_path, variants, seeds_=(0, 1))
+    # The headline chose checkpoint 0: recovered 0.1 above its mean, unseen 0 above.
+    gap = table.loc[("tgr", "gap", "1")]
+    assert gap["mean"] == pytest.approx(0.1)
+    accuracy = table.loc[("tgr", "accuracy", "1")].set_index("protocol").loc["ncm"]
+    assert gap["high"] - gap["low"] == pytest.approx(accuracy["high"] - accuracy["low"])
+    assert accuracy["n"] == 40 and accuracy["n_seeds"] == 2
+    raw = read_curves([tmp_path / f"models/toys/tgr.lr-2/shot-any/seed-{seed}" for seed in (0, 1)])
+    seeds = raw[raw["name"] == "gradient_cosine"].groupby("seed")["value"].mean()
+    cosine = table.loc[("tgr.lr-2", "gradient_cosine", "any")]
+    assert cosine["mean"] == pytest.approx(seeds.mean())
+    assert (cosine["low"], cosine["high"]) == (pytest.approx(seeds.min()), pytest.approx(seeds.max()))
+    assert table.groupby("variant")["lr"].unique().map(list).to_dict() == {"tgr": [1], "tgr.lr-2": [2]}
+    curves = pd.read_parquet(tmp_path / "a.parquet")
+    assert set(curves["name"]) == {"relative_variance", "gradient_cosine"} and len(curves) == 2 * 2 * 2 * 40
+
+
+def test_ablation_without_conflict_or_several_checkpoints_has_accuracies_only(tmp_path: Path) -> None:
+    folders, model = write_variant(tmp_path, "bank", 0.5, conflict=None)
+    for folder in folders:
+        write_json(folder / "selection.json", {"scores": [], "chosen": {"meta_val": 0}, "tuned": {}})
+    variants = {"bank": {"method": "Bank", "changes": {"lr": 1}}}
+    write_ablation(folders, [model], variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
+    assert set(pd.read_csv(tmp_path / "a.csv")["measure"]) == {"accuracy"}
+    assert pd.read_parquet(tmp_path / "a.parquet").empty

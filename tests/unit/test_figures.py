@@ -1,11 +1,17 @@
 """The figures that have a file of numbers of their own."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from synthetic_ablation import grouping_variants, lambda_variants, level_variants, write_variants
 from test_reporting import assert_figure
 
 from tgr.analysis import theory
+from tgr.analysis.ablation import write_ablation
+from tgr.reporting.ablation_figure import write_ablation_figure
+from tgr.reporting.conflict import write_conflict_figure
+from tgr.reporting.panels import panels_of, read_table
 from tgr.reporting.theory import write_theory_figure
 
 
@@ -16,3 +22,44 @@ def test_theory_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theory.write_theory(*files[:2])
     write_theory_figure(*files)
     assert_figure(*files[2:])
+
+
+@pytest.mark.parametrize(
+    "variants", [level_variants(), lambda_variants(), grouping_variants()], ids=["2d", "1d", "rows"]
+)
+def test_ablation_figures(tmp_path: Path, variants: dict[str, dict[str, Any]]) -> None:
+    evaluations, models = write_variants(tmp_path, variants)
+    table, conflict = tmp_path / "a.csv", tmp_path / "a.parquet"
+    write_ablation(evaluations, models, variants, "meta_val", table, conflict)
+    for name, write, file in (("a", write_ablation_figure, table), ("c", write_conflict_figure, conflict)):
+        write(file, tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
+        assert_figure(tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
+
+
+def test_numeric_parameter_becomes_the_axis_and_another_the_series(tmp_path: Path) -> None:
+    variants = level_variants()
+    evaluations, models = write_variants(tmp_path, variants)
+    write_ablation(evaluations, models, variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.csv")
+    assert (table.numeric, table.split) == ("level", ["treatment"])
+    grid = panels_of(table)
+    assert [len(row) for row in grid] == [3, 3, 3]
+    assert all(set(panel.rows["series"]) == {"implicit", "none"} for row in grid for panel in row)
+    assert grid[2][0].title == "Recovered minus unseen" and set(grid[2][0].rows["line"]) == {"1-shot", "5-shot"}
+
+
+def test_one_numeric_parameter_has_a_line_for_each_protocol(tmp_path: Path) -> None:
+    variants = lambda_variants()
+    evaluations, models = write_variants(tmp_path, variants)
+    write_ablation(evaluations, models, variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
+    first = panels_of(read_table(tmp_path / "a.csv"))[0][0]
+    assert first.title == "1-shot" and first.rows["series"].nunique() == 3
+
+
+def test_factors_that_are_no_axis(tmp_path: Path) -> None:
+    for values in ([True, False, True], [1.0, 2.0], ["a", "b", "c"], [None, 1.0, 2.0, 3.0]):
+        variants = {f"tgr.x-{i}": {"method": "TGR", "changes": {"x": value}} for i, value in enumerate(values)}
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        evaluations, models = write_variants(folder, variants)
+        write_ablation(evaluations, models, variants, "meta_val", folder / "a.csv", folder / "a.parquet")
+        assert read_table(folder / "a.csv").numeric is None

@@ -20,9 +20,11 @@ AFTER_ONE_METHOD = {
     "tabulate_cost": 1,
     "tabulate_overview": 1,
 }
-FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves"}
+ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
+FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
+DRAWN = {*FIGURES, "plot_theory"}
 ACCURACIES = {"tabulate", "tabulate_selection", "tabulate_ablation", "tabulate_overview"}
-TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost"}
+TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost", "summarise_ablation"}
 AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
 
 
@@ -58,12 +60,12 @@ def test_changed_number_of_groups_keeps_embeddings(project: Project) -> None:
 
 def test_changed_protocol_keeps_models(project: Project) -> None:
     project.replace("tests/workflow/tiny.yaml", "  inner_steps: 2\n", "  inner_steps: 3\n")
-    assert set(project.planned()) == {"evaluate", "plot_accuracy", *ACCURACIES}
+    assert set(project.planned()) == {"evaluate", "plot_accuracy", *ABLATION, *ACCURACIES}
 
 
 def test_changed_looks_redraw_figures_only(project: Project) -> None:
     project.edit("tests/workflow/tiny.yaml", "\nfigures: {venue: slide}\n")
-    assert set(project.planned()) == FIGURES
+    assert set(project.planned()) == DRAWN
 
 
 def test_parameter_of_one_method_concerns_that_method(project: Project) -> None:
@@ -86,7 +88,7 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
             "tgr/methods/bank.py",
             AFTER_ONE_METHOD,
         ),
-        ("tgr/evaluation/protocols.py", {"evaluate": 4, "plot_accuracy": 1} | dict.fromkeys(ACCURACIES, 1)),
+        ("tgr/evaluation/protocols.py", {"evaluate": 4, "plot_accuracy": 1} | dict.fromkeys({*ABLATION, *ACCURACIES}, 1)),
         ("tgr/reporting/overview.py", {"tabulate_overview": 1}),
         ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
         ("tgr/errors.py", {}),
@@ -111,7 +113,7 @@ def test_changed_row_of_a_table_imports_it_again(project: Project) -> None:
 
 def test_another_variant_trains_only_that_variant(project: Project) -> None:
     project.replace("tests/workflow/tiny.yaml", "[heterogeneous, random]", "[heterogeneous, random, single]")
-    assert project.planned() == {"group": 1, "train": 1, "evaluate": 1, "tabulate_ablation": 1}
+    assert project.planned() == {"group": 1, "train": 1, "evaluate": 1} | dict.fromkeys(ABLATION, 1)
 
 
 def test_editing_an_early_module_keeps_what_is_before_it(project: Project) -> None:

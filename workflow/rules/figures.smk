@@ -45,3 +45,77 @@ rule plot_theory:
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_theory.py"
+
+
+rule summarise_ablation:
+    """Gather accuracy, over-fitting and gradient conflict of the variants of an ablation."""
+    input:
+        evaluations=ablation_evaluations,
+        models=ablation_models,
+        code=code("summarise_ablation.py"),
+    output:
+        table="results/analysis/{scenario}/ablation-{ablation}.csv",
+        conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
+    log:
+        "results/logs/summarise_ablation/{scenario}/{ablation}.log",
+    benchmark:
+        "results/benchmarks/summarise_ablation/{scenario}/{ablation}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        ablation=parameter("ablation/{ablation}"),
+        headline=parameter("headline"),
+    script:
+        "../scripts/summarise_ablation.py"
+
+
+rule plot_ablation:
+    """Draw an ablation: lines over a numeric parameter, or a row for each variant."""
+    input:
+        table="results/analysis/{scenario}/ablation-{ablation}.csv",
+        code=code("plot_ablation.py"),
+    output:
+        png=report_item("results/figures/{scenario}/ablation-{ablation}.png", "ablation", item="ablation {ablation}"),
+        pdf="results/figures/{scenario}/ablation-{ablation}.pdf",
+    log:
+        "results/logs/plot_ablation/{scenario}/{ablation}.log",
+    benchmark:
+        "results/benchmarks/plot_ablation/{scenario}/{ablation}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_ablation.py"
+
+
+rule plot_conflict:
+    """Draw the gradient conflict of an ablation's variants over their training."""
+    input:
+        conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
+        code=code("plot_conflict.py"),
+    output:
+        png=report_item("results/figures/{scenario}/conflict-{ablation}.png", "conflict", item="conflict {ablation}"),
+        pdf="results/figures/{scenario}/conflict-{ablation}.pdf",
+    log:
+        "results/logs/plot_conflict/{scenario}/{ablation}.log",
+    benchmark:
+        "results/benchmarks/plot_conflict/{scenario}/{ablation}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_conflict.py"

@@ -222,6 +222,20 @@ def ablation_tables(suffixes):
     ]
 
 
+def ablation_figures(suffixes):
+    """Return the figures of all ablations; that of gradient conflict where a method records it."""
+    recording = [
+        name for name, variants in ABLATIONS.items() if any(v.parameters.logs_conflict for v in variants.values())
+    ]
+    return [
+        FIGURE.format(scenario=ablation.scenario, name=f"{kind}-{name}", suffix=suffix)
+        for kind, names in (("ablation", settings.ablations), ("conflict", recording))
+        for name, ablation in settings.ablations.items()
+        if name in names
+        for suffix in suffixes
+    ]
+
+
 def scenario_transfers(wildcards):
     """Return the transfer measurements of a scenario's pools that have real images to compare with."""
     pools = settings.scenarios[wildcards.scenario].pools

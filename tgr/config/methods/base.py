@@ -21,6 +21,9 @@ class MethodParameters(Section):
     real_images: ClassVar[bool] = False
     """True if the method sees the real images of the teachers' datasets: a ceiling, not a data-free method."""
 
+    logs_conflict: ClassVar[bool] = False
+    """True if its training records the conflict among the teachers' gradients, step by step."""
+
     @property
     def episodic(self) -> bool:
         """Whether it trains on k-shot episodes, so that ``meta.k_shot: evaluated`` means one training for each shot."""

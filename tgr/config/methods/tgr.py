@@ -11,6 +11,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
     """Task Groupings Regularization: group steps with implicit gradient regularisation, then replay."""
 
     label: ClassVar[str] = "TGR"
+    logs_conflict: ClassVar[bool] = True
 
     group_steps: int = Field(500, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
