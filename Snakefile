@@ -45,7 +45,7 @@ rule all:
         collect(
             FIGURE,
             scenario=SCENARIOS,
-            name=["accuracy", "dissimilarity", "recovered", "curves"],
+            name=["accuracy", "selection", "dissimilarity", "recovered", "curves"],
             suffix=["png", "pdf"],
         ),
         collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),

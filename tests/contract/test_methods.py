@@ -114,6 +114,8 @@ def test_writes_a_model_that_evaluation_can_read(inputs: dict, tmp_path: Path, m
     assert list(curves.columns) == ["step", "phase", "name", "value"]
     assert curves["value"].notna().all()
     assert (len(curves) > 0) == (method in SMALL)
+    logged = {"relative_variance", "gradient_cosine"} <= set(curves["name"])
+    assert logged == parameters_of(method, {}).logs_conflict
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -11,8 +11,10 @@ from synthetic_ablation import write_variant, write_variants
 
 from tgr.analysis import theory
 from tgr.analysis.ablation import write_ablation
+from tgr.analysis.selection import correlations, expected_maximum, standard_error, write_selection
 from tgr.artifacts import write_json
 from tgr.evaluation.curves import read_curves
+from tgr.evaluation.summary import read_episodes
 
 
 def test_explicit_gradients_agree_with_finite_differences() -> None:
@@ -93,3 +95,55 @@ def test_ablation_without_conflict_or_several_checkpoints_has_accuracies_only(tm
     write_ablation(folders, [model], variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
     assert set(pd.read_csv(tmp_path / "a.csv")["measure"]) == {"accuracy"}
     assert pd.read_parquet(tmp_path / "a.parquet").empty
+
+
+def test_expected_maximum_of_normal_variables() -> None:
+    assert expected_maximum(1) == 0
+    assert expected_maximum(2) == pytest.approx(1 / np.sqrt(np.pi), rel=1e-9)
+    assert expected_maximum(3) == pytest.approx(1.5 / np.sqrt(np.pi), rel=1e-9)
+    assert expected_maximum(60) == pytest.approx(2.3193, abs=1e-4)
+    with pytest.raises(ValueError, match="0 values"):
+        expected_maximum(0)
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.7])
+def test_expected_inflation_is_what_a_simulation_finds(rho: float) -> None:
+    """Equally good checkpoints on shared episodes: the best of five, minus the truth."""
+    generator, k, n, truth, spread = np.random.default_rng(0), 5, 40, 0.5, 0.1
+    shared = generator.normal(0, spread * np.sqrt(rho), (4000, 1, n))
+    own = generator.normal(0, spread * np.sqrt(1 - rho), (4000, k, n))
+    accuracies = truth + shared + own
+    found = accuracies.mean(2).max(1).mean() - truth
+    frames = [
+        pd.DataFrame({"dataset": "a", "seed": 0, "checkpoint": j, "episode": range(n), "accuracy": accuracies[i, j]})
+        for i in range(60)
+        for j in range(k)
+    ]
+    sigma = np.mean([standard_error(frame) for frame in frames])
+    correlation = np.mean([correlations(pd.concat(frames[i : i + k])) for i in range(0, len(frames), k)])
+    assert correlation == pytest.approx(rho, abs=0.03)
+    assert sigma * np.sqrt(1 - correlation) * expected_maximum(k) == pytest.approx(found, rel=0.06)
+
+
+def test_standard_error_of_a_mean_over_datasets() -> None:
+    parts = {"a": [0.0, 1.0] * 8, "b": [0.4, 0.6] * 2}
+    rows = [{"dataset": name, "accuracy": value} for name, values in parts.items() for value in values]
+    expected = np.sqrt(sum(np.var(values, ddof=1) / len(values) for values in parts.values())) / 2
+    assert standard_error(pd.DataFrame(rows)) == pytest.approx(expected)
+
+
+def test_selection_gains_are_paired_and_leave_single_checkpoints_out(tmp_path: Path) -> None:
+    evaluations, _ = write_variants(tmp_path, {"bank": {}, "tgr": {}})
+    for folder in evaluations:
+        if folder.parents[1].name == "bank":
+            write_json(folder / "selection.json", {"scores": [], "chosen": {"meta_val": 0}, "tuned": {}})
+    write_selection(evaluations, {"bank": "Bank", "tgr": "TGR"}, tmp_path / "g.csv", tmp_path / "i.csv")
+    gains, inflation = pd.read_csv(tmp_path / "g.csv"), pd.read_csv(tmp_path / "i.csv")
+    assert set(gains["method"]) == set(inflation["method"]) == {"tgr"}
+    raw = read_episodes(evaluations)
+    raw = raw[(raw["method"] == "tgr") & (raw["protocol"] == "ncm") & (raw["shot"] == 5)].groupby("selection")
+    expected = raw["accuracy"].mean()["oracle"] - raw["accuracy"].mean()["last"]
+    row = gains[(gains["shot"] == 5) & (gains["rule"] == "oracle")]
+    assert row["gain"].item() == pytest.approx(expected)
+    assert gains.loc[gains["rule"] == "last", "gain"].eq(0).all()
+    assert set(inflation.loc[inflation["own"], "k"]) == {2}

@@ -9,9 +9,11 @@ from test_reporting import assert_figure
 
 from tgr.analysis import theory
 from tgr.analysis.ablation import write_ablation
+from tgr.analysis.selection import write_selection
 from tgr.reporting.ablation_figure import write_ablation_figure
 from tgr.reporting.conflict import write_conflict_figure
 from tgr.reporting.panels import panels_of, read_table
+from tgr.reporting.selection import write_selection_figure
 from tgr.reporting.theory import write_theory_figure
 
 
@@ -63,3 +65,12 @@ def test_factors_that_are_no_axis(tmp_path: Path) -> None:
         evaluations, models = write_variants(folder, variants)
         write_ablation(evaluations, models, variants, "meta_val", folder / "a.csv", folder / "a.parquet")
         assert read_table(folder / "a.csv").numeric is None
+
+
+def test_selection_figure(tmp_path: Path) -> None:
+    evaluations, _ = write_variants(tmp_path, {"replay": {}, "tgr": {}})
+    tables, files = [tmp_path / "g.csv", tmp_path / "i.csv"], [tmp_path / "s.png", tmp_path / "s.pdf"]
+    for methods in ({"replay": "Replay", "tgr": "TGR"}, {}):  # without any method it says so
+        write_selection(evaluations, methods, *tables)
+        write_selection_figure(*tables, *files)
+        assert_figure(*files)

@@ -14,6 +14,8 @@ AFTER_ONE_METHOD = {
     "evaluate": 1,
     "plot_accuracy": 1,
     "plot_curves": 1,
+    "analyse_selection": 1,
+    "plot_selection": 1,
     "tabulate": 1,
     "tabulate_selection": 1,
     "tabulate_pools": 1,
@@ -22,8 +24,16 @@ AFTER_ONE_METHOD = {
 }
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
+FIGURES |= {"plot_selection"}
 DRAWN = {*FIGURES, "plot_theory"}
-ACCURACIES = {"tabulate", "tabulate_selection", "tabulate_ablation", "tabulate_overview"}
+ACCURACIES = {
+    "tabulate",
+    "tabulate_selection",
+    "tabulate_ablation",
+    "tabulate_overview",
+    "analyse_selection",
+    "plot_selection",
+}
 TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost", "summarise_ablation"}
 AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
 
@@ -88,7 +98,10 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
             "tgr/methods/bank.py",
             AFTER_ONE_METHOD,
         ),
-        ("tgr/evaluation/protocols.py", {"evaluate": 4, "plot_accuracy": 1} | dict.fromkeys({*ABLATION, *ACCURACIES}, 1)),
+        (
+            "tgr/evaluation/protocols.py",
+            {"evaluate": 4, "plot_accuracy": 1} | dict.fromkeys({*ABLATION, *ACCURACIES}, 1),
+        ),
         ("tgr/reporting/overview.py", {"tabulate_overview": 1}),
         ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
         ("tgr/errors.py", {}),

@@ -119,3 +119,52 @@ rule plot_conflict:
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_conflict.py"
+
+
+rule analyse_selection:
+    """Measure what each selection rule gains, and what the best of many evaluations would gain by chance."""
+    input:
+        evaluations=all_evaluations,
+        code=code("analyse_selection.py"),
+    output:
+        gains="results/analysis/{scenario}/selection-gains.csv",
+        inflation="results/analysis/{scenario}/selection-inflation.csv",
+    log:
+        "results/logs/analyse_selection/{scenario}.log",
+    benchmark:
+        "results/benchmarks/analyse_selection/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=parameter("methods/{scenario}"),
+    script:
+        "../scripts/analyse_selection.py"
+
+
+rule plot_selection:
+    """Draw what selection rules gain, beside what chance does."""
+    input:
+        gains="results/analysis/{scenario}/selection-gains.csv",
+        inflation="results/analysis/{scenario}/selection-inflation.csv",
+        code=code("plot_selection.py"),
+    output:
+        png=report_item("results/figures/{scenario}/selection.png", "selection"),
+        pdf="results/figures/{scenario}/selection.pdf",
+    log:
+        "results/logs/plot_selection/{scenario}.log",
+    benchmark:
+        "results/benchmarks/plot_selection/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_selection.py"
