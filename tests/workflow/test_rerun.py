@@ -16,6 +16,7 @@ AFTER_ONE_METHOD = {
     "plot_curves": 1,
     "analyse_selection": 1,
     "plot_selection": 1,
+    "plot_sweep": 1,
     "tabulate": 1,
     "tabulate_selection": 1,
     "tabulate_pools": 1,
@@ -24,8 +25,8 @@ AFTER_ONE_METHOD = {
 }
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
-FIGURES |= {"plot_selection"}
-DRAWN = {*FIGURES, "plot_theory"}
+FIGURES |= {"plot_selection", "plot_sweep"}
+DRAWN = {*FIGURES, "plot_theory", "plot_pairs"}
 ACCURACIES = {
     "tabulate",
     "tabulate_selection",
@@ -33,9 +34,11 @@ ACCURACIES = {
     "tabulate_overview",
     "analyse_selection",
     "plot_selection",
+    "plot_sweep",
 }
 TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost", "summarise_ablation"}
 AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
+AFTER_INVERSION |= {"measure_pairs", "plot_pairs"}
 
 
 def test_finished_run_has_nothing_to_do_even_after_it_was_moved(project: Project) -> None:
@@ -100,7 +103,8 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
         ),
         (
             "tgr/evaluation/protocols.py",
-            {"evaluate": 4, "plot_accuracy": 1} | dict.fromkeys({*ABLATION, *ACCURACIES}, 1),
+            {"evaluate": 4, "measure_pairs": 2, "plot_pairs": 1, "plot_accuracy": 1}
+            | dict.fromkeys({*ABLATION, *ACCURACIES}, 1),
         ),
         ("tgr/reporting/overview.py", {"tabulate_overview": 1}),
         ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),

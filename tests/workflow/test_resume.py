@@ -47,7 +47,7 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
     assert "Error" not in output
     found, wanted = project.digests(), finished.digests()
     assert {path: wanted[path] for path in found} == found
-    assert {Path(path).parts[1] for path in found} == {*STAGES} - {"transfer", "pairs"}
+    assert {Path(path).parts[1] for path in found} == {*STAGES} - {"transfer", "analysis"}
     assert not [*(project.root / "results").rglob("*.partial*")]
     assert project.planned(*ACCURACIES) == {}
 
