@@ -23,7 +23,7 @@ rule measure_theory:
 
 
 rule plot_theory:
-    """Draw the error of the displaced gradient over lambda, and what regularised steps do."""
+    """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
     input:
         errors="results/analysis/theory-errors.csv",
         descents="results/analysis/theory-descents.csv",
