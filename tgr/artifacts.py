@@ -106,10 +106,11 @@ def digest(path: str | Path) -> str:
         for file in sorted(p for p in path.rglob("*") if p.is_file() and not is_record(p)):
             hasher.update(f"{file.relative_to(path).as_posix()}\0{digest(file)}\n".encode())
         return hasher.hexdigest()
-    content = path.read_bytes()
     if path.suffix == ".json":
-        content = json.dumps(_without_volatile(json.loads(content)), sort_keys=True).encode()
-    return hashlib.sha256(content).hexdigest()
+        content = json.dumps(_without_volatile(json.loads(path.read_bytes())), sort_keys=True).encode()
+        return hashlib.sha256(content).hexdigest()
+    with path.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def is_record(path: Path) -> bool:

@@ -23,6 +23,9 @@ Selection = Literal["last", "datafree", "meta_val", "oracle"]
 PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 PACKS = ("icons", "glyphs", "emoji")
+LOCAL_BENCHMARKS = ("miniimagenet", "cub", "vgg_flower")
+"""Those that nobody may pass on, or that come in parts: the user fetches them."""
+UNEVEN_BENCHMARKS = ("cub", "vgg_flower")
 
 Architecture = Annotated[str, StringConstraints(pattern=rf"^({'|'.join(ARCHITECTURES)}|timm:[A-Za-z0-9_.]+)$")]
 SectionT = TypeVar("SectionT", bound=Section)
@@ -33,15 +36,23 @@ Fraction = Annotated[float, Field(gt=0, lt=1)]
 class Dataset(Section):
     """Where the images of a domain come from, and how its classes are split."""
 
-    source: Literal["pack", "folder", "npz", "mix"] = Field(
-        "pack", description="Embedded pack, folder of images, npz file, or the classes of other datasets together."
+    source: Literal["pack", "folder", "npz", "cifar_fs", "fc100", "miniimagenet", "cub", "vgg_flower", "mix"] = Field(
+        "pack",
+        description="Embedded pack, folder of images, npz file, benchmark of the field (docs/datasets/benchmarks.md), "
+        "or the classes of other datasets together.",
     )
     pack: Literal["icons", "glyphs", "emoji"] | None = Field(
         None, description="Pack name; default: the dataset's name."
     )
-    path: str | None = Field(None, description="Folder (`<path>/<class>/*.png`) or npz file; for those sources only.")
+    path: str | None = Field(
+        None,
+        description="Folder (`<path>/<class>/*.png`), npz file, or where a benchmark lies; cifar_fs and fc100 are "
+        "downloaded if it is left out. Not for packs and mixes.",
+    )
     splits: str | None = Field(
-        None, description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; not for packs."
+        None,
+        description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; for folder and npz "
+        "only: the others have their own.",
     )
     of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
@@ -53,10 +64,16 @@ class Dataset(Section):
     @model_validator(mode="after")
     def _check_source(self) -> "Dataset":
         files = self.source in ("folder", "npz")
-        if not files and (self.path or self.splits):
-            raise ValueError("`path` and `splits` belong to the sources folder and npz; packs and mixes have their own")
+        if self.source in ("pack", "mix") and self.path:
+            raise ValueError(f"`path` is not for the source {self.source}, which has its images already")
+        if not files and self.splits:
+            raise ValueError("`splits` belongs to the sources folder and npz; the others have their own")
         if files and not (self.path and self.splits):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")
+        if self.source in LOCAL_BENCHMARKS and not self.path:
+            raise ValueError(f"source {self.source} needs `path`, where its files lie (docs/datasets/benchmarks.md)")
+        if self.source in UNEVEN_BENCHMARKS and not self.image_size:
+            raise ValueError(f"source {self.source} needs `image_size`, because its images differ in size; usual: 84")
         if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
             raise ValueError("a mix, and nothing else, needs `of`, and then also `image_size`")
         return self

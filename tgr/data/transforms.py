@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+BLOCK = 1024
+"""Images that are resized at a time: without a copy of them all as wider numbers."""
+
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
     """Return images (n, 3, h, w), uint8 or float in [0, 1], as channels-last float with mean and std removed."""
@@ -20,8 +23,11 @@ def resize(images: Tensor, size: int) -> Tensor:
     """Resize uint8 images (n, 3, s, s) to (n, 3, size, size): bilinear with anti-aliasing."""
     if images.shape[-1] == size:
         return images
-    scaled = functional.interpolate(images.float(), (size, size), mode="bilinear", antialias=True)
-    return scaled.round_().clamp_(0, 255).to(torch.uint8)
+    resized = images.new_empty((*images.shape[:2], size, size))
+    for part, block in zip(resized.split(BLOCK), images.split(BLOCK), strict=True):
+        scaled = functional.interpolate(block.float(), (size, size), mode="bilinear", antialias=True)
+        part.copy_(scaled.round_().clamp_(0, 255))
+    return resized
 
 
 def crop_pad(image_size: int) -> int:

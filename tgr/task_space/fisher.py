@@ -13,8 +13,7 @@ from tqdm import tqdm
 from tgr.artifacts import save_tensors
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.schema import TaskSpace
-from tgr.data.sources import resize
-from tgr.data.transforms import normalise
+from tgr.data.transforms import normalise, resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
 from tgr.task_space.gradients import Layer, gradients_at, recording, squares_of, weight_layers

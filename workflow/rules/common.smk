@@ -17,6 +17,9 @@ from tgr import job, source_graph
 from tgr.config.load import validate
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.own_models import read_table
+from tgr.data.download import CIFAR100
+from tgr.data.readers import registry as readers
+from tgr.data.readers.base import Inputs
 from tgr.errors import TgrError
 
 BASE = Path(os.path.relpath(workflow.basedir))

@@ -1,11 +1,38 @@
 """Datasets of any source in one form, and the frozen episodes that all methods share."""
 
 
+# `ancient`, because the archive's checksum is fixed: how it was fetched does not matter.
+rule download_cifar100:
+    """Fetch the archive of CIFAR-100, for datasets that name no path; continues where it was interrupted."""
+    input:
+        code=ancient(code("download_cifar100.py")),
+    output:
+        archive=CIFAR100.path,
+    log:
+        "results/logs/download_cifar100.log",
+    benchmark:
+        "results/benchmarks/download_cifar100.tsv"
+    retries: 3
+    localrule: True  # the nodes of a cluster often have no network
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=120,
+    script:
+        "../scripts/download_cifar100.py"
+
+
+# A folder of images is one input, not one for each of up to 60,000 images, each of which Snakemake would stat and hash at
+# every start. `ancient`, because a folder's time stamp tells nothing of the images inside, and differs in every copy.
+# Provenance records the digest of all of them. After changing images: `-R load_dataset`.
 rule load_dataset:
     """Read a dataset, or unite several, and resize it."""
     input:
         source=source_files,
-        code=code("load_dataset.py"),
+        images=ancient(image_folder),
+        code=dataset_code,
     output:
         dataset=DATASET,
     log:
@@ -16,8 +43,8 @@ rule load_dataset:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=3000,
+        runtime=60,
     params:
         dataset=parameter("dataset/{dataset}"),
     script:

@@ -6,15 +6,36 @@ def shard_members(wildcards):
     return list(settings.pools[wildcards.pool].shard(int(wildcards.shard)))
 
 
+def source_inputs(name):
+    """Return what a dataset is read from. Once the dataset is made, its source may be gone: Snakemake then keeps it."""
+    dataset = settings.datasets[name]
+    try:
+        return readers.find(name, dataset, BASE / "resources")
+    except TgrError as error:
+        if Path(DATASET.format(dataset=name)).exists():
+            return Inputs([Path(dataset.path)])
+        raise WorkflowError(str(error)) from None
+
+
 def source_files(wildcards):
-    """Return the files of a dataset: the embedded pack's index and sheet, or what the configuration names."""
+    """Return the files from which a dataset is read as a whole, or the datasets of a mix."""
     dataset = settings.datasets[wildcards.dataset]
-    if dataset.source == "pack":
-        pack = BASE / "resources/packs" / (dataset.pack or wildcards.dataset)
-        return [f"{pack}.json", f"{pack}.webp"]
     if dataset.source == "mix":
         return collect(DATASET, dataset=dataset.of)
-    return [dataset.path, dataset.splits]
+    return [str(file) for file in source_inputs(wildcards.dataset).files]
+
+
+def image_folder(wildcards):
+    """Return the folder of a dataset's images, if they are files."""
+    mixed = settings.datasets[wildcards.dataset].source == "mix"
+    folder = None if mixed else source_inputs(wildcards.dataset).folder
+    return str(folder) if folder else []
+
+
+def dataset_code(wildcards):
+    """Return the sources of the stage `load_dataset` and of one reader."""
+    source = settings.datasets[wildcards.dataset].source
+    return code("load_dataset.py", *([] if source == "mix" else [readers.module(source)]))
 
 
 def model_table(wildcards):

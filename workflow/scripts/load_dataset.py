@@ -2,10 +2,12 @@
 
 from tgr import job
 from tgr.config.schema import Dataset
+from tgr.data.readers.base import Inputs
 from tgr.data.sources import load_dataset
 
 with job.stage(snakemake) as run:
-    dataset = load_dataset(run.wildcards.dataset, Dataset(**run.params.dataset), run.input.source)
+    inputs = Inputs(run.input.source, run.input.images or None)
+    dataset = load_dataset(run.wildcards.dataset, Dataset(**run.params.dataset), inputs)
     dataset.save(run.output.dataset)
     print(
         f"{dataset.name}: {len(dataset.images)} images of {dataset.image_size} px, {len(dataset.class_names)} classes"

@@ -1,0 +1,42 @@
+"""Any images: ``<path>/<class>/*.png`` (or jpg, webp, bmp) and a JSON file of class splits."""
+
+from pathlib import Path
+
+from tgr.config.schema import Dataset
+from tgr.data.readers.base import Inputs, Source, image_files
+from tgr.data.splits import class_indices, class_order, read_splits
+from tgr.errors import TgrError
+
+ABOUT = None
+
+
+def find(name: str, config: Dataset, resources: Path) -> Inputs:
+    """Return the file of splits and the folder.
+
+    Raises:
+        TgrError: the folder is not there.
+    """
+    folder = Path(str(config.path))
+    if not folder.is_dir():
+        raise TgrError(f"datasets.{name}.path: {folder} is not a folder; put the images into {folder}/<class>/")
+    return Inputs([Path(str(config.splits))], folder)
+
+
+def read(inputs: Inputs, name: str) -> Source:
+    """List the images of the classes that the splits name.
+
+    Raises:
+        TgrError: a class has no images.
+    """
+    splits_file, folder = inputs.files[0], inputs.images()
+    splits = read_splits(splits_file)
+    class_names = class_order(splits)
+    images: list[Path] = []
+    labels: list[int] = []
+    for label, class_name in enumerate(class_names):
+        files = image_files(folder / class_name)
+        if not files:
+            raise TgrError(f"{folder / class_name}: no images, but {splits_file} names this class")
+        images += files
+        labels += [label] * len(files)
+    return Source(images, labels, class_names, class_indices(splits, class_names))

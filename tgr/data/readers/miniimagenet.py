@@ -1,0 +1,85 @@
+"""miniImageNet: 100 classes of ImageNet, 64/16/20, 600 images each."""
+
+import csv
+from collections import Counter
+from pathlib import Path
+
+from tgr.artifacts import read_json
+from tgr.config.schema import Dataset
+from tgr.data.readers.base import About, Inputs, Source, required_path, some
+from tgr.data.splits import SPLITS, class_indices, class_order, read_splits
+from tgr.errors import TgrError
+
+LISTS = dict(zip(SPLITS, ("train.csv", "val.csv", "test.csv"), strict=True))
+COLUMNS = ["filename", "label"]
+IMAGES_PER_CLASS = 600
+ABOUT = About(
+    title="miniImageNet (Vinyals et al., Matching Networks, NeurIPS 2016; split of Ravi and Larochelle, ICLR 2017)",
+    origin="https://www.image-net.org (ILSVRC 2012) by means of https://github.com/yaoyao-liu/mini-imagenet-tools",
+    layout="a folder with images/*.jpg and the lists train.csv, val.csv and test.csv (columns filename, label)",
+    licence="ImageNet's terms of access: research and teaching that is not commercial, no redistribution",
+)
+
+
+def find(name: str, config: Dataset, resources: Path) -> Inputs:
+    """Return the three lists and the folder of images.
+
+    Raises:
+        TgrError: they are not there.
+    """
+    folder = required_path(name, config.path, ABOUT)
+    lists = [folder / file for file in LISTS.values()]
+    missing = [path.name for path in (*lists, folder / "images") if not path.exists()]
+    if missing:
+        raise ABOUT.missing(name, f"{folder} has no {missing[0]}")
+    return Inputs([resources / "splits" / "miniimagenet.json", *lists], folder / "images")
+
+
+def read(inputs: Inputs, name: str) -> Source:
+    """List the images.
+
+    Raises:
+        TgrError: a list is damaged or not the published split, or an image is missing.
+    """
+    splits_file, *lists = inputs.files
+    splits, folder = read_splits(splits_file), inputs.images()
+    rows = [row for file, split in zip(lists, SPLITS, strict=True) for row in _read_list(file, splits[split], split)]
+    there = {file.name for file in folder.iterdir()}
+    absent = [image for image, _ in rows if image not in there]
+    if absent:
+        raise TgrError(f"{folder}: {some(absent)} are listed but missing; copy all images")
+    repeated = [image for image, count in Counter(image for image, _ in rows).items() if count > 1]
+    if repeated:
+        raise TgrError(f"{folder.parent}: {some(repeated)} are listed more than once; take the original lists")
+    numbers = class_order(splits)
+    counts = Counter(label for _, label in rows)
+    if set(counts.values()) != {IMAGES_PER_CLASS}:
+        found = f"{min(counts.values())} to {max(counts.values())} images a class"
+        print(ABOUT.incomparable(found, str(IMAGES_PER_CLASS)))
+    position = {number: index for index, number in enumerate(numbers)}
+    words = read_json(splits_file)["class_names"]
+    return Source(
+        images=[folder / image for image, _ in rows],
+        labels=[position[label] for _, label in rows],
+        class_names=[words[number] for number in numbers],
+        splits=class_indices(splits, numbers),
+    )
+
+
+def _read_list(file: Path, classes: list[str], split: str) -> list[tuple[str, str]]:
+    """Return the rows (image, class) of a list, whose classes must be the given ones; by class, then by image."""
+    try:
+        with file.open(encoding="utf-8", newline="") as opened:
+            table = csv.DictReader(opened)
+            if table.fieldnames != COLUMNS:
+                raise TgrError(f"{file}: the first line must be filename,label")
+            rows = [(row["filename"], row["label"]) for row in table]
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise TgrError(f"{file}: not a CSV file ({error})") from error
+    for image, label in rows:
+        if not label or not image or Path(image).name != image:
+            raise TgrError(f"{file}: the row '{image},{label}' does not name an image of the folder and its class")
+    differing = {label for _, label in rows} ^ set(classes)
+    if differing:
+        raise TgrError(f"{file}: not the {split} classes of miniImageNet: {some(list(differing))} differ")
+    return sorted(rows, key=lambda row: (classes.index(row[1]), row[0]))

@@ -1,0 +1,39 @@
+"""One name, one reader: a value of ``datasets.<name>.source``, and the module of that name here."""
+
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import get_args
+
+from tgr.config.schema import Dataset
+from tgr.data.readers.base import Inputs
+
+RESOURCES = Path(__file__).parents[3] / "resources"
+READERS = tuple(source for source in get_args(Dataset.model_fields["source"].annotation) if source != "mix")
+
+
+def module(source: str) -> str:
+    """Return the module of a reader."""
+    return f"tgr.data.readers.{source}"
+
+
+def get(source: str) -> ModuleType:
+    """Return a reader (see ``tgr.data.readers.base``). It is loaded when it is wanted, so that changing one reader
+    concerns the datasets that use it.
+
+    Raises:
+        KeyError: there is no such reader.
+    """
+    if source not in READERS:
+        raise KeyError(source)
+    return import_module(module(source))
+
+
+def find(name: str, config: Dataset, resources: Path = RESOURCES) -> Inputs:
+    """Return what a dataset is read from.
+
+    Raises:
+        TgrError: it is not where the configuration says; the message tells where to get it.
+    """
+    found: Inputs = get(config.source).find(name, config, resources)
+    return found
