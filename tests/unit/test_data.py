@@ -12,8 +12,10 @@ from tgr import seeds
 from tgr.config.schema import Dataset
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import load_episodes, sample_episodes, save_episodes, split_episodes
+from tgr.data.readers import registry
+from tgr.data.readers.base import Inputs
 from tgr.data.sources import load_dataset
-from tgr.data.transforms import normalise, random_crop_flip, resize
+from tgr.data.transforms import BLOCK, normalise, random_crop_flip, resize
 from tgr.errors import TgrError
 
 CLASSES = ["ant", "bee", "cat", "dog", "eel", "fox"]
@@ -51,7 +53,7 @@ def config(source: str, path: Path, splits: Path, image_size: int | None = None)
 
 
 def load(name: str, entry: Dataset) -> ImageDataset:
-    return load_dataset(name, entry, [Path(str(entry.path)), Path(str(entry.splits))])
+    return load_dataset(name, entry, registry.find(name, entry))
 
 
 def test_folder_and_npz_give_the_same_form(image_folder: Path, npz_file: Path) -> None:
@@ -72,6 +74,22 @@ def test_saved_dataset_reads_back(npz_file: Path, tmp_path: Path) -> None:
     again = ImageDataset.load(tmp_path / "d.safetensors")
     assert torch.equal(again.images, dataset.images)
     assert (again.splits, again.class_names, again.flips) == (dataset.splits, dataset.class_names, dataset.flips)
+
+
+def test_stored_images_stay_on_disk_until_they_are_used(npz_file: Path, tmp_path: Path) -> None:
+    load("mine", config("npz", npz_file, tmp_path / "splits.json")).save(tmp_path / "d.safetensors")
+    images = ImageDataset.load(tmp_path / "d.safetensors").images
+    mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if "d.safetensors" in line]
+    first, last = (int(address, 16) for address in mapped[0].split()[0].split("-"))
+    assert first < images.data_ptr() < last
+
+
+def test_normalisation_is_that_of_the_meta_train_images(tiny_dataset: ImageDataset) -> None:
+    chosen = torch.isin(tiny_dataset.labels, torch.tensor(tiny_dataset.splits["meta_train"]))
+    pixels = tiny_dataset.images[chosen].double() / 255
+    mean, std = tiny_dataset.normalisation()
+    torch.testing.assert_close(torch.tensor(mean), pixels.mean((0, 2, 3)).float(), atol=1e-6, rtol=0)
+    torch.testing.assert_close(torch.tensor(std), pixels.std((0, 2, 3)).float(), atol=1e-6, rtol=0)
 
 
 def overlapping(folder: Path) -> None:
@@ -115,6 +133,11 @@ def test_bad_folder_is_named(image_folder: Path, damage, message: str) -> None:
         load("mine", config("folder", image_folder / "images", image_folder / "splits.json"))
 
 
+def test_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TgrError, match=r"datasets\.mine\.path: .*/nowhere is not a folder; put the images into"):
+        load("mine", config("folder", tmp_path / "nowhere", write_splits(tmp_path)))
+
+
 def test_pickled_npz_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", images=np.array([object()]), labels=np.zeros(1), class_names=np.array(["a"]))
     with pytest.raises(TgrError, match="not an npz file of plain arrays"):
@@ -132,7 +155,7 @@ def test_damaged_pack_is_named(tmp_path: Path) -> None:
     (tmp_path / "icons.json").write_text(json.dumps(index))
     Image.new("RGB", (8, 4)).save(tmp_path / "icons.webp", lossless=True)
     with pytest.raises(TgrError, match=r"icons\.webp: damaged"):
-        load_dataset("icons", Dataset(), [tmp_path / "icons.json"])
+        load_dataset("icons", Dataset(), Inputs([tmp_path / "icons.json", tmp_path / "icons.webp"]))
 
 
 def test_episodes_are_disjoint_paired_and_read_back(npz_file: Path, tmp_path: Path) -> None:
@@ -183,13 +206,19 @@ def test_resize_and_normalise() -> None:
     torch.testing.assert_close(out[0, :, 0, 0], torch.tensor([0.0, 0.2, 0.2]))
 
 
+def test_resizing_in_blocks_changes_nothing() -> None:
+    images = torch.randint(0, 256, (BLOCK + 3, 3, 6, 6), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    at_once = torch.nn.functional.interpolate(images.float(), (4, 4), mode="bilinear", antialias=True)
+    assert torch.equal(resize(images, 4), at_once.round().clamp(0, 255).to(torch.uint8))
+
+
 def test_mix_unites_the_classes_of_each_split_at_one_size(image_folder: Path, npz_file: Path, tmp_path: Path) -> None:
     first = load("a", config("folder", image_folder / "images", image_folder / "splits.json", 16))
     second = load("b", config("npz", npz_file, npz_file.parent / "splits.json", 24))
     for dataset in (first, second):
         dataset.save(tmp_path / f"{dataset.name}.safetensors")
     entry = Dataset(source="mix", of=["a", "b"], image_size=20)
-    mixed = load_dataset("both", entry, [tmp_path / "a.safetensors", tmp_path / "b.safetensors"])
+    mixed = load_dataset("both", entry, Inputs([tmp_path / "a.safetensors", tmp_path / "b.safetensors"]))
     assert mixed.image_size == 20
     for split, classes in mixed.splits.items():
         names = [mixed.class_names[c] for c in classes]

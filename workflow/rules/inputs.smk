@@ -6,15 +6,26 @@ def shard_members(wildcards):
     return list(settings.pools[wildcards.pool].shard(int(wildcards.shard)))
 
 
-def source_inputs(name):
-    """Return what a dataset is read from. Once the dataset is made, its source may be gone: Snakemake then keeps it."""
-    dataset = settings.datasets[name]
-    try:
-        return readers.find(name, dataset, BASE / "resources")
-    except TgrError as error:
-        if Path(DATASET.format(dataset=name)).exists():
-            return Inputs([Path(dataset.path)])
-        raise WorkflowError(str(error)) from None
+def find_sources():
+    """Return what each dataset is read from, and stop if one of them is missing.
+
+    Once a dataset is made, its source may be gone: Snakemake keeps what it cannot make again.
+    """
+    found, problems = {}, []
+    for name, dataset in settings.datasets.items():
+        try:
+            if dataset.source != "mix":
+                found[name] = readers.find(name, dataset, BASE / "resources")
+        except TgrError as error:
+            found[name] = Inputs([Path(dataset.path)])
+            if not Path(DATASET.format(dataset=name)).exists():
+                problems.append(str(error))
+    if problems:
+        raise WorkflowError("\n".join(problems))
+    return found
+
+
+SOURCES = find_sources()
 
 
 def source_files(wildcards):
@@ -22,14 +33,13 @@ def source_files(wildcards):
     dataset = settings.datasets[wildcards.dataset]
     if dataset.source == "mix":
         return collect(DATASET, dataset=dataset.of)
-    return [str(file) for file in source_inputs(wildcards.dataset).files]
+    return [str(file) for file in SOURCES[wildcards.dataset].files]
 
 
 def image_folder(wildcards):
     """Return the folder of a dataset's images, if they are files."""
-    mixed = settings.datasets[wildcards.dataset].source == "mix"
-    folder = None if mixed else source_inputs(wildcards.dataset).folder
-    return str(folder) if folder else []
+    source = SOURCES.get(wildcards.dataset)
+    return str(source.folder) if source and source.folder else []
 
 
 def dataset_code(wildcards):

@@ -1,0 +1,144 @@
+"""Datasets that are not part of the repository: found, missing, changed, gone, downloaded."""
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import benchmark_formats as formats
+import pytest
+from workflow_project import Project, copy_project
+
+from tgr.artifacts import read_json
+from tgr.data.dataset import ImageDataset
+from tgr.data.download import CIFAR100
+
+DATASET = "results/datasets/shapes.safetensors"
+EPISODES = "results/episodes/shapes/shot-1.safetensors"
+ENTRY = "{source: npz, path: data/shapes.npz, splits: data/splits.json, flips: false}"
+
+
+def use(project: Project, entry: str) -> None:
+    project.replace(project.config, ENTRY, entry)
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project that has read CIFAR-FS from a folder. Tests must not change it."""
+    project = copy_project(tmp_path_factory.mktemp("loaded") / "bench")
+    formats.write_cifar_folders(project.root / "data/cifar-fs", formats.cifar_images(3))
+    use(project, "{source: cifar_fs, path: data/cifar-fs, image_size: 16}")
+    project.run("--", EPISODES)
+    return project
+
+
+@pytest.fixture
+def project(loaded: Project, tmp_path: Path) -> Project:
+    shutil.copytree(loaded.root, tmp_path / "bench")
+    return Project(tmp_path / "bench")
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        (
+            "{source: miniimagenet, path: data/mini}",
+            "datasets.shapes.path: data/mini does not exist; it must name a folder with images/*.jpg and the lists "
+            "train.csv, val.csv and test.csv (columns filename, label). Get it from https://www.image-net.org",
+        ),
+        ("{source: cub, path: data, image_size: 84}", "datasets.shapes.path: data has no folder images; it must name"),
+        ("{source: folder, path: data/none, splits: data/splits.json}", "data/none is not a folder; put the images"),
+        ("{source: cub, path: data}", "source cub needs `image_size`"),
+    ],
+)
+def test_missing_dataset_is_named_before_anything_runs(
+    pristine: Project, tmp_path: Path, entry: str, message: str
+) -> None:
+    text = (pristine.root / pristine.config).read_text()
+    (tmp_path / "tiny.yaml").write_text(text.replace(ENTRY, entry))
+    output = Project(pristine.root, str(tmp_path / "tiny.yaml")).run("--dry-run", check=False)
+    assert message in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.slow
+def test_dataset_is_read_and_its_images_are_in_the_provenance(loaded: Project) -> None:
+    dataset = ImageDataset.load(loaded.root / DATASET)
+    assert dataset.images.shape == (300, 3, 16, 16)
+    inputs = read_json(loaded.root / f"{DATASET}.provenance.json")["inputs"]
+    assert set(inputs["images"]) == {"data/cifar-fs/data"}
+    assert {Path(file).name for file in inputs["source"]} == {"cifar_fs.json", "train.txt", "val.txt", "test.txt"}
+    log = (loaded.root / "results/logs/load_dataset/shapes.log").read_text()
+    assert "licence: " in log and "WARNING: 300 images" in log
+
+
+@pytest.mark.slow
+def test_copied_and_touched_folder_reads_nothing_again(project: Project) -> None:
+    for path in (project.root / "data").rglob("*"):
+        os.utime(path)
+    assert project.planned(EPISODES) == {}
+
+
+@pytest.mark.slow
+def test_images_may_be_deleted_afterwards(project: Project) -> None:
+    shutil.rmtree(project.root / "data/cifar-fs")
+    assert project.planned(EPISODES) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("file", "expected"),
+    [
+        ("tgr/data/readers/cub.py", {}),
+        ("tgr/data/readers/cifar100.py", {"load_dataset": 1, "draw_episodes": 1}),
+        ("tgr/data/episodes.py", {"draw_episodes": 1}),
+    ],
+)
+def test_editing_a_reader_concerns_its_datasets(project: Project, file: str, expected: dict[str, int]) -> None:
+    project.edit(file)
+    assert project.planned(EPISODES) == expected
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server on this machine, and its archive of CIFAR-100; the first answer ends early."""
+    folder = tmp_path / "served"
+    folder.mkdir()
+    archive = formats.write_cifar_archive(folder / "c.tar.gz", formats.cifar_contents(formats.cifar_images(3)))
+    complete, answers = archive.read_bytes(), []
+
+    class Handler(SimpleHTTPRequestHandler):
+        def copyfile(self, source: object, target: object) -> None:
+            answers.append(self.path)
+            self.wfile.write(complete[:5000] if len(answers) == 1 else complete)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
+    thread = Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/{archive.name}", archive
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.slow
+def test_cifar_is_downloaded_and_tried_again(tmp_path: Path, served: tuple[str, Path]) -> None:
+    url, archive = served
+    project = copy_project(tmp_path / "bench")
+    use(project, "{source: fc100}")
+    project.replace("tgr/data/download.py", CIFAR100.url, url)
+    project.replace("tgr/data/download.py", "169_001_437", str(archive.stat().st_size))
+    project.replace("tgr/data/download.py", CIFAR100.sha256, hashlib.sha256(archive.read_bytes()).hexdigest())
+    output = project.run("--", EPISODES)
+    assert "the connection ended after 5000 of" in output
+    assert (project.root / CIFAR100.path).read_bytes() == archive.read_bytes()
+    assert len(ImageDataset.load(project.root / DATASET).images) == 300
+    project.edit("tgr/data/download.py")
+    assert "download_cifar100" not in project.planned(EPISODES)
