@@ -82,7 +82,7 @@ def read(inputs: Inputs) -> Source:
     found = _read_pickles(files, class_names) if files else _read_folders(inputs.images(), class_names)
     images, labels, digests = [], [], {}
     for label, class_name in enumerate(class_names):
-        of_class, digests[class_name] = _by_digest(found[class_name])
+        of_class, digests[class_name] = _by_digest(found.pop(class_name))
         images.append(of_class)
         labels += [label] * len(of_class)
     print(_verdict(digests))
