@@ -83,10 +83,15 @@ class Project:
 
 def copy_project(folder: Path) -> Project:
     """Copy the project without results, with the data of the tiny configuration."""
-    shutil.copytree(REPOSITORY, folder, ignore=IGNORED)
+    shutil.copytree(REPOSITORY, folder, ignore=_not_copied)
     write_shapes(folder / "data")
     write_models(folder / "data")
     return Project(folder)
+
+
+def _not_copied(folder: str, names: list[str]) -> set[str]:
+    """Leave out generated files, and the folder in which users keep datasets of their own."""
+    return IGNORED(folder, names) | ({"data"} if Path(folder) == REPOSITORY else set())
 
 
 def write_models(folder: Path) -> None:
