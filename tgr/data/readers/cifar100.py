@@ -17,15 +17,7 @@ from tqdm import tqdm
 
 from tgr.config.schema import Dataset
 from tgr.data.download import CIFAR100
-from tgr.data.readers.base import (
-    About,
-    Inputs,
-    Source,
-    image_files,
-    read_image,
-    required_path,
-    some,
-)
+from tgr.data.readers.base import About, Inputs, Source, image_files, read_image, required_path, some
 from tgr.data.splits import class_indices, class_order, read_splits
 from tgr.data.unpickling import read_pickle
 from tgr.errors import TgrError
@@ -41,7 +33,8 @@ ABOUT = About(
 )
 SIZE = 32
 SHA256 = "223d6794f61099373027925b7f9171c0fe26d4bb80ddbec6cbab32319dc640fb"
-"""Of all 60,000 images: the digests of the images, sorted within each class, classes sorted by name."""
+"""Of the digests of all 60,000 images, sorted within each class, classes sorted by name; measured on a copy in the
+layout of CIFAR-FS."""
 BATCHES = ("train", "test")
 META = "meta"
 PICKLES = (*BATCHES, META)
