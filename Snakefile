@@ -28,6 +28,7 @@ include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/publish.smk"
 
 
 rule all:
@@ -52,3 +53,4 @@ rule all:
         collect("results/figures/sweeps/{sweep}.{suffix}", sweep=settings.sweeps, suffix=["png", "pdf"]),
         ablation_figures(["png", "pdf"]),
         collect("results/figures/theory.{suffix}", suffix=["png", "pdf"]),
+        "results/index.html",

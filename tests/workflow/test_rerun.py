@@ -22,6 +22,7 @@ AFTER_ONE_METHOD = {
     "tabulate_pools": 1,
     "tabulate_cost": 1,
     "tabulate_overview": 1,
+    "write_index": 1,
 }
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
@@ -32,6 +33,7 @@ ACCURACIES = {
     "tabulate_selection",
     "tabulate_ablation",
     "tabulate_overview",
+    "write_index",
     "analyse_selection",
     "plot_selection",
     "plot_sweep",
@@ -108,6 +110,7 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
         ),
         ("tgr/reporting/overview.py", {"tabulate_overview": 1}),
         ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
+        ("tgr/reporting/templates/index.css", {"write_index": 1}),
         ("tgr/errors.py", {}),
         ("tgr/config/methods/tgr.py", {}),
     ],
