@@ -32,6 +32,10 @@ reproduce: $(STAMP) ## Make every table and figure of CONFIG, and the HTML repor
 		$(BIN)/python -m snakemake --configfile "$(CONFIG)" --report results/report.html; \
 	fi
 
+.PHONY: paper
+paper: $(STAMP) ## Collect figures, tables, captions and a manifest of a finished run in results/paper and results/paper.zip
+	$(BIN)/python -m snakemake --cores 1 --configfile "$(CONFIG)" --allowed-rules collect_paper -- results/paper.zip
+
 .PHONY: smoke
 smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
 	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml --directory results/smoke

@@ -119,7 +119,12 @@ def dump(section, **options):
     return section.model_dump(mode="json", **options)
 
 
+REPORTED = {}
+"""The caption of each output that the report shows, by its path with wildcards."""
+
+
 def report_item(path, caption, category="{scenario}", item=""):
     """Return an output that the HTML report shows under a category, with a caption of `workflow/report`."""
+    REPORTED[path] = caption
     labels = {"item": item or caption.replace("_", " ")}
     return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)

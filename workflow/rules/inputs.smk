@@ -306,3 +306,23 @@ def swept_evaluations(wildcards):
     methods = settings.swept_methods(wildcards.sweep)
     scenarios = settings.sweeps[wildcards.sweep].scenarios.values()
     return [path for scenario in scenarios for path in evaluations_of(scenario, methods)]
+
+
+def templates(*names):
+    """Return files of `tgr/reporting/templates`."""
+    return [str(BASE / "tgr/reporting/templates" / name) for name in names]
+
+
+def made(*suffixes):
+    """Return what the rule `all` makes, by suffix."""
+    return [str(file) for file in rules.all.input if str(file).endswith(suffixes)]
+
+
+def linked_files(wildcards):
+    """Return the figures and tables to which the page links, relative to the page."""
+    return [os.path.relpath(file, "results") for file in made(".png", ".csv")]
+
+
+def paper_files(wildcards):
+    """Return the figures and tables of the kit."""
+    return made(".pdf", ".tex", ".csv")

@@ -101,3 +101,29 @@ PARAMETERS = {
 def parameter(path):
     """Return an entry of PARAMETERS; its path may contain wildcards."""
     return lookup(path, within=PARAMETERS)
+
+
+def figure_captions(wildcards):
+    """Return for each figure of the kit its caption's file and the wildcards of its rule."""
+    patterns = {
+        re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))): caption
+        for path, caption in REPORTED.items()
+    }
+    found = {}
+    for file in made(".pdf"):
+        shown = file.removesuffix(".pdf") + ".png"
+        for pattern, caption in patterns.items():
+            if match := pattern.fullmatch(shown):
+                found[file] = [f"{caption}.rst", match.groupdict()]
+    return found
+
+
+def paper_parameters(wildcards):
+    """Return what the kit says of the run: captions, labels of methods, the resolved configuration, the command."""
+    configs = " ".join(os.path.relpath(file) for file in workflow.configfiles)
+    return {
+        "captions": figure_captions(wildcards),
+        "methods": {name: label for methods in PARAMETERS["methods"].values() for name, label in methods.items()},
+        "settings": dump(settings),
+        "command": f"snakemake --cores all --configfile {configs}",
+    }

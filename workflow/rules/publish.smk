@@ -1,22 +1,5 @@
 """What others read: a page of all accuracies, and the kit for a paper. Made from what the other rules made."""
 
-TEMPLATES = Path(workflow.basedir) / "tgr/reporting/templates"
-
-
-def templates(*names):
-    """Return files of `tgr/reporting/templates`."""
-    return [os.path.relpath(TEMPLATES / name) for name in names]
-
-
-def made(*suffixes):
-    """Return what the rule `all` makes, by suffix."""
-    return [str(file) for file in rules.all.input if str(file).endswith(suffixes)]
-
-
-def linked_files(wildcards):
-    """Return the figures and tables to which the page links, relative to the page."""
-    return [os.path.relpath(file, "results") for file in made(".png", ".csv")]
-
 
 rule write_index:
     """Write the page with all accuracies, to filter, to hover over and to download."""
@@ -42,3 +25,29 @@ rule write_index:
         files=linked_files,
     script:
         "../scripts/write_index.py"
+
+
+rule collect_paper:
+    """Collect figures, tables, captions, a bibliography and a manifest for a paper; `all` does not ask for it."""
+    input:
+        files=paper_files,
+        captions=collect(str(BASE / "workflow/report/{name}.rst"), name=sorted(set(REPORTED.values()))),
+        templates=templates("paper.tex", "results.bib"),
+        code=code("collect_paper.py"),
+    output:
+        folder=directory("results/paper"),
+        archive="results/paper.zip",
+    log:
+        "results/logs/collect_paper/all.log",
+    benchmark:
+        "results/benchmarks/collect_paper/all.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        paper=paper_parameters,
+    script:
+        "../scripts/collect_paper.py"

@@ -1,0 +1,182 @@
+"""The kit for a paper: figures, tables and captions of a finished run, a skeleton that holds them all, a bibliography,
+and a manifest that says what everything was made from; as a folder and as an archive. Nothing is computed again."""
+
+import json
+import shutil
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from docutils.core import publish_parts
+from jinja2 import StrictUndefined, Template
+
+from tgr import __version__
+from tgr.artifacts import digest, provenance_path, read_json, write_json
+from tgr.errors import TgrError
+from tgr.reporting.markup import escape_latex
+from tgr.reporting.style import WIDTHS
+
+TEMPLATES = Path(__file__).parent / "templates"
+CITED = {
+    "tgr": "wei2024task",
+    "ota": "singh2020model",
+    "dro": "wang2022meta",
+    "purer": "hu2023architecture",
+    "bidf_mkd": "hu2023learning",
+    "free": "wei2024free",
+}
+"""The entry of ``results.bib`` for each method that has a paper of its own."""
+MARGIN = 1.75
+"""Inches beside the text, both sides together."""
+DOCUTILS = {"use_latex_citations": True, "legacy_column_widths": False}
+"""The defaults of the next version, which would otherwise be warned of."""
+EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The date of everything in the archive, so that equal content gives equal bytes."""
+
+
+@dataclass(frozen=True)
+class Caption:
+    """A caption of the report: its file, and the wildcards that it speaks of."""
+
+    file: Path
+    wildcards: Mapping[str, str]
+
+
+def write_paper(
+    files: Sequence[Path],
+    captions: Mapping[Path, Caption],
+    methods: Mapping[str, str],
+    settings: Mapping[str, Any],
+    command: str,
+    folder: Path,
+    archive: Path,
+) -> None:
+    """Collect what a run made.
+
+    Args:
+        files: below ``results``: tables as ``.tex`` and ``.csv``, figures as ``.pdf``, in the order of the paper.
+        captions: for each figure.
+        methods: labels by name, of all methods that take part.
+        settings: the resolved configuration.
+        command: what makes the run.
+        folder, archive: where to put the kit, and the same as a zip file.
+
+    Raises:
+        TgrError: a file is missing or has no provenance, or a figure has no caption.
+    """
+    folder.mkdir(parents=True)
+    floats: dict[str, list[str]] = {}
+    sources = {}
+    for file in files:
+        name = file.relative_to("results")
+        copy = folder / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            shutil.copyfile(file, copy)
+        except OSError as error:
+            raise TgrError(f"{file}: missing ({error.strerror}); finish the run first") from error
+        sources[name.as_posix()] = read_json(provenance_path(file))
+        if file.suffix == ".pdf":
+            copy.with_suffix(".tex").write_text(_figure(name, captions, file, settings), encoding="utf-8")
+        if file.suffix == ".tex":
+            copy.write_text(_labelled(file.read_text(encoding="utf-8"), name), encoding="utf-8")
+        if file.suffix in (".pdf", ".tex"):
+            floats.setdefault(_part(name), []).append(name.with_suffix("").as_posix())
+    shutil.copyfile(TEMPLATES / "results.bib", folder / "results.bib")
+    (folder / "main.tex").write_text(_skeleton(floats, methods, settings), encoding="utf-8")
+    write_json(folder / "manifest.json", _manifest(folder, sources, settings, command))
+    _pack(folder, archive)
+
+
+def caption_text(caption: Caption, settings: Mapping[str, Any]) -> str:
+    """Return a caption as LaTeX."""
+    about = SimpleNamespace(wildcards=SimpleNamespace(**caption.wildcards), config=settings)
+    text = Template(caption.file.read_text(encoding="utf-8"), undefined=StrictUndefined).render(snakemake=about)
+    return " ".join(publish_parts(text, writer="latex", settings_overrides=DOCUTILS)["body"].split())
+
+
+def _part(name: Path) -> str:
+    """Return the section to which a file belongs: a scenario, or what spans all of them."""
+    return name.parts[1] if len(name.parts) > 2 else "all scenarios"
+
+
+def _label(name: Path) -> str:
+    kind = {"figures": "fig", "tables": "tab"}[name.parts[0]]
+    return f"{kind}:{'-'.join(name.with_suffix('').parts[1:])}"
+
+
+def _figure(name: Path, captions: Mapping[Path, Caption], file: Path, settings: Mapping[str, Any]) -> str:
+    if file not in captions:
+        raise TgrError(f"{file}: a figure without a caption; give its rule's output one (report_item)")
+    lines = [
+        "% needs \\usepackage{graphicx}; the figure has its final size",
+        "\\begin{figure*}",
+        "\\centering",
+        f"\\includegraphics{{{name.as_posix()}}}",
+        f"\\caption{{{caption_text(captions[file], settings)}}}",
+        f"\\label{{{_label(name)}}}",
+        "\\end{figure*}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _labelled(table: str, name: Path) -> str:
+    """Put a label behind the caption of a table."""
+    lines = table.splitlines()
+    at = next((i for i, line in enumerate(lines) if line.startswith("\\caption{")), None)
+    if at is None:
+        raise TgrError(f"results/{name}: no caption; make the table again")
+    return "\n".join([*lines[: at + 1], f"\\label{{{_label(name)}}}", *lines[at + 1 :]]) + "\n"
+
+
+def _skeleton(floats: Mapping[str, Sequence[str]], methods: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+    sections = []
+    for part, names in floats.items():
+        inputs = "\n".join(f"\\input{{{name}}}" for name in dict.fromkeys(names))
+        sections.append(f"\\section*{{Results: {escape_latex(part)}}}\n{inputs}\n\\clearpage")
+    width = WIDTHS[settings["figures"]["venue"]][1]
+    cited = [
+        escape_latex(label) + (f"~\\cite{{{CITED[name]}}}" if name in CITED else "") for name, label in methods.items()
+    ]
+    text = (TEMPLATES / "paper.tex").read_text(encoding="utf-8")
+    parts = {"paper": f"{width + MARGIN:g}", "width": f"{width:g}", "methods": ", ".join(cited)}
+    for mark, part in (parts | {"sections": "\n\n".join(sections)}).items():
+        text = text.replace(f"@{mark}@", part)
+    return text
+
+
+def _manifest(
+    folder: Path, sources: Mapping[str, Mapping[str, Any]], settings: Mapping[str, Any], command: str
+) -> dict[str, Any]:
+    """Say what everything was made from. It holds no times: equal results give an equal kit."""
+    versions: dict[str, set[str]] = {}
+    for record in sources.values():
+        for name, version in record["versions"].items():
+            versions.setdefault(name, set()).add(version)
+    files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    made = {
+        name: {"rule": r["rule"], "code": r["code"]["sha256"], "inputs": r["inputs"]} for name, r in sources.items()
+    }
+    return {
+        "software": f"TGR-bench {__version__}",
+        "command": command,
+        "configuration_sha256": sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest(),
+        "configuration": settings,
+        "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
+        "files": {name: {"sha256": digest(folder / name)} | made.get(name, {}) for name in files},
+    }
+
+
+def _pack(folder: Path, archive: Path) -> None:
+    """Write a folder as a zip file whose bytes depend on names and contents alone."""
+    archive.parent.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
+        for file in sorted(path for path in folder.rglob("*") if path.is_file()):
+            entry = zipfile.ZipInfo(f"paper/{file.relative_to(folder).as_posix()}", EPOCH)
+            entry.external_attr = 0o644 << 16
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            packed.writestr(entry, file.read_bytes())
