@@ -169,3 +169,14 @@ def write_evaluation(
                 )
     pd.concat(frames, ignore_index=True).to_parquet(folder / "episodes.parquet", index=False)
     return folder
+
+
+def write_task_space(root: Path) -> tuple[Path, Path, list[Path]]:
+    """Write the teachers of two pools, their dissimilarities and two groups; return dissimilarity, groups, teachers."""
+    shards = [write_shard(root, f"{name}-conv4", make_dataset(name))[0] for name in ("toys", "tools")]
+    teachers = [f"{name}-conv4/{teacher_name(i)}" for name in ("toys", "tools") for i in range(2)]
+    matrix = 0.5 * (torch.ones(4, 4, dtype=torch.float64) - torch.eye(4, dtype=torch.float64))
+    save_tensors(root / "dissimilarity.safetensors", {"dissimilarity": matrix}, {"teachers": teachers})
+    quality = {"sizes": [2, 2], "n_small": 0, "within": 0.5, "between": 0.5, "silhouette": 0.0}
+    write_json(root / "groups.json", {"teachers": teachers, "groups": [0, 1, 0, 1], "n_groups": 2} | quality)
+    return root / "dissimilarity.safetensors", root / "groups.json", shards

@@ -1,5 +1,6 @@
 """The numbers behind the figures."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -7,12 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import silhouette_score
 from synthetic_ablation import write_variant, write_variants
+from synthetic_results import write_task_space
 
-from tgr.analysis import theory
+from tgr.analysis import task_map, theory
 from tgr.analysis.ablation import write_ablation
 from tgr.analysis.selection import correlations, expected_maximum, standard_error, write_selection
 from tgr.artifacts import write_json
+from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
 
@@ -147,3 +151,52 @@ def test_selection_gains_are_paired_and_leave_single_checkpoints_out(tmp_path: P
     assert row["gain"].item() == pytest.approx(expected)
     assert gains.loc[gains["rule"] == "last", "gain"].eq(0).all()
     assert set(inflation.loc[inflation["own"], "k"]) == {2}
+
+
+def test_plane_keeps_distances_of_points_on_a_plane() -> None:
+    points = np.random.default_rng(2).normal(size=(9, 2)) * (3, 1)
+    matrix = np.linalg.norm(points[:, None] - points[None], axis=-1)
+    places, stress = task_map.plane(matrix)
+    again, _ = task_map.plane(matrix)
+    assert np.array_equal(places, again)
+    assert stress < 1e-3
+    assert np.allclose(np.linalg.norm(places[:, None] - places[None], axis=-1), matrix, atol=1e-2)
+    assert np.ptp(places[:, 0]) > np.ptp(places[:, 1])
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_plane_of_few_or_equal_teachers(n: int) -> None:
+    matrix = np.full((n, n), 0.4) - 0.4 * np.eye(n)
+    places, _ = task_map.plane(matrix)
+    assert np.allclose(np.linalg.norm(places[:, None] - places[None], axis=-1), matrix, atol=1e-3)
+    assert not task_map.plane(np.zeros((n, n)))[0].any()
+
+
+def test_silhouette_is_that_of_scikit_learn() -> None:
+    matrix = np.random.default_rng(3).uniform(0.1, 1, (12, 12))
+    matrix = (matrix + matrix.T) * (1 - np.eye(12))
+    groups = np.array([0, 1, 3, 1, 0, 3, 1, 1, 4, 0, 3, 1])  # one group alone, one number unused
+    assert task_map._silhouette(matrix, groups) == pytest.approx(silhouette_score(matrix, groups, metric="precomputed"))
+    assert task_map._silhouette(matrix, np.zeros(12, dtype=int)) is None
+
+
+def test_unlike_groups_lie_outside_what_chance_makes() -> None:
+    sides = np.repeat([0, 1], 6)
+    matrix = np.where(sides[:, None] == sides, 0.1, 1.0) * (1 - np.eye(12))
+    ranges = task_map.random_groupings(matrix, np.tile([0, 1], 6))
+    alike, unlike = 0.1, (6 * 0.1 + 9 * 1.0) / 15  # groups of three of each side
+    assert alike < ranges["random_within"][0] < unlike
+    assert task_map.random_groupings(matrix, np.arange(12))["random_within"] is None
+
+
+def test_task_map_tells_domain_architecture_and_group(tmp_path: Path) -> None:
+    files = write_task_space(tmp_path)
+    task_map.write_task_map(*files, tmp_path / "m.csv", tmp_path / "q.json")
+    found = pd.read_csv(tmp_path / "m.csv")
+    assert found["domain"].tolist() == ["toys", "toys", "tools", "tools"]
+    assert found["group"].tolist() == [0, 1, 0, 1]
+    quality = json.loads((tmp_path / "q.json").read_text())
+    assert quality["sizes"] == [2, 2] and quality["within"] == 0.5 and quality["n_random"] == 1000
+    write_json(files[1], json.loads(files[1].read_text()) | {"teachers": ["a", "b", "c", "d"]})
+    with pytest.raises(TgrError, match="other teachers"):
+        task_map.write_task_map(*files, tmp_path / "m.csv", tmp_path / "q.json")

@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 from synthetic_ablation import grouping_variants, lambda_variants, level_variants, write_variants
+from synthetic_results import write_task_space
 from test_reporting import assert_figure
 
 from tgr.analysis import theory
 from tgr.analysis.ablation import write_ablation
 from tgr.analysis.selection import write_selection
+from tgr.analysis.task_map import write_task_map
 from tgr.reporting.ablation_figure import write_ablation_figure
 from tgr.reporting.conflict import write_conflict_figure
 from tgr.reporting.panels import panels_of, read_table
 from tgr.reporting.selection import write_selection_figure
+from tgr.reporting.task_map import letter, write_task_map_figure
 from tgr.reporting.theory import write_theory_figure
 
 
@@ -74,3 +77,17 @@ def test_selection_figure(tmp_path: Path) -> None:
         write_selection(evaluations, methods, *tables)
         write_selection_figure(*tables, *files)
         assert_figure(*files)
+
+
+def test_task_map_figure(tmp_path: Path) -> None:
+    tables, files = [tmp_path / "m.csv", tmp_path / "q.json"], [tmp_path / "m.png", tmp_path / "m.pdf"]
+    write_task_map(*write_task_space(tmp_path), *tables)
+    write_task_map_figure(*tables, *files)
+    assert_figure(*files)
+    tables[0].write_text(tables[0].read_text().replace(",0.9,", ",,").replace(",toys,", ",,"))  # models from elsewhere
+    write_task_map_figure(*tables, *files)
+    assert_figure(*files)
+
+
+def test_groups_have_letters() -> None:
+    assert [letter(group) for group in (0, 25, 26, 27)] == ["A", "Z", "AA", "AB"]

@@ -20,7 +20,7 @@ from tgr.evaluation.summary import read_episodes
 from tgr.inversion.recovered import load_recovered
 from tgr.reporting.accuracy import write_accuracy_figure
 from tgr.reporting.curves import write_curves_figure
-from tgr.reporting.dissimilarity import means_by_group, write_dissimilarity_figure
+from tgr.reporting.dissimilarity import write_dissimilarity_figure
 from tgr.reporting.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
 from tgr.reporting.recovered import pick, write_recovered_figure
 from tgr.reporting.style import WIDTHS, method_colours, method_markers, style
@@ -189,18 +189,20 @@ def test_dissimilarity_figure(tmp_path: Path) -> None:
     matrix = torch.rand(6, 6, dtype=torch.float64)
     save_tensors(tmp_path / "d.safetensors", {"dissimilarity": matrix + matrix.T}, {"teachers": teachers})
     write_json(tmp_path / "g.json", {"teachers": teachers, "groups": [0, 1, 0, 1, 1, 0], "n_groups": 2})
-    files = (tmp_path / "d.safetensors", tmp_path / "g.json", tmp_path / "d.png", tmp_path / "d.pdf")
+    quality = {
+        "within": 1.0,
+        "between": 0.9,
+        "silhouette": None,
+        "random_within": [0.8, 1.1],
+        "random_silhouette": None,
+    }
+    write_json(tmp_path / "q.json", quality)
+    files = [tmp_path / name for name in ("d.safetensors", "g.json", "q.json", "d.png", "d.pdf")]
     write_dissimilarity_figure(*files)
-    assert_figure(*files[2:])
+    assert_figure(*files[3:])
     write_json(tmp_path / "g.json", {"teachers": teachers[::-1], "groups": [0] * 6, "n_groups": 1})
     with pytest.raises(TgrError, match="other teachers"):
         write_dissimilarity_figure(*files)
-
-
-def test_means_by_group() -> None:
-    matrix = np.array([[0, 1, 2], [1, 0, 4], [2, 4, 0]], dtype=float)
-    assert means_by_group(matrix, np.array([0, 0, 1])) == (1.0, 3.0)
-    assert np.isnan(means_by_group(matrix, np.array([0, 1, 2]))[0])
 
 
 def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:

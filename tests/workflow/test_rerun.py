@@ -26,7 +26,7 @@ AFTER_ONE_METHOD = {
 }
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
-FIGURES |= {"plot_selection", "plot_sweep"}
+FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map"}
 DRAWN = {*FIGURES, "plot_theory", "plot_pairs"}
 ACCURACIES = {
     "tabulate",
@@ -39,8 +39,8 @@ ACCURACIES = {
     "plot_sweep",
 }
 TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost", "summarise_ablation"}
-AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "train", "evaluate", *FIGURES, *TABLES}
-AFTER_INVERSION |= {"measure_pairs", "plot_pairs"}
+AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "map_task_space", "train", "evaluate"}
+AFTER_INVERSION |= {*FIGURES, *TABLES, "measure_pairs", "plot_pairs"}
 
 
 def test_finished_run_has_nothing_to_do_even_after_it_was_moved(project: Project) -> None:

@@ -1,7 +1,8 @@
 """Figure: how unlike the teachers are, in the order of their task groups."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,18 +13,24 @@ from matplotlib.patches import Patch
 from tgr.artifacts import load_tensors, read_json
 from tgr.errors import TgrError
 from tgr.reporting.style import BLACK, CYCLE, save, style, width
+from tgr.reporting.task_map import letter
 
 PANEL = 3.1
 """Side of the heat map in inches."""
 LEGEND_COLUMNS = 3
-LEFT, RIGHT, BELOW, ABOVE = 0.72, 0.75, 0.18, 0.26
+LEFT, RIGHT, BELOW, ABOVE = 0.72, 0.75, 0.18, 0.38
 """Inches around the heat map: the groups' names, the scale, the axis label, the title."""
+LINE = 0.13
+"""Height of a line of text in inches."""
 
 
 def write_dissimilarity_figure(
-    dissimilarity_file: Path, groups_file: Path, png: Path, pdf: Path, venue: str = "icml"
+    dissimilarity_file: Path, groups_file: Path, quality_file: Path, png: Path, pdf: Path, venue: str = "icml"
 ) -> None:
     """Draw the matrix of pairwise dissimilarities, teachers ordered by group and pool, with the groups' boundaries.
+
+    Args:
+        quality_file: what ``tgr.analysis.task_map`` wrote of the grouping.
 
     Raises:
         TgrError: the two files do not speak of the same teachers.
@@ -34,18 +41,13 @@ def write_dissimilarity_figure(
         raise TgrError(f"{groups_file}: other teachers than in {dissimilarity_file}; delete the folder and run again")
     matrix = tensors["dissimilarity"].double().numpy()
     with style():
-        save(_draw(matrix, about["teachers"], np.asarray(groups["groups"]), width(venue)), png, pdf)
+        figure = _draw(matrix, about["teachers"], np.asarray(groups["groups"]), read_json(quality_file), width(venue))
+        save(figure, png, pdf)
 
 
-def means_by_group(matrix: np.ndarray, groups: np.ndarray) -> tuple[float, float]:
-    """Return the mean dissimilarity of pairs within a group and of pairs across groups; NaN without such pairs."""
-    same = groups[:, None] == groups[None, :]
-    apart = ~np.eye(len(groups), dtype=bool)
-    within, between = (float(matrix[m].mean()) if m.any() else float("nan") for m in (same & apart, ~same))
-    return within, between
-
-
-def _draw(matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, inches: float) -> Figure:
+def _draw(
+    matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, quality: Mapping[str, Any], inches: float
+) -> Figure:
     pools = [teacher.rsplit("/", 1)[0] for teacher in teachers]
     order = sorted(range(len(teachers)), key=lambda i: (groups[i], pools[i], teachers[i]))
     names = list(dict.fromkeys(sorted(pools)))
@@ -55,8 +57,7 @@ def _draw(matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, inche
     figure = Figure((width, height))
     main = figure.add_axes((LEFT / width, (BELOW + legend) / height, panel / width, panel / height))
     _heat_map(figure, main, matrix[np.ix_(order, order)], groups[order])
-    within, between = means_by_group(matrix, groups)
-    main.set_title(f"mean within groups {_number(within)}, between groups {_number(between)}")
+    main.set_title(_title(quality), fontsize=6.5, loc="left")
     n = len(teachers)
     main.set_xlabel(f"n = {n} teachers, {n * (n - 1) // 2} pairs, in the order of the rows")
     strip = main.inset_axes((-0.045, 0, 0.03, 1))
@@ -69,8 +70,22 @@ def _draw(matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, inche
     return figure
 
 
-def _number(value: float) -> str:
-    return "(no pairs)" if np.isnan(value) else f"{value:.3f}"
+def _title(quality: Mapping[str, Any]) -> str:
+    """Compare the grouping with random ones of the same sizes."""
+    within, silhouette = quality["random_within"], quality["random_silhouette"]
+    lines = [
+        f"within groups {_number(quality['within'])}{_by_chance(within)}; between {_number(quality['between'])}",
+        f"silhouette {_number(quality['silhouette'])}{_by_chance(silhouette)}",
+    ]
+    return "\n".join(lines)
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.3f}".replace("-", "\u2212")
+
+
+def _by_chance(bounds: Sequence[float] | None) -> str:
+    return "" if bounds is None else f" (by chance {_number(bounds[0])} to {_number(bounds[1])})"
 
 
 def _heat_map(figure: Figure, axes: Axes, matrix: np.ndarray, groups: np.ndarray) -> None:
@@ -90,6 +105,19 @@ def _heat_map(figure: Figure, axes: Axes, matrix: np.ndarray, groups: np.ndarray
     bar.outline.set_linewidth(0.5)
 
 
+def _apart(places: np.ndarray, gap: float, n: int) -> np.ndarray:
+    """Move ascending places so that neighbours keep a gap, if there is room for it among n rows."""
+    gap = min(gap, (n - 1) / max(1, len(places) - 1))
+    moved = places.copy()
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    limit = n - 1.0
+    for i in reversed(range(len(moved))):
+        moved[i] = limit = min(moved[i], limit)
+        limit -= gap
+    return moved
+
+
 def _pool_strip(axes: Axes, codes: Sequence[int], n_pools: int) -> None:
     colours = ListedColormap([CYCLE[i % len(CYCLE)] for i in range(n_pools)])
     axes.imshow(
@@ -101,8 +129,9 @@ def _pool_strip(axes: Axes, codes: Sequence[int], n_pools: int) -> None:
 
 def _group_labels(axes: Axes, groups: np.ndarray) -> None:
     present = list(dict.fromkeys(groups.tolist()))
-    centres = [float(np.nonzero(groups == group)[0].mean()) for group in present]
-    axes.set_yticks(centres, [f"group {group + 1}" for group in present], color=BLACK)
+    centres = np.array([float(np.nonzero(groups == group)[0].mean()) for group in present])
+    names = [f"{letter(group)} (n = {int((groups == group).sum())})" for group in present]
+    axes.set_yticks(_apart(centres, len(groups) * LINE / PANEL, len(groups)), names, color=BLACK)
     axes.tick_params(axis="y", length=0)
     for edge in np.nonzero(np.diff(groups))[0] + 0.5:
         axes.axhline(edge, color="white", linewidth=1.4)

@@ -168,3 +168,52 @@ rule plot_selection:
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_selection.py"
+
+
+rule map_task_space:
+    """Place the teachers on a plane, and compare their groups with random ones."""
+    input:
+        dissimilarity=shown_dissimilarity,
+        groups=shown_groups,
+        teachers=all_shards(TEACHERS),
+        code=code("map_task_space.py"),
+    output:
+        map="results/analysis/{scenario}/task-map.csv",
+        quality="results/analysis/{scenario}/groups.json",
+    log:
+        "results/logs/map_task_space/{scenario}.log",
+    benchmark:
+        "results/benchmarks/map_task_space/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    script:
+        "../scripts/map_task_space.py"
+
+
+rule plot_task_map:
+    """Draw the task space on a plane."""
+    input:
+        map="results/analysis/{scenario}/task-map.csv",
+        quality="results/analysis/{scenario}/groups.json",
+        code=code("plot_task_map.py"),
+    output:
+        png=report_item("results/figures/{scenario}/task-map.png", "task_map"),
+        pdf="results/figures/{scenario}/task-map.pdf",
+    log:
+        "results/logs/plot_task_map/{scenario}.log",
+    benchmark:
+        "results/benchmarks/plot_task_map/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_task_map.py"

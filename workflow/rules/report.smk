@@ -83,6 +83,7 @@ rule plot_dissimilarity:
     input:
         dissimilarity=shown_dissimilarity,
         groups=shown_groups,
+        quality="results/analysis/{scenario}/groups.json",
         code=code("plot_dissimilarity.py"),
     output:
         png=report_item("results/figures/{scenario}/dissimilarity.png", "dissimilarity"),

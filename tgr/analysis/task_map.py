@@ -1,0 +1,113 @@
+"""The task space on a plane, and whether its groups differ from what chance would group."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.manifold import MDS
+from threadpoolctl import threadpool_limits
+
+from tgr import seeds
+from tgr.artifacts import load_tensors, read_json, write_json
+from tgr.errors import TgrError
+from tgr.pool.teacher import read_cards
+
+N_RANDOM = 1000
+"""Random groupings with which a grouping is compared."""
+RANGE = (2.5, 97.5)
+"""Percentiles that bound 95 % of the random groupings."""
+ALIKE = 1e-9
+"""Teachers whose dissimilarities all lie below this stand on one point."""
+
+
+def write_task_map(
+    dissimilarity_file: Path, groups_file: Path, teacher_folders: Sequence[Path], map_file: Path, quality_file: Path
+) -> None:
+    """Write where each teacher stands (CSV), and what the grouping and the map are worth (JSON).
+
+    The map has the columns teacher, pool, domain (empty for models from elsewhere), architecture, held_out_accuracy
+    (empty if unknown), group, x, y. The quality holds what the grouping says of itself (``sizes``, ``within``,
+    ``between``, ``silhouette``), ``random_within`` and ``random_silhouette`` (95 % range over random groupings of the
+    same sizes; None where undefined), and ``stress`` of the map (Kruskal's stress 1; 0 is perfect).
+
+    Raises:
+        TgrError: the files do not speak of the same teachers.
+    """
+    tensors, about = load_tensors(dissimilarity_file)
+    groups = read_json(groups_file)
+    cards = {card.key: card for folder in teacher_folders for card in read_cards(folder)}
+    if groups["teachers"] != about["teachers"] or set(about["teachers"]) != set(cards):
+        raise TgrError(f"{groups_file}: other teachers than in {dissimilarity_file}; delete the folder and run again")
+    matrix = tensors["dissimilarity"].double().numpy()
+    places, stress = plane(matrix)
+    rows = []
+    for key, group, (x, y) in zip(about["teachers"], groups["groups"], places, strict=True):
+        card = cards[key]
+        row = {"teacher": key, "pool": card.pool, "domain": card.dataset, "architecture": card.architecture}
+        rows.append(row | {"held_out_accuracy": card.held_out_accuracy, "group": group, "x": x, "y": y})
+    pd.DataFrame(rows).to_csv(map_file, index=False)
+    quality = {key: groups[key] for key in ("sizes", "within", "between", "silhouette")}
+    labels = np.asarray(groups["groups"])
+    write_json(quality_file, quality | random_groupings(matrix, labels) | {"stress": stress, "n_random": N_RANDOM})
+
+
+def plane(matrix: np.ndarray) -> tuple[np.ndarray, float]:
+    """Place n teachers on a plane so that distances resemble their dissimilarities.
+
+    Metric multidimensional scaling (SMACOF) from the classical solution, which leaves nothing to chance; turned so that
+    the first axis holds the largest spread, and mirrored so that the farthest teacher of each axis is on its
+    positive side.
+
+    Returns:
+        places (n, 2), and Kruskal's stress 1.
+    """
+    if matrix.max() < ALIKE:
+        return np.zeros((len(matrix), 2)), 0.0
+    if len(matrix) == 2:
+        return np.array([[0.5, 0.0], [-0.5, 0.0]]) * matrix.max(), 0.0
+    with threadpool_limits(1):
+        scaling = MDS(metric="precomputed", init="classical_mds", n_init=1, normalized_stress=True)
+        found = scaling.fit_transform(matrix)
+        centred = found - found.mean(0)
+        turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
+    farthest = turned[np.abs(turned).argmax(0), [0, 1]]
+    return turned * np.where(farthest < 0, -1, 1), float(scaling.stress_)
+
+
+def random_groupings(matrix: np.ndarray, groups: np.ndarray) -> dict[str, Any]:
+    """Return the 95 % range of the mean dissimilarity within random groups of the same sizes, and of the silhouette."""
+    generator = seeds.numpy_generator("random groupings", len(groups))
+    pairs = np.triu(np.ones_like(matrix, dtype=bool), 1)
+    withins, silhouettes = [], []
+    for _ in range(N_RANDOM):
+        shuffled = generator.permutation(groups)
+        same = (shuffled[:, None] == shuffled[None]) & pairs
+        if same.any():
+            withins.append(float(matrix[same].mean()))
+        silhouettes.append(_silhouette(matrix, shuffled))
+    known = [value for value in silhouettes if value is not None]
+    return {"random_within": _range(withins), "random_silhouette": _range(known)}
+
+
+def _silhouette(matrix: np.ndarray, groups: np.ndarray) -> float | None:
+    """Return the mean silhouette (Rousseeuw 1987) as scikit-learn has it, without its checks, which cost 1 ms each."""
+    sizes = np.bincount(groups)
+    present = np.flatnonzero(sizes)
+    if not 2 <= len(present) < len(groups):
+        return None
+    sums = matrix @ np.eye(len(sizes))[groups][:, present]
+    own = np.searchsorted(present, groups)
+    everyone, own_size = np.arange(len(groups)), sizes[groups]
+    inside = sums[everyone, own] / np.maximum(own_size - 1, 1)
+    means = sums / sizes[present]
+    means[everyone, own] = np.inf
+    outside = means.min(1)
+    larger = np.maximum(inside, outside)
+    scores = np.divide(outside - inside, larger, out=np.zeros_like(larger), where=larger > 0)
+    return float(np.where(own_size == 1, 0.0, scores).mean())
+
+
+def _range(values: Sequence[float]) -> list[float] | None:
+    return [float(value) for value in np.percentile(values, RANGE)] if len(values) else None
