@@ -46,7 +46,7 @@ rule all:
         collect(
             FIGURE,
             scenario=SCENARIOS,
-            name=["accuracy", "selection", "dissimilarity", "task-map", "recovered", "curves"],
+            name=["accuracy", "cost", "selection", "dissimilarity", "task-map", "recovered", "curves"],
             suffix=["png", "pdf"],
         ),
         collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),

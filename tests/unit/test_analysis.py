@@ -10,12 +10,16 @@ import pytest
 import torch
 from sklearn.metrics import silhouette_score
 from synthetic_ablation import write_variant, write_variants
-from synthetic_results import write_task_space
+from synthetic_results import write_evaluation, write_task_space
 
+from tgr import source_graph
 from tgr.analysis import task_map, theory
 from tgr.analysis.ablation import write_ablation
+from tgr.analysis.cost import STAGES, front, write_cost
 from tgr.analysis.selection import correlations, expected_maximum, standard_error, write_selection
 from tgr.artifacts import write_json
+from tgr.config.methods.base import GroupedParameters
+from tgr.config.methods.registry import Methods, parameters_of
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
@@ -200,3 +204,54 @@ def test_task_map_tells_domain_architecture_and_group(tmp_path: Path) -> None:
     write_json(files[1], json.loads(files[1].read_text()) | {"teachers": ["a", "b", "c", "d"]})
     with pytest.raises(TgrError, match="other teachers"):
         task_map.write_task_map(*files, tmp_path / "m.csv", tmp_path / "q.json")
+
+
+def write_cost_inputs(root: Path, seconds: dict[str, float]) -> tuple[list[Path], list[Path], dict[str, list[Path]]]:
+    """Write evaluations and models of some methods whose accuracy rises, and artefacts of the stages before them."""
+    evaluations, models = [], []
+    for index, (name, spent) in enumerate(seconds.items()):
+        evaluations += [write_evaluation(root, name, 0.3 + 0.1 * index, shot=shot) for shot in (1, 5)]
+        models.append(root / "models" / name / "shot-any" / "seed-0")
+        models[-1].mkdir(parents=True)
+        write_json(models[-1] / "provenance.json", {"wall_seconds": spent, "threads": 1})
+    stages = {}
+    for stage, spent in {"teachers": 100.0, "recovered": 20.0, "task_space": 3.0}.items():
+        stages[stage] = [root / stage / "shard-0", root / stage / "shard-1"]
+        for folder in stages[stage]:
+            folder.mkdir(parents=True)
+            write_json(folder / "provenance.json", {"wall_seconds": spent / 4, "threads": 2})
+    return evaluations, models, stages
+
+
+NEEDS = {"random": [], "free": ["teachers"], "tgr": ["teachers", "recovered", "task_space"]}
+
+
+def test_cost_counts_what_a_method_needs(tmp_path: Path) -> None:
+    inputs = write_cost_inputs(tmp_path, {"random": 1.0, "free": 50.0, "tgr": 10.0})
+    labels = {name: name for name in NEEDS}
+    write_cost(*inputs, NEEDS, labels, "meta_val", tmp_path / "cost.csv")
+    table = pd.read_csv(tmp_path / "cost.csv")
+    assert len(table) == 3 * 2 * 3
+    one = table[(table["shot"] == 5) & (table["protocol"] == "ncm")].set_index("method")
+    assert one["seconds"].to_dict() == {"random": 1.0, "free": 50.0, "tgr": 33.0}
+    assert one["teachers"].to_dict() == {"random": 0.0, "free": 100.0, "tgr": 100.0}
+    assert one["front"].to_dict() == {"random": True, "free": False, "tgr": True}
+    write_json(inputs[1][0] / "provenance.json", {})
+    with pytest.raises(TgrError, match="lacks the job's cost"):
+        write_cost(*inputs, NEEDS, labels, "meta_val", tmp_path / "cost.csv")
+
+
+def test_front_keeps_what_nothing_dominates() -> None:
+    rows = pd.DataFrame({"seconds": [1, 2, 2, 3, 4], "mean": [0.3, 0.5, 0.4, 0.5, 0.6]})
+    assert front(rows) == [0, 1, 4]
+
+
+@pytest.mark.parametrize("method", Methods.model_fields)
+def test_methods_say_from_which_stages_they_start(method: str) -> None:
+    needs = parameters_of(method, {}).needs
+    assert set(needs) <= set(STAGES)
+    assert ("task_space" in needs) == isinstance(parameters_of(method, {}), GroupedParameters)
+    source = source_graph.file_of(f"tgr.methods.{method}").read_text()
+    uses_bank = "training.bank(" in source or "training.recovered" in source
+    assert ("recovered" in needs) == uses_bank
+    assert ("teachers" in needs) == (uses_bank or "teachers" in source)

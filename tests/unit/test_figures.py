@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 from synthetic_ablation import grouping_variants, lambda_variants, level_variants, write_variants
 from synthetic_results import write_task_space
+from test_analysis import NEEDS, write_cost_inputs
 from test_reporting import assert_figure
 
 from tgr.analysis import theory
 from tgr.analysis.ablation import write_ablation
+from tgr.analysis.cost import write_cost
 from tgr.analysis.selection import write_selection
 from tgr.analysis.task_map import write_task_map
 from tgr.reporting.ablation_figure import write_ablation_figure
 from tgr.reporting.conflict import write_conflict_figure
+from tgr.reporting.cost_figure import write_cost_figure
 from tgr.reporting.panels import panels_of, read_table
 from tgr.reporting.selection import write_selection_figure
 from tgr.reporting.task_map import letter, write_task_map_figure
@@ -91,3 +94,12 @@ def test_task_map_figure(tmp_path: Path) -> None:
 
 def test_groups_have_letters() -> None:
     assert [letter(group) for group in (0, 25, 26, 27)] == ["A", "Z", "AA", "AB"]
+
+
+def test_cost_figure(tmp_path: Path) -> None:
+    seconds = {"pixels": 0.5, "random": 1.0, "free": 50.0, "tgr": 10.0, "realdata": 30.0}
+    inputs = write_cost_inputs(tmp_path, seconds)
+    labels = {name: name.title() for name in seconds}
+    write_cost(*inputs, NEEDS | {"pixels": [], "realdata": []}, labels, "meta_val", tmp_path / "cost.csv")
+    write_cost_figure(tmp_path / "cost.csv", tmp_path / "c.png", tmp_path / "c.pdf")
+    assert_figure(tmp_path / "c.png", tmp_path / "c.pdf")

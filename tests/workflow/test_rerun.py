@@ -17,6 +17,8 @@ AFTER_ONE_METHOD = {
     "analyse_selection": 1,
     "plot_selection": 1,
     "plot_sweep": 1,
+    "measure_cost": 1,
+    "plot_cost": 1,
     "tabulate": 1,
     "tabulate_selection": 1,
     "tabulate_pools": 1,
@@ -26,7 +28,7 @@ AFTER_ONE_METHOD = {
 }
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
-FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map"}
+FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map", "plot_cost"}
 DRAWN = {*FIGURES, "plot_theory", "plot_pairs"}
 ACCURACIES = {
     "tabulate",
@@ -37,6 +39,8 @@ ACCURACIES = {
     "analyse_selection",
     "plot_selection",
     "plot_sweep",
+    "measure_cost",
+    "plot_cost",
 }
 TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost", "summarise_ablation"}
 AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "map_task_space", "train", "evaluate"}

@@ -217,3 +217,56 @@ rule plot_task_map:
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_task_map.py"
+
+
+rule measure_cost:
+    """Set the accuracy of each method beside the thread-seconds of all that it needs."""
+    input:
+        evaluations=all_evaluations,
+        models=all_models,
+        teachers=all_shards(TEACHERS),
+        recovered=all_shards(RECOVERED),
+        task_space=shown_task_space,
+        code=code("measure_cost.py"),
+    output:
+        cost="results/analysis/{scenario}/cost.csv",
+    log:
+        "results/logs/measure_cost/{scenario}.log",
+    benchmark:
+        "results/benchmarks/measure_cost/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=parameter("methods/{scenario}"),
+        needs=parameter("needs/{scenario}"),
+        headline=parameter("headline"),
+    script:
+        "../scripts/measure_cost.py"
+
+
+rule plot_cost:
+    """Draw accuracy against cost."""
+    input:
+        cost="results/analysis/{scenario}/cost.csv",
+        code=code("plot_cost.py"),
+    output:
+        png=report_item("results/figures/{scenario}/cost.png", "cost"),
+        pdf="results/figures/{scenario}/cost.pdf",
+    log:
+        "results/logs/plot_cost/{scenario}.log",
+    benchmark:
+        "results/benchmarks/plot_cost/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_cost.py"

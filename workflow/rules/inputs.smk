@@ -158,6 +158,13 @@ def shown_dissimilarity(wildcards):
     return DISSIMILARITY.format(scenario=wildcards.scenario, embedding=embedding)
 
 
+def shown_task_space(wildcards):
+    """Return everything behind the task groups that a scenario's figure shows, themselves included."""
+    fisher = settings.groups_shown(wildcards.scenario).startswith("fisher")
+    embeddings = all_shards(EMBEDDINGS)(wildcards) if fisher else []
+    return [*embeddings, shown_dissimilarity(wildcards), shown_groups(wildcards)]
+
+
 def datasets_of(pools):
     """Return the datasets on which the teachers of some pools were trained."""
     names = dict.fromkeys(settings.pools[pool].dataset for pool in pools)

@@ -73,6 +73,10 @@ PARAMETERS = {
         scenario: {name: variant.parameters.label for name, variant in variants.items()}
         for scenario, variants in MAIN.items()
     },
+    "needs": {
+        scenario: {name: list(variant.parameters.needs) for name, variant in variants.items()}
+        for scenario, variants in MAIN.items()
+    },
     "ablation": {
         name: {
             "caption": settings.ablations[name].caption,

@@ -21,6 +21,8 @@ class MethodParameters(Section):
     real_images: ClassVar[bool] = False
     """True if the method sees the real images of the teachers' datasets: a ceiling, not a data-free method."""
 
+    needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
+    """The stages from whose outputs it starts, as its cost is counted: ``teachers``, ``recovered``, ``task_space``."""
     logs_conflict: ClassVar[bool] = False
     """True if its training records the conflict among the teachers' gradients, step by step."""
 
@@ -47,6 +49,8 @@ class PooledParameters(MethodParameters):
 
 class GroupedParameters(PooledParameters):
     """Base of the methods that use task groups."""
+
+    needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered", "task_space")
 
     embedding: Literal["fisher", "features", "logits", "parameters"] = Field(
         "fisher",

@@ -11,6 +11,7 @@ class Pixels(MethodParameters):
     """Floor: nearest class mean on raw pixels."""
 
     label: ClassVar[str] = "Pixels"
+    needs: ClassVar[tuple[str, ...]] = ()
     protocols: ClassVar[tuple[str, ...]] = ("ncm",)
 
 
@@ -18,18 +19,21 @@ class Random(MethodParameters):
     """A fresh backbone, adapted on the support set only."""
 
     label: ClassVar[str] = "Random"
+    needs: ClassVar[tuple[str, ...]] = ()
 
 
 class Best(MethodParameters):
     """The teacher with the highest held-out accuracy as initialisation."""
 
     label: ClassVar[str] = "Best teacher"
+    needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
 
 class Average(MethodParameters):
     """The mean of all teachers' weights (one architecture only)."""
 
     label: ClassVar[str] = "Average"
+    needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
 
 class ClassifierTraining(MethodParameters):
@@ -55,6 +59,7 @@ class Realdata(ClassifierTraining):
 
     label: ClassVar[str] = "Real data"
     real_images: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ()
 
     learner: Literal["bank", "replay"] = Field("bank", description="Which learner sees the real images.")
 

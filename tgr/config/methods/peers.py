@@ -37,6 +37,7 @@ class Purer(EpisodicParameters, PooledParameters):
     """Learnable images for each teacher under a curriculum, and episodes of them."""
 
     label: ClassVar[str] = "PURER"
+    needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
     steps: int = Field(170, ge=1, description="Outer steps, each on one meta-batch and one move of images.")
     teachers_per_step: int = Field(4, ge=1, description="Teachers whose images move in a step, in turn (paper: all).")
@@ -56,6 +57,7 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     """Bi-level data-free meta knowledge distillation from white-box or black-box teachers."""
 
     label: ClassVar[str] = "BiDf-MKD"
+    needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
     steps: int = Field(30, ge=1, description="Outer steps, each on one inverted teacher.")
     box: Literal["white", "black"] = Field(
@@ -89,6 +91,7 @@ class Free(EpisodicParameters, PooledParameters):
     """A meta-generator adapted to each teacher in a few steps, and implicit gradient alignment across teachers."""
 
     label: ClassVar[str] = "FREE"
+    needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
     steps: int = Field(40, ge=1, description="Outer steps, each on a few teachers.")
     teachers_per_step: int = Field(4, ge=1, description="Teachers of a step, drawn without replacement.")
