@@ -65,7 +65,7 @@ generate: $(STAMP) ## Write the JSON schema and the table of keys from the confi
 
 .PHONY: pipeline
 pipeline: $(STAMP) ## Draw docs/figures/pipeline from the rules of the workflow
-	$(BIN)/python -m snakemake --configfile config/full_cpu.yaml --rulegraph | \
+	for name in full_cpu analysis; do $(BIN)/python -m snakemake --configfile config/$$name.yaml --rulegraph; done | \
 		$(BIN)/python -m tgr.reporting.pipeline workflow/rules docs/figures/pipeline.svg docs/figures/pipeline.png
 
 .PHONY: lock

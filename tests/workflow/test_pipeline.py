@@ -7,7 +7,8 @@ from tgr.reporting.pipeline import read_graph, shown_in
 
 
 def test_drawing_is_up_to_date(pristine: Project) -> None:
-    rulegraph = Project(pristine.root, "config/full_cpu.yaml").run("--rulegraph")
-    graph = read_graph(rulegraph, REPOSITORY / "workflow/rules")
+    configs = ("config/full_cpu.yaml", "config/analysis.yaml")
+    rulegraphs = [Project(pristine.root, config).run("--rulegraph") for config in configs]
+    graph = read_graph("\n".join(rulegraphs), REPOSITORY / "workflow/rules")
     assert {name for rules in graph.stages.values() for name in rules} == set(RULES)
     assert shown_in(REPOSITORY / "docs/figures/pipeline.svg") == graph.describe(), "draw it with `make pipeline`"

@@ -1,6 +1,6 @@
 """Drawing: the rules of the workflow and how they follow from each other, made from their definitions.
 
-``snakemake --rulegraph | python -m tgr.reporting.pipeline <folder of rules> <file.svg> <file.png>``
+``snakemake --configfile <file.yaml> --rulegraph | python -m tgr.reporting.pipeline <folder of rules> <file.svg> <file.png>``
 """
 
 import json
@@ -51,22 +51,26 @@ def read_graph(rulegraph: str, rules_folder: Path) -> Graph:
     the same output.
 
     Args:
-        rulegraph: what ``snakemake --rulegraph`` prints.
+        rulegraph: what ``snakemake --rulegraph`` prints, of one configuration or of several.
         rules_folder: the files of rules, one a stage.
 
     Raises:
         TgrError: the graph holds no rules, or a rule is nowhere in it.
     """
-    names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', rulegraph, re.MULTILINE))
-    links = {(names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)$", rulegraph, re.MULTILINE)}
-    if not names:
+    drawn: set[str] = set()
+    links: set[tuple[str, str]] = set()
+    for graph in rulegraph.split("digraph"):
+        names = dict(re.findall(r'^\s*(\d+)\[label = "(\w+)"', graph, re.MULTILINE))
+        links |= {(names[a], names[b]) for a, b in re.findall(r"^\s*(\d+) -> (\d+)$", graph, re.MULTILINE)}
+        drawn |= set(names.values())
+    if not drawn:
         raise TgrError("no rules in the graph; give the output of `snakemake --rulegraph`")
     texts, files = {}, {}
     for file in sorted(Path(rules_folder).glob("*.smk")):
         for match in re.finditer(r"^rule (\w+):\n(?:(?:    .*)?\n)*", file.read_text(encoding="utf-8"), re.MULTILINE):
             texts[match[1]], files[match[1]] = match[0], file.stem
-    for name in texts.keys() - names.values():
-        twin = next((other for other in names.values() if _output(texts.get(other, "")) == _output(texts[name])), None)
+    for name in texts.keys() - drawn:
+        twin = next((other for other in drawn if _output(texts.get(other, "")) == _output(texts[name])), None)
         if twin is None:
             raise TgrError(f"rule {name}: the graph lacks it; draw the graph of a configuration that uses it")
         links |= {(name, b) for a, b in links if a == twin}
