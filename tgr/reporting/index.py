@@ -37,7 +37,7 @@ def write_index(
     for scenario, names in methods.items():
         own = [folder for folder in evaluations if Path(folder).parents[2].name == scenario]
         summary = summarise(read_episodes(own), list(names))
-        shown = [labels.method(row.method, names, row.role) for row in summary.itertuples()]
+        shown = [labels.method(str(row.method), names, str(row.role)) for row in summary.itertuples()]
         reference = [labels.method(name, names) for name in summary["reference"]]
         parts.append(summary.assign(label=shown, reference=reference))
     page = (TEMPLATES / "index.html").read_text(encoding="utf-8")

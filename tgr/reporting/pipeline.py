@@ -1,6 +1,7 @@
 """Drawing: the rules of the workflow and how they follow from each other, made from their definitions.
 
-``snakemake --configfile <file.yaml> --rulegraph | python -m tgr.reporting.pipeline <folder of rules> <file.svg> <file.png>``
+``snakemake --configfile <file.yaml> --rulegraph | python -m tgr.reporting.pipeline <rules> <file.svg> <file.png>``, where
+<rules> is the folder of rules.
 """
 
 import json
