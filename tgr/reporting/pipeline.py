@@ -1,6 +1,6 @@
 """Drawing: the rules of the workflow and how they follow from each other, made from their definitions.
 
-``snakemake --configfile <file.yaml> --rulegraph | python -m tgr.reporting.pipeline <rules> <file.svg> <file.png>``, where
+``snakemake --configfile <file.yaml> --rulegraph | python -m tgr.reporting.pipeline <rules> <file.svg> <file.png>``;
 <rules> is the folder of rules.
 """
 
