@@ -125,6 +125,7 @@ def to_latex(table: Table) -> str:
         "\\footnotesize",
         "\\setlength{\\tabcolsep}{4pt}",
         f"\\caption{{{escape_latex(table.caption)}.}}",
+        "\\smallskip",
         "\\sbox0{%",
         f"\\begin{{tabular}}{{l{'r' * columns}}}",
         "\\toprule",

@@ -123,8 +123,19 @@ REPORTED = {}
 """The caption of each output that the report shows, by its path with wildcards."""
 
 
+KINDS = {".png": "figures", ".csv": "tables", ".html": "pages"}
+
+
 def report_item(path, caption, category="{scenario}", item=""):
-    """Return an output that the HTML report shows under a category, with a caption of `workflow/report`."""
+    """Return an output that the HTML report shows under a category and its kind, with a caption of `workflow/report`.
+
+    One label only: of a second one that has two values, the report's script makes a switch, and fails.
+    """
     REPORTED[path] = caption
-    labels = {"item": item or caption.replace("_", " ")}
-    return report(path, caption=f"../report/{caption}.rst", category=category, labels=labels)
+    return report(
+        path,
+        caption=f"../report/{caption}.rst",
+        category=category,
+        subcategory=KINDS[Path(path).suffix],
+        labels={"item": item or caption.replace("_", " ")},
+    )

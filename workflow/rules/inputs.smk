@@ -327,7 +327,7 @@ def made(*suffixes):
 
 def linked_files(wildcards):
     """Return the figures and tables to which the page links, relative to the page."""
-    return [os.path.relpath(file, "results") for file in made(".png", ".csv")]
+    return [os.path.relpath(file, "results") for file in made(".png", ".md")]
 
 
 def paper_files(wildcards):
