@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from figure_checks import assert_figure, legible_figures  # noqa: F401
 from synthetic_ablation import grouping_variants, lambda_variants, level_variants, write_variants
 from synthetic_results import write_task_space
 from test_analysis import NEEDS, write_cost_inputs
-from test_reporting import assert_figure
 
 from tgr.analysis import theory
 from tgr.analysis.ablation import write_ablation

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from figure_checks import legible_figures  # noqa: F401
 
 from tgr.errors import TgrError
 from tgr.reporting.pipeline import read_graph, shown_in, write_pipeline

@@ -240,13 +240,15 @@ def test_recovered_figure(tmp_path: Path) -> None:
     teachers, recovered = [t for t, _ in shards], [r for _, r in shards]
     keys = [one.card.key for one in pick(load_recovered(recovered, teachers), 3)]
     assert keys == ["toys-conv4/teacher-0000", "toys-conv4/teacher-0001", "tools-conv4/teacher-0000"]
-    write_recovered_figure(
-        recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf", n_teachers=3, venue="neurips"
-    )
+    assert len(pick(load_recovered(recovered, teachers), 1)) == 2, "one of each pool at least"
+    students = [{"name": "teacher-0000", "student_accuracy": 0.4}]
+    write_json(tmp_path / "t.json", {"pool": "toys-conv4", "teachers": students})
+    transfers, figure = [tmp_path / "t.json"], (tmp_path / "r.png", tmp_path / "r.pdf")
+    write_recovered_figure(recovered, teachers, transfers, files, *figure, n_teachers=3, venue="neurips")
     assert_figure(tmp_path / "r.png", tmp_path / "r.pdf")
     del files["tools"]
     with pytest.raises(TgrError, match="its dataset tools is not among"):
-        write_recovered_figure(recovered, teachers, files, tmp_path / "r.png", tmp_path / "r.pdf")
+        write_recovered_figure(recovered, teachers, transfers, files, *figure)
 
 
 @pytest.mark.parametrize(

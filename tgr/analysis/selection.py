@@ -60,7 +60,8 @@ def write_selection(
     ``gain``, the paired difference to the first rule (``last``) with its interval.
     ``inflation_file``, a row for each shot and ``k``: what the best of ``k`` equally good checkpoints would show too
     much, if each evaluation drew its own episodes (``independent``), or all share theirs (``shared``, with ``rho`` as
-    found). ``own`` marks the training's own number of checkpoints; ``sigma`` is the standard error of one seed.
+    found; empty if it was not). ``own`` marks the training's own number of checkpoints; ``sigma`` is the standard error
+    of one seed.
 
     Args:
         evaluations: folders of one scenario.
@@ -115,7 +116,7 @@ def _inflation(own: pd.DataFrame, k_own: int) -> list[dict[str, Any]]:
     rows = []
     for k in sorted({*COUNTS, k_own}):
         independent = sigma * expected_maximum(k)
-        shared = independent * math.sqrt(1 - max(0.0, rho))
+        shared = math.nan if math.isnan(rho) else independent * math.sqrt(1 - max(0.0, rho))
         row = {"k": k, "own": k == k_own, "sigma": sigma, "rho": rho, "independent": independent}
         rows.append(row | {"shared": shared, "n": n})
     return rows

@@ -246,7 +246,7 @@ class Figures(Section):
     """How figures look; nothing is computed again for them."""
 
     venue: Literal["icml", "neurips", "cvpr", "slide"] = Field("icml", description="Whose text width the figures fill.")
-    n_teachers: int = Field(4, ge=1, description="Teachers in the figure of recovered images; the pools take turns.")
+    n_teachers: int = Field(4, ge=1, description="Teachers in the figure of recovered images; at least one a pool.")
     images_per_class: int = Field(3, ge=1, description="Images of each class in that figure.")
 
 

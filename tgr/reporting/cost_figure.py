@@ -8,9 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, GREY, method_colours, save, style, width
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p", "<", ">", "h")
+from tgr.reporting.style import BLACK, GREY, method_colours, method_markers, save, style, width
 
 
 def write_cost_figure(cost_file: Path, png: Path, pdf: Path, venue: str = "icml") -> None:
@@ -25,7 +23,7 @@ def _draw(table: pd.DataFrame, inches: float) -> Figure:
     protocols = labels.in_order(set(table["protocol"]), labels.PROTOCOLS)
     methods = list(table.loc[table["role"] != "floor", "method"].drop_duplicates())
     colours = method_colours(methods)
-    markers = {name: MARKERS[i % len(MARKERS)] for i, name in enumerate(methods)}
+    markers = method_markers(methods)
     figure = Figure((inches, 1.75 * len(shots) + 0.75), layout="constrained")
     axes = figure.subplots(len(shots), len(protocols), squeeze=False, sharex=True, sharey="row")
     for row, shot in zip(axes, shots, strict=True):

@@ -159,7 +159,7 @@ class _Canvas:
             x = left + GAP + (index // rows) * (width + GAP)
             y = top - HEAD - (index % rows) * (CHIP + GAP) - CHIP
             self._box(x, y, width, CHIP, colour, 0.0)
-            self.axes.text(x + width / 2, y + CHIP / 2, rule, ha="center", va="center_baseline", fontsize=5.2)
+            self.axes.text(x + width / 2, y + CHIP / 2, rule, ha="center", va="center_baseline", fontsize=5.5)
             self.boxes[rule] = (x, y, width, CHIP)
 
     def _ordered(self, stage: str) -> list[str]:

@@ -8,6 +8,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from tgr.artifacts import read_json
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, load_recovered
@@ -15,7 +16,7 @@ from tgr.reporting.style import save, style, width
 
 N_CLASSES = 5
 """Classes shown of each teacher."""
-LABEL = 1.0
+LABEL = 1.05
 """Width in inches of the column of labels."""
 GAP = 0.07
 """Gap in inches between classes."""
@@ -26,6 +27,7 @@ NO_REAL = "(the real images\nare unknown)"
 def write_recovered_figure(
     recovered_folders: Sequence[Path],
     teacher_folders: Sequence[Path],
+    transfers: Sequence[Path],
     dataset_files: Mapping[str, Path],
     png: Path,
     pdf: Path,
@@ -39,8 +41,9 @@ def write_recovered_figure(
 
     Args:
         recovered_folders, teacher_folders: the shards of the scenario's pools, in the same order.
+        transfers: what ``tgr.inversion.transfer.measure_transfer`` wrote for the pools with real images.
         dataset_files: the real datasets by name; those of all teachers must be among them.
-        n_teachers: teachers to show; the pools take turns.
+        n_teachers: teachers to show; the pools take turns, and each has one at least.
         per_class: images of each class.
 
     Raises:
@@ -53,19 +56,34 @@ def write_recovered_figure(
     names = {one.card.dataset for one in shown if one.card.dataset}
     datasets = {name: ImageDataset.load(dataset_files[name]) for name in names}
     with style():
-        save(_draw(shown, datasets, per_class, width(venue)), png, pdf)
+        save(_draw(shown, datasets, _students(transfers), per_class, width(venue)), png, pdf)
 
 
 def pick(recovered: Sequence[Recovered], count: int) -> list[Recovered]:
-    """Return the first teachers of each pool in turn, until there are ``count``, ordered by pool."""
+    """Return the first teachers of each pool in turn, until there are ``count`` and one of each, ordered by pool."""
     pools = list(dict.fromkeys(one.card.pool for one in recovered))
+    count = max(count, len(pools))
     turns = [[one for one in recovered if one.card.pool == pool] for pool in pools]
     longest = max((len(turn) for turn in turns), default=0)
     mixed = [turn[i] for i in range(longest) for turn in turns if i < len(turn)][:count]
     return sorted(mixed, key=lambda one: pools.index(one.card.pool))
 
 
-def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_class: int, inches: float) -> Figure:
+def _students(transfers: Sequence[Path]) -> dict[str, float]:
+    """Return the accuracy of the students that learnt from a teacher's images alone, by the teacher's key."""
+    measured = [read_json(file) for file in transfers]
+    return {
+        f"{about['pool']}/{one['name']}": one["student_accuracy"] for about in measured for one in about["teachers"]
+    }
+
+
+def _draw(
+    shown: Sequence[Recovered],
+    datasets: Mapping[str, ImageDataset],
+    students: Mapping[str, float],
+    per_class: int,
+    inches: float,
+) -> Figure:
     n_classes = min(N_CLASSES, max(len(one.classes) for one in shown))
     tile = (inches - LABEL - GAP * n_classes) / (n_classes * per_class)
     title, band = 0.2, 2 * tile + 0.33
@@ -73,7 +91,7 @@ def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_
     figure = Figure((inches, height))
     for row, one in enumerate(shown):
         top = height - row * band - title
-        _labels(figure, one, top, tile)
+        _labels(figure, one, students.get(one.card.key), top, tile)
         for label, name in enumerate(one.classes[:n_classes]):
             left = LABEL + label * (per_class * tile + GAP)
             pairs = [one.images[one.labels == label][:per_class]]
@@ -87,16 +105,25 @@ def _draw(shown: Sequence[Recovered], datasets: Mapping[str, ImageDataset], per_
     return figure
 
 
-def _labels(figure: Figure, one: Recovered, top: float, tile: float) -> None:
+def _labels(figure: Figure, one: Recovered, student: float | None, top: float, tile: float) -> None:
     inches, height = figure.get_size_inches()
-    hidden = len(one.card.classes) - N_CLASSES
+    number = one.card.name.rsplit("-", 1)[-1].lstrip("0") or "0"
+    hidden = len(one.card.classes) > N_CLASSES
+    lines = [
+        one.card.pool,
+        f"teacher {number}, {one.report.engine}",
+        one.card.architecture.removeprefix("timm:")
+        + (f", {N_CLASSES}/{len(one.card.classes)} classes" if hidden else ""),
+        f"agreement {100 * one.report.agreement:.0f} %",
+    ]
+    lines += [] if student is None else [f"student {100 * student:.0f} %"]
+    head = "\n".join(_fitting(line, LABEL) for line in lines)
     mark = MARK if one.card.dataset else NO_REAL
-    agreement = f"agreement {100 * one.report.agreement:.0f} %"
-    what = f"{N_CLASSES} of {len(one.card.classes)} classes," if hidden > 0 else "recovered images,"
-    head = "\n".join([_fitting(one.card.pool, LABEL), one.card.name, what, agreement])
-    edge = top - tile - 0.015
-    figure.text(0.02 / inches, (edge + 0.02) / height, head, ha="left", va="bottom", fontsize=6)
-    figure.text(0.02 / inches, (edge - 0.02) / height, mark, ha="left", va="top", fontsize=6, color="#555555")
+    for text, place, align, colour in (
+        (head, top + 0.07, "top", "black"),
+        (mark, top - 0.03 - 2 * tile, "bottom", "#555555"),
+    ):
+        figure.text(0.02 / inches, place / height, text, ha="left", va=align, fontsize=6, color=colour)
 
 
 def _fitting(name: str, inches: float) -> str:

@@ -70,6 +70,8 @@ def _gains_panel(axes: Axes, gains: pd.DataFrame, inflation: pd.DataFrame, metho
     axes.axvline(0, color=GREY, linewidth=0.8, zorder=2)
     axes.set_ylim(len(methods) - 0.45, -0.55)
     axes.margins(x=0.06)
+    low, high = axes.get_xlim()
+    axes.set_xlim(min(low, -0.06 * (high - low)), high)  # bars stick to zero, and would cut marks in half
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
 

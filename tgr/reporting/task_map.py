@@ -16,9 +16,9 @@ from tgr.reporting.style import BLACK, CYCLE, GREY, save, style, width
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 SIDE = 3.3
 """Side of the map in inches."""
-AREAS = (45.0, 150.0)
+AREAS = (60.0, 160.0)
 """Areas of the least and the most accurate teacher, in square points."""
-UNKNOWN_AREA = 60.0
+UNKNOWN_AREA = 70.0
 OWN = "own models"
 
 
@@ -55,7 +55,7 @@ def _draw(teachers: pd.DataFrame, quality: dict, inches: float) -> Figure:
         axes.scatter(row["x"], row["y"], area, colour, marker=marker, edgecolors=BLACK, linewidths=0.5)
         ink = "white" if np.dot(mpl.colors.to_rgb(colour), (0.299, 0.587, 0.114)) < 0.55 else BLACK
         axes.text(
-            row["x"], row["y"], letter(row["group"]), color=ink, fontsize=4.8, ha="center", va="center_baseline",
+            row["x"], row["y"], letter(row["group"]), color=ink, fontsize=5.5, ha="center", va="center_baseline",
             fontweight="bold",
         )  # fmt: skip
     _frame(axes, teachers, quality)

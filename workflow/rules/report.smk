@@ -109,6 +109,7 @@ rule plot_recovered:
     input:
         teachers=all_shards(TEACHERS),
         recovered=all_shards(RECOVERED),
+        transfers=scenario_transfers,
         datasets=teacher_datasets,
         code=code("plot_recovered.py"),
     output:

@@ -8,6 +8,7 @@ with job.stage(snakemake) as run:
     write_recovered_figure(
         run.input.recovered,
         run.input.teachers,
+        run.input.transfers,
         {file.stem: file for file in run.input.datasets},
         run.output.png,
         run.output.pdf,
