@@ -42,6 +42,7 @@ def test_graph_is_reduced_and_complete(tmp_path: Path) -> None:
         ("evaluate", "tables"),
         ("analysis", "figures"),
     }
+    assert list(graph.unused) == ["import_models"]
 
 
 def test_drawing_says_what_it_shows(tmp_path: Path) -> None:
@@ -51,13 +52,18 @@ def test_drawing_says_what_it_shows(tmp_path: Path) -> None:
     assert (tmp_path / "p.png").stat().st_size > 5000
 
 
-def test_rule_that_is_nowhere_is_an_error(tmp_path: Path) -> None:
+def test_rule_that_is_nowhere_is_drawn_alone(tmp_path: Path) -> None:
+    folder = write_rules(tmp_path / "rules")
+    (folder / "publish.smk").write_text('rule lost:\n    """X."""\n    output:\n        elsewhere,\n')
+    graph = read_graph(dot(), folder)
+    assert list(graph.unused) == ["import_models", "lost"]
+    assert "lost" in graph.stages["tables"] and all("lost" not in edge for edge in graph.edges)
+
+
+def test_what_is_no_graph_is_an_error(tmp_path: Path) -> None:
     folder = write_rules(tmp_path / "rules")
     with pytest.raises(TgrError, match="no rules in the graph"):
         read_graph("", folder)
-    (folder / "more.smk").write_text('rule lost:\n    """X."""\n    output:\n        elsewhere,\n')
-    with pytest.raises(TgrError, match="rule lost"):
-        read_graph(dot(), folder)
     (tmp_path / "q.svg").write_text("<svg/>")
     with pytest.raises(TgrError, match="make pipeline"):
         shown_in(tmp_path / "q.svg")

@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
 from tgr.errors import TgrError
 from tgr.reporting.panels import legend_columns, value_label
@@ -71,6 +72,9 @@ def _panel(axes: Axes, curves: pd.DataFrame, looks: dict[str, dict[str, Any]]) -
         axes.plot(line.index, line, zorder=2, **looks[variant])
     if curves["name"].eq("relative_variance").all() and curves["value"].gt(0).all():
         axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.axhline(0, color=BLACK, linewidth=0.5)
     axes.grid(axis="y")

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -22,9 +23,10 @@ from tgr.reporting.style import BLACK, BLUE, GREEN, GREY, OLIVE, ORANGE, PURPLE,
 LANES = ("datasets", "pool", "inversion", "task_space", "meta", "evaluation")
 """Stages with a column each, left to right; each has a file of rules."""
 ENDS = ("tables", "analysis", "figures")
-"""What the other rules make: tables, numbers that figures show, figures."""
+"""What the other rules make: tables and what is published, numbers that figures show, figures."""
+TITLES = {"task_space": "task space", "tables": "tables, pages"}
 COLOURS = dict(zip((*LANES, *ENDS), (SKY, BLUE, GREEN, PURPLE, VERMILION, ORANGE, GREY, OLIVE, BLACK), strict=True))
-GOAL = "all"
+GOAL, PUBLISHING = "all", "publish"
 WIDTH = 6.75
 CHIP, GAP, HEAD = 0.185, 0.07, 0.24
 """Heights in inches: of a rule's box, between two of them, and of a stage's name."""
@@ -35,14 +37,18 @@ LANE_ROOM = 0.42
 
 @dataclass(frozen=True)
 class Graph:
-    """Rules by stage, and which follows directly from which; what follows through others is left out."""
+    """Rules by stage, and which follows directly from which; what follows through others is left out.
+
+    ``unused`` rules are those that the drawn configurations do without.
+    """
 
     stages: Mapping[str, Sequence[str]]
     edges: Sequence[tuple[str, str]]
+    unused: Sequence[str]
 
     def describe(self) -> str:
         """Return all that the drawing shows, as text."""
-        return json.dumps({"stages": dict(self.stages), "edges": sorted(self.edges)})
+        return json.dumps({"stages": dict(self.stages), "edges": sorted(self.edges), "unused": sorted(self.unused)})
 
 
 def read_graph(rulegraph: str, rules_folder: Path) -> Graph:
@@ -56,7 +62,7 @@ def read_graph(rulegraph: str, rules_folder: Path) -> Graph:
         rules_folder: the files of rules, one a stage.
 
     Raises:
-        TgrError: the graph holds no rules, or a rule is nowhere in it.
+        TgrError: the graph holds no rules.
     """
     drawn: set[str] = set()
     links: set[tuple[str, str]] = set()
@@ -72,18 +78,16 @@ def read_graph(rulegraph: str, rules_folder: Path) -> Graph:
             texts[match[1]], files[match[1]] = match[0], file.stem
     for name in texts.keys() - drawn:
         twin = next((other for other in drawn if _output(texts.get(other, "")) == _output(texts[name])), None)
-        if twin is None:
-            raise TgrError(f"rule {name}: the graph lacks it; draw the graph of a configuration that uses it")
         links |= {(name, b) for a, b in links if a == twin}
     links = {(a, b) for a, b in links if b != GOAL}
-    feeding = {a for a, _ in links}
     stages: dict[str, list[str]] = {stage: [] for stage in (*LANES, *ENDS)}
     for name in texts:
         stage = files[name]
         if stage not in LANES:
-            stage = "analysis" if name in feeding else "tables" if name.startswith("tabulate") else "figures"
+            published = name.startswith("tabulate") or stage == PUBLISHING
+            stage = "tables" if published else "figures" if name.startswith("plot") else "analysis"
         stages[stage].append(name)
-    return Graph(stages, _reduced(_merged(links, stages)))
+    return Graph(stages, _reduced(_merged(links, stages)), sorted(texts.keys() - drawn))
 
 
 def _output(text: str) -> str:
@@ -149,7 +153,7 @@ class _Canvas:
         height = self.lane_height if name in LANES else self.end_height
         self._box(left, top - height, room, height, colour, 0.13)
         self.boxes[name] = (left, top - height, room, height)
-        title = name.replace("_", " ")
+        title = TITLES.get(name, name)
         self.axes.text(
             left + room / 2, top - 0.6 * HEAD, title, ha="center", va="center", fontweight="bold", fontsize=7
         )
@@ -158,7 +162,7 @@ class _Canvas:
         for index, rule in enumerate(rules):
             x = left + GAP + (index // rows) * (width + GAP)
             y = top - HEAD - (index % rows) * (CHIP + GAP) - CHIP
-            self._box(x, y, width, CHIP, colour, 0.0)
+            self._box(x, y, width, CHIP, colour, 0.0, "--" if rule in self.graph.unused else "-")
             self.axes.text(x + width / 2, y + CHIP / 2, rule, ha="center", va="center_baseline", fontsize=5.5)
             self.boxes[rule] = (x, y, width, CHIP)
 
@@ -173,11 +177,14 @@ class _Canvas:
                     rules.insert(rules.index(b), a)
         return rules
 
-    def _box(self, left: float, bottom: float, width: float, height: float, colour: str, alpha: float) -> None:
+    def _box(
+        self, left: float, bottom: float, width: float, height: float, colour: str, alpha: float, line: Any = "-"
+    ) -> None:
         face = (*_rgb(colour), alpha) if alpha else "white"
         patch = FancyBboxPatch((left, bottom), width, height, "round,pad=0,rounding_size=0.05", facecolor=face)
         patch.set_edgecolor(colour if not alpha else "none")
         patch.set_linewidth(0.8)
+        patch.set_linestyle(line)
         self.axes.add_patch(patch)
 
     def arrows(self) -> None:
