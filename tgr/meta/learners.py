@@ -1,6 +1,7 @@
 """Episodic meta-learners as one loss of an episode: MAML, first-order MAML, ANIL."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -9,6 +10,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy, linear
 
 from tgr.backbones.classifier import Classifier
+from tgr.meta.second_order import differentiable_twice
 
 Parameters = dict[str, Tensor]
 
@@ -70,10 +72,11 @@ def _adapt_all(
     second_order: bool,
 ) -> Outcome:
     adapted = parameters
-    for _ in range(inner_steps):
-        loss = cross_entropy(functional_call(model, adapted, (episode.support,)), episode.support_labels)
-        gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
-        adapted = {n: p - inner_lr * g for (n, p), g in zip(adapted.items(), gradients, strict=True)}
+    with differentiable_twice(model) if second_order else nullcontext():
+        for _ in range(inner_steps):
+            loss = cross_entropy(functional_call(model, adapted, (episode.support,)), episode.support_labels)
+            gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
+            adapted = {n: p - inner_lr * g for (n, p), g in zip(adapted.items(), gradients, strict=True)}
     return _outcome(functional_call(model, adapted, (episode.query,)), episode.query_labels)
 
 

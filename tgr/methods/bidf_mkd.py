@@ -32,6 +32,7 @@ from tgr.inversion.generator import BETAS, Generator
 from tgr.inversion.pixel import start_images
 from tgr.meta.learners import Parameters
 from tgr.meta.replay import require_finite
+from tgr.meta.second_order import differentiable_twice
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
@@ -164,10 +165,11 @@ def _distil(
 def _inner_loop(model: Classifier, weights: Parameters, images: Tensor, target: Tensor, config: BidfMkd) -> Parameters:
     """Return the parameters after distillation steps on the support images, differentiable in the initial ones."""
     adapted = weights
-    for _ in range(config.kd_steps):
-        loss = distillation(functional_call(model, adapted, (images,)), target)
-        gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=True)
-        adapted = {n: p - config.kd_lr * g for (n, p), g in zip(adapted.items(), gradients, strict=True)}
+    with differentiable_twice(model):
+        for _ in range(config.kd_steps):
+            loss = distillation(functional_call(model, adapted, (images,)), target)
+            gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=True)
+            adapted = {n: p - config.kd_lr * g for (n, p), g in zip(adapted.items(), gradients, strict=True)}
     return adapted
 
 
