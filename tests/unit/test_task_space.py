@@ -6,9 +6,12 @@ from itertools import combinations
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pytest
 import timm
 import torch
+from sklearn.manifold import spectral_embedding
+from sklearn.metrics import silhouette_score
 from torch import Tensor
 
 from tgr.artifacts import save_tensors
@@ -20,9 +23,11 @@ from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered
 from tgr.pool.teacher import Card
 from tgr.task_space import dissimilarity as module
+from tgr.task_space import grouping
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 from tgr.task_space.fisher import embed, embed_shard, first_of_each_class, fit_head
-from tgr.task_space.grouping import KINDS, group
+from tgr.task_space.grouping import KINDS, group, measure, spectral_coordinates
+from tgr.task_space.landmarks import landmarks, similarity_to
 
 SMALL = TaskSpace(probe="test_resnet", weights="random", image_size=32, images_per_class=3)
 """A probe of timm's own test models, of 0.5 million weights."""
@@ -476,3 +481,82 @@ def test_kinds_are_those_of_the_configuration() -> None:
 def test_all_alike_or_all_unlike_teachers_are_dealt_out() -> None:
     unlike = torch.ones(5, 5).fill_diagonal_(0)
     assert group(unlike, "homogeneous", 2, 0).labels == [0, 1, 0, 1, 0]  # no similarity at all
+
+
+def test_quality_by_hand() -> None:
+    found = measure(domains().numpy(), [0] * 12 + [1] * 6 + [2] * 5, 3)
+    matrix, labels = domains().numpy(), np.repeat([0, 1, 2], [12, 6, 5])
+    same, pairs = labels[:, None] == labels, np.triu(np.ones((23, 23), bool), 1)
+    assert found["within"] == pytest.approx(matrix[same & pairs].mean())
+    assert found["between"] == pytest.approx(matrix[~same & pairs].mean())
+    assert found["silhouette"] == pytest.approx(silhouette_score(matrix, labels, metric="precomputed"))
+    alone = measure(matrix, [0] * 11 + [1] + [2] * 11, 4)
+    expected = silhouette_score(matrix, np.repeat([0, 1, 2], [11, 1, 11]), metric="precomputed")
+    assert alone["silhouette"] == pytest.approx(expected)
+    assert (alone["sizes"], alone["n_small"]) == ([11, 1, 11, 0], 2)
+
+
+# --- thousands of teachers -----------------------------------------------------------------------------------------
+
+
+def mixture(n: int, n_domains: int) -> tuple[list[dict[str, Tensor]], Tensor]:
+    """Embeddings of some domains: a level for each filter, moved by domain and by teacher."""
+    labels = torch.arange(n) % n_domains
+    layers = {}
+    for index, d in enumerate((16, 24, 48)):
+        level = torch.randn(d, generator=generator(index)) * 2
+        moved = torch.randn(n_domains, d, generator=generator(index + 10)) * 1.5
+        own = torch.randn(n, d, generator=generator(index + 20)) * 0.3
+        layers[f"layer{index}"] = (level + moved[labels] + own).exp()
+    return [{name: values[i] for name, values in layers.items()} for i in range(n)], labels
+
+
+def test_similarity_to_references_equals_the_direct_one() -> None:
+    tasks = embeddings(9)
+    expected = 1 - naive(tasks)
+    found = torch.stack([similarity_to(*[torch.stack([t[k] for t in tasks]).float()] * 2) for k in tasks[0]]).mean(0)
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    zero = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
+    assert similarity_to(zero, zero).tolist() == [[1, 0], [0, 1]]
+
+
+def test_landmarks_give_nearly_the_same_dissimilarity(monkeypatch: pytest.MonkeyPatch) -> None:
+    tasks, labels = mixture(200, 4)
+    exact = dissimilarity(tasks)
+    monkeypatch.setattr(module, "DIRECT_LIMIT", 100)
+    monkeypatch.setattr(module, "BLOCK_ROWS", 64)
+    found = dissimilarity(tasks)
+    assert found.dtype == torch.float32
+    assert torch.equal(found, found.T) and not found.diagonal().any()
+    assert float((found - exact).abs().mean()) < 0.01
+    chosen = landmarks(200)
+    torch.testing.assert_close(found[chosen].double(), exact[chosen], rtol=0, atol=2e-3)
+    for kind in ("homogeneous", "balanced"):
+        ours, direct = group(found, kind, 4, 0), group(exact, kind, 4, 0)
+        assert ours.quality["within"] == pytest.approx(direct.quality["within"], abs=0.01)
+        if kind == "homogeneous":
+            assert ours.labels == direct.labels == labels.tolist()
+
+
+@pytest.mark.parametrize("kind", ["heterogeneous", "homogeneous"])
+def test_large_and_small_pools_are_grouped_alike(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    matrix, labels = cliques(4, 30)
+    if kind == "homogeneous":
+        matrix = (1 - matrix).fill_diagonal_(0).clamp(min=0)
+    dense = group(matrix, kind, 4, 0)
+    monkeypatch.setattr(grouping, "DENSE_LIMIT", 50)
+    monkeypatch.setattr(grouping, "BLOCK_ROWS", 32)
+    large = group(matrix.float(), kind, 4, 0)
+    assert large.labels == dense.labels == labels
+    assert large.quality.pop("sizes") == dense.quality.pop("sizes")
+    assert large.quality == pytest.approx(dense.quality, rel=1e-5)
+
+
+def test_spectral_coordinates_are_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
+    affinity = (1 - domains().numpy()).clip(min=0)
+    monkeypatch.setattr(grouping, "TOLERANCE", 0)
+    found = spectral_coordinates(affinity, 3, np.random.RandomState(0))
+    expected = spectral_embedding(affinity, n_components=3, drop_first=False, random_state=0)
+    for ours, theirs in zip(found.T, expected.T, strict=True):
+        assert abs(np.corrcoef(ours, theirs)[0, 1]) > 0.9999 or np.ptp(theirs) < 1e-6
+        np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=1e-6, atol=1e-9)

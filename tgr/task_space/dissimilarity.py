@@ -1,6 +1,6 @@
 """Comparing task embeddings pair by pair (Achille et al., Task2Vec, ICCV 2019, section 3; Wei et al. 2024)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,16 @@ from torch import Tensor
 
 from tgr.artifacts import load_tensors
 from tgr.errors import TgrError
+from tgr.task_space.landmarks import DIRECT_LIMIT, similarity_factor
 
 EPSILON = 1e-12
 """Added to a + b, so that entries without Fisher information in both tasks give 0 and not NaN."""
 
 CHUNK_ELEMENTS = 1 << 22
 """Numbers in one working tensor: 32 MiB of float64."""
+
+BLOCK_ROWS = 512
+"""Rows of the matrix that are computed at once from landmarks."""
 
 
 def dissimilarity(embeddings: Sequence[Mapping[str, Tensor]]) -> Tensor:
@@ -24,24 +28,45 @@ def dissimilarity(embeddings: Sequence[Mapping[str, Tensor]]) -> Tensor:
     that is cos(r, 1 - r): how evenly each weight matters to both. A layer that is zero for both tasks counts as alike,
     one that is zero for one of them as unlike. Values lie in [0, 1].
 
+    More than ``DIRECT_LIMIT`` tasks are compared through landmarks (``tgr.task_space.landmarks``), an approximation:
+    all pairs of 10,000 would take hours, and as float64 twice the memory.
+
     Args:
         embeddings: for each task the same layers, each 1-D and not negative.
 
     Returns:
-        float64, (n, n), symmetric, with a zero diagonal.
+        float64, or float32 above ``DIRECT_LIMIT``: (n, n), symmetric, with a zero diagonal.
 
     Raises:
         TgrError: no embeddings, or embeddings of different layers.
     """
     if not embeddings:
         raise TgrError("task_space: no embeddings to compare")
+    shapes = {name: values.shape for name, values in embeddings[0].items()}
+    if any({name: values.shape for name, values in e.items()} != shapes or list(e) != list(shapes) for e in embeddings):
+        raise TgrError("task_space: embeddings of different probes or settings cannot be compared")
+    layers = (torch.stack([e[name] for e in embeddings]) for name in shapes)
+    if len(embeddings) > DIRECT_LIMIT:
+        return _from_factor(similarity_factor(layers, len(embeddings)))
     total = torch.zeros(len(embeddings), len(embeddings), dtype=torch.float64)
-    for name in embeddings[0]:
-        if any(list(e) != list(embeddings[0]) or e[name].shape != embeddings[0][name].shape for e in embeddings):
-            raise TgrError("task_space: embeddings of different probes or settings cannot be compared")
-        total += _layer_similarity(torch.stack([e[name] for e in embeddings]).double())
-    upper = (1 - total / len(embeddings[0])).clamp_(min=0).triu_(1)
+    for layer in layers:
+        total += _layer_similarity(layer.double())
+    upper = (1 - total / len(shapes)).clamp_(min=0).triu_(1)
     return upper + upper.T
+
+
+def _from_factor(factor: Tensor) -> Tensor:
+    """Return 1 - factor factor^T, cut to [0, 1], with a zero diagonal; block by block, so that it is symmetric."""
+    n = len(factor)
+    result = factor.new_empty(n, n)
+    for rows in torch.arange(n).split(BLOCK_ROWS):
+        start, stop = int(rows[0]), int(rows[-1]) + 1
+        block = (1 - factor[start:stop] @ factor[start:].T).clamp_(0, 1)
+        own = block[:, : stop - start]
+        own.copy_(own.triu(1) + own.triu(1).T)
+        result[start:stop, start:] = block
+        result[start:, start:stop] = block.T
+    return result
 
 
 def _layer_similarity(values: Tensor) -> Tensor:
@@ -73,7 +98,7 @@ def load_embeddings(folders: Sequence[str | Path]) -> tuple[list[str], list[dict
         TgrError: a folder without embeddings, a damaged file, a teacher that comes twice, or embeddings that were made
             with different settings.
     """
-    keys: list[str] = []
+    keys: dict[str, None] = {}
     embeddings: list[dict[str, Tensor]] = []
     first: dict[str, Any] = {}
     for folder in folders:
@@ -87,12 +112,12 @@ def load_embeddings(folders: Sequence[str | Path]) -> tuple[list[str], list[dict
             first = first or about
             if about != first:
                 raise TgrError(f"{file}: embedded with {about}, other teachers with {first}; embed all of them alike")
-            keys.append(key)
+            keys[key] = None
             embeddings.append(embedding)
-    return keys, embeddings
+    return list(keys), embeddings
 
 
-def _check(file: Path, key: Any, embedding: dict[str, Tensor], keys: list[str]) -> None:
+def _check(file: Path, key: Any, embedding: dict[str, Tensor], keys: Container[str]) -> None:
     if not isinstance(key, str) or not embedding:
         raise TgrError(f"{file}: not a task embedding; delete it and run again")
     if key in keys:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sklearn.cluster import SpectralClustering
-from sklearn.metrics import silhouette_score
+from scipy.sparse.linalg import LinearOperator, eigsh
+from sklearn.cluster import KMeans, SpectralClustering
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
@@ -29,7 +29,18 @@ SWAPS = 50
 """Swaps tried for each teacher on the way to groups of a wanted level."""
 
 STARTS = 10
-"""Random starts of the search for balanced groups; the best end is kept."""
+"""Random starts of the search for balanced groups; the best end is kept. Large pools get one."""
+
+DENSE_LIMIT = 2000
+"""Larger matrices stay in the precision in which they come, and only a few of their eigenvectors are computed."""
+
+TOLERANCE = 1e-4
+"""Relative accuracy of the eigenvalues of large matrices."""
+
+KMEANS_STARTS = 30
+"""Random starts of k-means on the eigenvectors (Wei et al. 2024)."""
+
+BLOCK_ROWS = 512
 
 
 @dataclass(frozen=True)
@@ -87,15 +98,27 @@ def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int, level: flo
 
 
 def _check(dissimilarity: Tensor, n_groups: int) -> np.ndarray:
-    matrix = dissimilarity.detach().cpu().double().numpy()
+    matrix = dissimilarity.detach().cpu().numpy()
     if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
         raise TgrError(f"task_space: a dissimilarity is a square matrix, found {matrix.shape}")
-    symmetric = np.allclose(matrix, matrix.T, rtol=1e-9, atol=0)
-    if not np.isfinite(matrix).all() or (matrix < 0).any() or matrix.diagonal().any() or not symmetric:
+    if len(matrix) <= DENSE_LIMIT:
+        matrix = matrix.astype(np.float64)
+    if matrix.diagonal().any() or not all(_is_dissimilarity(matrix, part) for part in _blocks(len(matrix))):
         raise TgrError("task_space: a dissimilarity must be finite, symmetric, not negative, and zero on the diagonal")
     if not 1 <= n_groups <= len(matrix):
         raise TgrError(f"n_groups: {n_groups} groups of {len(matrix)} teachers; choose 1 to {len(matrix)}")
     return matrix
+
+
+def _blocks(n: int) -> list[slice]:
+    """Return slices of rows: what is computed in them needs little memory beside a large matrix."""
+    return [slice(start, start + BLOCK_ROWS) for start in range(0, n, BLOCK_ROWS)]
+
+
+def _is_dissimilarity(matrix: np.ndarray, rows: slice) -> bool:
+    block = matrix[rows]
+    finite = bool(np.isfinite(block).all() and (block >= 0).all())
+    return finite and np.allclose(block, matrix[:, rows].T, rtol=1e-9, atol=0)
 
 
 def _in_order_of_appearance(found: np.ndarray) -> list[int]:
@@ -113,13 +136,38 @@ def _homogeneous(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
 
 def _spectral(matrix: np.ndarray, affinity: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
     n = len(matrix)
-    others = affinity[~np.eye(n, dtype=bool)]
-    if matrix.max() < IDENTICAL or others.max() < IDENTICAL:
+    if matrix.max() < IDENTICAL or _largest_beside_diagonal(affinity) < IDENTICAL:
         return np.arange(n) % n_groups
-    clustering = SpectralClustering(
-        n_groups, affinity="precomputed", n_init=30, random_state=np.random.RandomState(seed % SKLEARN_SEEDS)
-    )
-    return clustering.fit_predict(affinity)
+    state = np.random.RandomState(seed % SKLEARN_SEEDS)
+    if n <= DENSE_LIMIT:
+        clustering = SpectralClustering(n_groups, affinity="precomputed", n_init=KMEANS_STARTS, random_state=state)
+        return clustering.fit_predict(affinity)
+    coordinates = spectral_coordinates(affinity, n_groups, state)
+    return KMeans(n_groups, n_init=KMEANS_STARTS, random_state=state).fit_predict(coordinates)
+
+
+def _largest_beside_diagonal(matrix: np.ndarray) -> float:
+    return max(float(np.triu(matrix[rows], rows.start + 1).max()) for rows in _blocks(len(matrix)))
+
+
+def spectral_coordinates(affinity: np.ndarray, n_groups: int, state: np.random.RandomState) -> np.ndarray:
+    """Return the n_groups largest eigenvectors of D^-1/2 A D^-1/2, scaled by D^-1/2, as scikit-learn clusters them.
+
+    Lanczos iterations by products alone: those of scikit-learn factorise the matrix, a copy of it in float64. The
+    diagonal of the affinity A (n, n) does not count; D are its row sums.
+    """
+    n, diagonal = len(affinity), affinity.diagonal().copy()
+    degrees = affinity.sum(1, dtype=np.float64) - diagonal
+    scale = 1 / np.sqrt(np.where(degrees > 0, degrees, 1))
+
+    def product(vector: np.ndarray) -> np.ndarray:
+        scaled = (scale * vector.ravel()).astype(affinity.dtype)
+        return scale * (affinity @ scaled - diagonal * scaled)
+
+    operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
+    start = state.uniform(-1, 1, n)
+    _, vectors = eigsh(operator, n_groups, which="LA", v0=start, tol=TOLERANCE)
+    return vectors[:, ::-1] * scale[:, None]
 
 
 def _random(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
@@ -131,8 +179,9 @@ def _balanced(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
     if abs(matrix).max() < IDENTICAL:
         return np.arange(len(matrix)) % n_groups
     starts = np.random.default_rng(seed)
+    count = STARTS if len(matrix) <= DENSE_LIMIT else 1
     ends = [
-        _swap_until_best(matrix, starts.permutation(np.arange(len(matrix)) % n_groups), n_groups) for _ in range(STARTS)
+        _swap_until_best(matrix, starts.permutation(np.arange(len(matrix)) % n_groups), n_groups) for _ in range(count)
     ]
     return ends[int(np.argmax([_sum_within(matrix, labels) for labels in ends]))]
 
@@ -206,18 +255,28 @@ KINDS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
 def measure(matrix: np.ndarray, labels: list[int], n_groups: int) -> dict[str, Any]:
     """Describe a grouping of teachers with dissimilarities (n, n)."""
     groups = np.asarray(labels)
-    same = groups[:, None] == groups[None]
-    pairs = np.triu(np.ones_like(same), 1)
-    sizes = np.bincount(groups, minlength=n_groups).tolist()
+    members = np.eye(n_groups)[groups]
+    sizes = members.sum(0)
+    to_group = matrix @ members.astype(matrix.dtype)  # (n, n_groups): each teacher's sum to each group's members
+    own = to_group[np.arange(len(groups)), groups].astype(np.float64)
+    within, everything = own.sum() / 2, to_group.sum(dtype=np.float64) / 2
+    n_within, n_pairs = (sizes * (sizes - 1)).sum() / 2, len(groups) * (len(groups) - 1) / 2
     scored = 2 <= len(set(labels)) < len(labels)
     return {
-        "sizes": sizes,
-        "n_small": sum(size < 2 for size in sizes),
-        "within": _mean(matrix[pairs & same]),
-        "between": _mean(matrix[pairs & ~same]),
-        "silhouette": float(silhouette_score(matrix, groups, metric="precomputed")) if scored else None,
+        "sizes": sizes.astype(int).tolist(),
+        "n_small": int((sizes < 2).sum()),
+        "within": float(within / n_within) if n_within else None,
+        "between": float((everything - within) / (n_pairs - n_within)) if n_pairs > n_within else None,
+        "silhouette": _silhouette(to_group, own, groups, sizes) if scored else None,
     }
 
 
-def _mean(values: np.ndarray) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _silhouette(to_group: np.ndarray, own: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
+    """Return the mean silhouette (Rousseeuw 1987) from sums of distances; a teacher alone in its group counts 0."""
+    inside = own / np.maximum(sizes[groups] - 1, 1)
+    means = np.where(sizes > 0, to_group / np.maximum(sizes, 1), np.inf)
+    means[np.arange(len(groups)), groups] = np.inf
+    outside = means.min(1)
+    larger = np.maximum(inside, outside)
+    values = np.where(larger > 0, (outside - inside) / np.where(larger > 0, larger, 1), 0)
+    return float(np.where(sizes[groups] > 1, values, 0).mean())
