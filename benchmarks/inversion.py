@@ -1,110 +1,114 @@
-"""Side-by-side speed of inversion: pixel against generator engine, own channel statistics against torch.var_mean.
+"""Inversion of a teacher: the paper's generator recipe against the pixel engine.
 
-Run by hand: ``OMP_NUM_THREADS=1 python -m benchmarks.inversion --rounds 7``. The variants alternate within a round, so
-that a busy machine slows all of them; compare medians, minima and the ratio, never absolute times of separate runs.
+Run by hand, from the project's root: python -m benchmarks.inversion [--quick]
+All steps of a recipe cost the same, so a few are timed and multiplied. With --teachers and --dataset the accuracy is
+measured too: students that see recovered images alone are tested on real ones, for both recipes. That takes minutes a
+teacher, nearly all of them for the generator.
 """
 
 import argparse
-import os
 import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from benchmarks import naive, timing
 from tgr.backbones.registry import build
 from tgr.config.schema import Inversion
-from tgr.inversion.registry import ENGINES, get
+from tgr.data.dataset import ImageDataset
+from tgr.inversion import generator, pixel
+from tgr.inversion.registry import get
+from tgr.inversion.stage import invert_teacher
 from tgr.inversion.statistics import channel_statistics
-from tgr.pool.teacher import Card, Teacher
+from tgr.inversion.transfer import student_accuracy
+from tgr.pool.teacher import Card, Teacher, load_teacher, read_cards
 
-N_WAY = 5
-CLOCKS: dict[str, Callable[[], float]] = {"wall": time.perf_counter, "cpu": time.process_time}
+N_WAY, WIDTH, IMAGE_SIZE = 5, 32, 32
+PIXEL, GENERATOR, PLAIN = "pixel engine", "generator engine", "paper's recipe, plain"
+RECIPE_STEPS = {PIXEL: pixel.DEFAULT_STEPS, GENERATOR: generator.DEFAULT_STEPS, PLAIN: generator.DEFAULT_STEPS}
 
 
 def main() -> None:
     """Print the tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=5, help="timings of each variant")
-    parser.add_argument("--steps", type=int, default=5, help="inversion steps in one timing")
-    parser.add_argument("--images-per-class", type=int, default=30)
-    parser.add_argument("--image-size", type=int, default=32)
-    parser.add_argument("--width", type=int, default=32, help="channels of the Conv4 teacher")
-    parser.add_argument("--clock", choices=sorted(CLOCKS), default="wall", help="cpu: for one thread on a busy machine")
-    arguments = parser.parse_args()
-    clock = CLOCKS[arguments.clock]
-    allocator = {key: os.environ.get(key, "unset") for key in ("MALLOC_MMAP_THRESHOLD_", "MALLOC_TRIM_THRESHOLD_")}
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread(s) of {os.cpu_count()} cores, {allocator}")
-    print(
-        f"load average {os.getloadavg()[0]:.1f}, {N_WAY * arguments.images_per_class} images, Conv4 {arguments.width}, "
-        f"{arguments.clock} time\n"
-    )
-
-    teacher = _teacher(arguments.width, arguments.image_size)
-    steps = {name: _engine_steps(name, teacher, arguments) for name in ENGINES}
-    compare(
-        "engines, milliseconds a step", interleaved(steps, arguments.rounds, clock), 1000 / arguments.steps, "pixel"
-    )
-
-    shape = (N_WAY * arguments.images_per_class, arguments.width, arguments.image_size, arguments.image_size)
-    x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
-    passes = {"own": lambda: _both_ways(channel_statistics, x), "var_mean": lambda: _both_ways(_var_mean, x)}
-    title = f"statistics of {tuple(x.shape)}, milliseconds forward and backward"
-    compare(title, interleaved(passes, arguments.rounds, clock), 1000, "own")
+    options = timing.parser(__doc__, rounds=5)
+    options.add_argument("--steps", type=int, default=2, help="inversion steps in one timing")
+    options.add_argument("--images-per-class", type=int, default=30)
+    options.add_argument("--teachers", type=Path, help="a shard of teachers, for the accuracy")
+    options.add_argument("--dataset", type=Path, help="their dataset, results/datasets/<name>.safetensors")
+    options.add_argument("--count", type=int, default=2, help="teachers whose images are judged")
+    arguments = options.parse_args()
+    if arguments.quick:
+        arguments.rounds, arguments.steps, arguments.images_per_class = 1, 1, 4
+    timing.begin(arguments)
+    _speed(arguments)
+    _statistics(arguments)
+    if arguments.teachers:
+        _accuracy(arguments)
 
 
-def interleaved(
-    variants: Mapping[str, Callable[[], object]], rounds: int, clock: Callable[[], float]
-) -> dict[str, list[float]]:
-    """Return seconds of each variant, measured in turn after one unmeasured call of each."""
-    seconds: dict[str, list[float]] = {name: [] for name in variants}
-    for variant in variants.values():
-        variant()
-    for _ in range(rounds):
-        for name, variant in variants.items():
-            started = clock()
-            variant()
-            seconds[name].append(clock() - started)
-    return seconds
-
-
-def compare(title: str, seconds: Mapping[str, list[float]], unit: float, reference: str) -> None:
-    """Print median, minimum and the ratio of medians to the reference."""
-    print(title)
-    base = statistics.median(seconds[reference])
-    for name, values in seconds.items():
-        median = statistics.median(values)
-        print(f"  {name:10s} median {median * unit:8.1f}   min {min(values) * unit:8.1f}   ratio {median / base:6.2f}")
-    print()
-
-
-def _engine_steps(name: str, teacher: Teacher, arguments: argparse.Namespace) -> Callable[[], object]:
-    values = {"engine": name, "steps": arguments.steps, "images_per_class": arguments.images_per_class}
-    config = Inversion.model_validate(values)
+def _speed(arguments: argparse.Namespace) -> None:
+    teacher = reference_teacher()
     labels = torch.arange(N_WAY).repeat_interleave(arguments.images_per_class)
+    variants: dict[str, timing.Variant] = {
+        PIXEL: _engine("pixel", teacher, labels, arguments.steps),
+        GENERATOR: _engine("generator", teacher, labels, arguments.steps),
+        PLAIN: lambda: naive.invert_by_generator(naive.conv4_like(teacher.model, "running"), labels, arguments.steps),
+    }
+    seconds = timing.interleaved(variants, arguments.rounds, arguments.clock)
+    title = f"one step, {len(labels)} images of {IMAGE_SIZE} px, Conv4 of {WIDTH}"
+    timing.compare(title, seconds, PIXEL, per=arguments.steps)
+    print("\n  one teacher at the default number of steps, seconds (and times ours)")
+    for unit, summary in (("medians", statistics.median), ("minima", min)):
+        whole = {name: RECIPE_STEPS[name] * summary(values) / arguments.steps for name, values in seconds.items()}
+        shown = ", ".join(f"{name} {value:.1f} ({value / whole[PIXEL]:.1f})" for name, value in whole.items())
+        print(f"    {unit}: {shown}")
+
+
+def _engine(name: str, teacher: Teacher, labels: Tensor, steps: int) -> Callable[[], object]:
+    config = Inversion.model_validate({"engine": name, "steps": steps})
     return lambda: get(name)(teacher, labels, config, None, torch.Generator().manual_seed(0))
 
 
-def _both_ways(function: Callable[[Tensor], tuple[Tensor, Tensor]], x: Tensor) -> None:
-    mean, variance = function(x)
-    torch.autograd.grad(mean.sum() + variance.sum(), x)
+def _statistics(arguments: argparse.Namespace) -> None:
+    """Compare the channel statistics with PyTorch's own."""
+    shape = (N_WAY * arguments.images_per_class, WIDTH, IMAGE_SIZE, IMAGE_SIZE)
+    x = torch.randn(shape).contiguous(memory_format=torch.channels_last).requires_grad_()
+
+    def both_ways(function: Callable[[Tensor], tuple[Tensor, Tensor]]) -> None:
+        mean, variance = function(x)
+        torch.autograd.grad(mean.sum() + variance.sum(), x)
+
+    variants = {"own": lambda: both_ways(channel_statistics), "var_mean": lambda: both_ways(naive.channel_statistics)}
+    seconds = timing.interleaved(variants, arguments.rounds, arguments.clock)
+    timing.compare(f"channel statistics of {tuple(x.shape)}, channels-last, forward and backward", seconds, "own")
 
 
-def _var_mean(x: Tensor) -> tuple[Tensor, Tensor]:
-    variance, mean = torch.var_mean(x, (0, 2, 3), correction=0)
-    return mean, variance
+def _accuracy(arguments: argparse.Namespace) -> None:
+    """Compare students of recovered images."""
+    dataset = ImageDataset.load(arguments.dataset)
+    print("\naccuracy on real images of a student that saw recovered images alone, percent")
+    for card in read_cards(arguments.teachers)[: arguments.count]:
+        teacher = load_teacher(arguments.teachers, card, torch.device("cpu"))
+        found = []
+        for engine in ("pixel", "generator"):
+            recovered = invert_teacher(teacher, Inversion.model_validate({"engine": engine}))
+            accuracy = 100 * student_accuracy(recovered, dataset)
+            found.append(f"{engine} {accuracy:.1f} ({recovered.report.wall_seconds:.0f} s of wall time)")
+        print(f"  {card.key}, itself {100 * (card.held_out_accuracy or 0):.1f}: {', '.join(found)}", flush=True)
 
 
-def _teacher(width: int, size: int) -> Teacher:
+def reference_teacher() -> Teacher:
+    """Return an untrained Conv4 with a card."""
     card = Card(
         name="teacher-0000",
         pool="benchmark",
         dataset="none",
         classes=[f"class-{i}" for i in range(N_WAY)],
         architecture="conv4",
-        width=width,
-        image_size=size,
+        width=WIDTH,
+        image_size=IMAGE_SIZE,
         mean=[0.5] * 3,
         std=[0.25] * 3,
         flips=True,
@@ -113,7 +117,7 @@ def _teacher(width: int, size: int) -> Teacher:
         sha256="",
         wall_seconds=0.0,
     )
-    return Teacher(card, build("conv4", N_WAY, width, size, "benchmark").eval())
+    return Teacher(card, build("conv4", N_WAY, WIDTH, IMAGE_SIZE, "benchmark").eval())
 
 
 if __name__ == "__main__":
