@@ -154,7 +154,8 @@ def spectral_coordinates(affinity: np.ndarray, n_groups: int, state: np.random.R
     """Return the n_groups largest eigenvectors of D^-1/2 A D^-1/2, scaled by D^-1/2, as scikit-learn clusters them.
 
     Lanczos iterations by products alone: those of scikit-learn factorise the matrix, a copy of it in float64. The
-    diagonal of the affinity A (n, n) does not count; D are its row sums.
+    diagonal of the affinity A (n, n) does not count; D are its row sums. One is added to all eigenvalues, so that the
+    tolerance is not relative to eigenvalues near zero, among which any choice is as good.
     """
     n, diagonal = len(affinity), affinity.diagonal().copy()
     degrees = affinity.sum(1, dtype=np.float64) - diagonal
@@ -162,7 +163,7 @@ def spectral_coordinates(affinity: np.ndarray, n_groups: int, state: np.random.R
 
     def product(vector: np.ndarray) -> np.ndarray:
         scaled = (scale * vector.ravel()).astype(affinity.dtype)
-        return scale * (affinity @ scaled - diagonal * scaled)
+        return vector.ravel() + scale * (affinity @ scaled - diagonal * scaled)
 
     operator = LinearOperator((n, n), matvec=product, dtype=np.float64)
     start = state.uniform(-1, 1, n)
