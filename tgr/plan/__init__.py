@@ -1,0 +1,1 @@
+"""The cost planner: what a configuration will take, estimated before anything starts."""

@@ -1,0 +1,69 @@
+"""Unit costs: what an image, a step, a job takes, as measured once (``resources/unit_costs.json``)."""
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from tgr.artifacts import read_json
+from tgr.config.base import Section
+from tgr.errors import TgrError
+from tgr.plan.networks import Network, named
+
+FILE = Path(__file__).parents[2] / "resources" / "unit_costs.json"
+REFERENCE = named("conv4", 32, 32)
+"""Conv4 of 32 channels at 32 px: image costs are its own, and scale with the multiplications of other networks."""
+
+
+class Units(Section):
+    """Seconds of one core, measured by ``command`` on ``machine``; ``assumed`` keys are not measured.
+
+    ``families``: seconds for a multiplication of a network of the family, relative to Conv4's. All images are those of
+    the reference network.
+    """
+
+    command: str
+    machine: str
+    job_start: float
+    load_image: float
+    forward_image: float
+    train_image: float
+    invert_image: float
+    generator_image: float
+    second_order: float
+    step_overhead: float
+    embed_image: float
+    compare_value: float
+    compare_landmark_value: float
+    figure: float
+    families: dict[str, float]
+    memory_mb: dict[str, float]
+    assumed: dict[str, float]
+
+    def forward(self, network: Network) -> float:
+        """Seconds of one image's forward pass."""
+        return self.forward_image * self._relative(network)
+
+    def train(self, network: Network) -> float:
+        """Seconds of one image's forward and backward pass."""
+        return self.train_image * self._relative(network)
+
+    def invert(self, network: Network) -> float:
+        """Seconds of one step on one image whose pixels are optimised."""
+        return self.invert_image * self._relative(network)
+
+    def _relative(self, network: Network) -> float:
+        return network.macs / REFERENCE.macs * self.families[network.family]
+
+
+def load_units(file: Path = FILE) -> Units:
+    """Read the table.
+
+    Raises:
+        TgrError: it is missing or damaged.
+    """
+    try:
+        return Units.model_validate(read_json(file))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise TgrError(f"{file}: {key}: {first['msg']}; make it by `python -m benchmarks.unit_costs`") from error
