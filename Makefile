@@ -17,6 +17,7 @@ help: ## List the targets
 	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
 
 $(STAMP): envs/requirements.lock
+	@test ! -L .venv || { echo "error: .venv is a link to $$(readlink .venv), which may serve others; bring it up to date there, or remove the link" >&2; exit 1; }
 	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed; set PYTHON=")'
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
@@ -35,6 +36,10 @@ reproduce: $(STAMP) ## Make every table and figure of CONFIG, and the HTML repor
 .PHONY: paper
 paper: $(STAMP) ## Collect figures, tables, captions and a manifest of a finished run in results/paper and results/paper.zip
 	$(BIN)/python -m snakemake --cores 1 --configfile "$(CONFIG)" --allowed-rules collect_paper -- results/paper.zip
+
+.PHONY: plan
+plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG, before anything runs
+	@$(BIN)/python -m tgr.plan "$(CONFIG)" $(if $(filter-out all,$(CORES)),--cores $(CORES))
 
 .PHONY: smoke
 smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
