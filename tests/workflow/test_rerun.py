@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from workflow_project import Project
+from workflow_project import ABLATION, Project
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +26,6 @@ AFTER_ONE_METHOD = {
     "tabulate_overview": 1,
     "write_index": 1,
 }
-ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
 FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map", "plot_cost"}
 DRAWN = {*FIGURES, "plot_theory", "plot_pairs"}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from workflow_project import REPOSITORY, Project
+from workflow_project import ABLATION, REPOSITORY, Project
 
 from tgr.config.load import load
 
@@ -14,7 +14,6 @@ RULES = {
     for file in sorted(REPOSITORY.glob("workflow/rules/*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(?:(?:    .*)?\n)*", file.read_text(), flags=re.MULTILINE)
 }
-ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 ANALYSIS = {"measure_pairs", "plot_pairs", "plot_sweep"}
 DOWNLOADS = {"download_cifar100"}
 ON_REQUEST = {"collect_paper"}

@@ -23,6 +23,8 @@ IGNORED = shutil.ignore_patterns(
 )
 STAGES = ("datasets", "episodes", "teachers", "recovered", "transfer", "embeddings", "task_space", "models")
 STAGES += ("evaluation", "analysis", "tables", "figures")
+ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
+"""The rules that only a configuration with ablations needs."""
 VOLATILE = "cost.*"
 """Tables of seconds, which differ from run to run."""
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TGR_WORKFLOW_PID")}

@@ -8,11 +8,10 @@ from typing import Any
 import pandas as pd
 
 from tgr.artifacts import read_json
-from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.selection import CRITERION
 from tgr.evaluation.statistics import mean_interval, per_episode
-from tgr.evaluation.summary import ALL, read_episodes, summarise
+from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
 
 CONFLICT = ("relative_variance", "gradient_cosine")
 """Curves that group steps record: the variance of the teachers' gradients relative to the squared norm of their mean,
@@ -70,11 +69,7 @@ def write_ablation(
 
 def _accuracies(episodes: pd.DataFrame, variants: Sequence[str], headline: str) -> pd.DataFrame:
     summary = summarise(episodes, variants, variants[0])
-    shown = summary[summary["selection"] == headline]
-    if shown.empty:
-        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
-    if ALL in set(shown["dataset"]):
-        shown = shown[shown["dataset"] == ALL]
+    shown = over_all_datasets(headline_rows(summary, headline))
     bounds = {"low": shown["mean"] - shown["ci95"], "high": shown["mean"] + shown["ci95"]}
     named = shown.rename(columns={"method": "variant", "n_episodes": "n"}).assign(measure="accuracy", **bounds)
     return named[["variant", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds"]]

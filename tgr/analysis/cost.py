@@ -9,7 +9,7 @@ import pandas as pd
 
 from tgr.artifacts import provenance_path, read_json
 from tgr.errors import TgrError
-from tgr.evaluation.summary import ALL, read_episodes, summarise
+from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
 
 TRAINING = "training"
 STAGES = ("teachers", "recovered", "task_space")
@@ -43,11 +43,7 @@ def write_cost(
         TgrError: an artefact does not know its cost, or nothing to report.
     """
     summary = summarise(read_episodes(evaluations), list(methods))
-    shown = summary[summary["selection"] == headline]
-    if shown.empty:
-        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
-    if ALL in set(shown["dataset"]):
-        shown = shown[shown["dataset"] == ALL]
+    shown = over_all_datasets(headline_rows(summary, headline))
     made = {stage: sum(map(thread_seconds, stages[stage])) for stage in STAGES}
     rows = [_row(row, made, needs, _models_of(models, row["method"], row["shot"])) for row in shown.to_dict("records")]
     table = pd.DataFrame(rows)

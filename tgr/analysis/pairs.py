@@ -103,7 +103,7 @@ class Draw:
             self.device,
             self.classes(kind.pool.n_way, overlap),
         )
-        return Teacher(card, model.eval())
+        return Teacher(card, model)
 
     def accuracy(self, recovered: Sequence[Recovered], learner: Learner) -> float:
         """Return the mean accuracy on meta-test episodes after replay on the images of some teachers."""
@@ -117,7 +117,7 @@ class Draw:
         replay(model, bank, meta, learner.k_shot, learner.steps, episodes, lambda step, values: None)
         recalibrate_batchnorm(model, [part.to(self.device) for part in bank.images.split(CALIBRATION_BATCH)])
         card = ModelCard(**shape.model_dump(), mean=MEAN, std=STD, checkpoints=[])
-        return fmean(ncm(model.eval(), task, learner.bn_mode) for task in learner.tasks.tasks(card, self.device))
+        return fmean(ncm(model, task, learner.bn_mode) for task in learner.tasks.tasks(card, self.device))
 
 
 def measure_draw(

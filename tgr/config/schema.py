@@ -355,7 +355,7 @@ class Config(Section):
         """Return a pool of another one's teachers with all that it takes from there; any other pool as it is."""
         if pool.teachers_of is None:
             return pool
-        trained = {key: value for key, value in self.pools.items() if value.dataset is not None}
+        trained = self.trained_pools
         _check_known(f"pools.{name}.teachers_of", [pool.teachers_of], trained)
         origin = trained[pool.teachers_of]
         n_teachers = pool.n_teachers if "n_teachers" in pool.model_fields_set else origin.n_teachers
@@ -428,7 +428,7 @@ class Config(Section):
                 )
 
     def _check_pairs(self, name: str, pairs: Pairs) -> None:
-        trained = {key: value for key, value in self.pools.items() if value.dataset and not value.teachers_of}
+        trained = self.trained_pools
         _check_known(f"pairs.{name}.pool", [pairs.pool], trained)
         base = trained[pairs.pool]
         _check_known(f"pairs.{name}.others", pairs.others, trained)
@@ -440,6 +440,11 @@ class Config(Section):
                 f"pairs.{name}.pool: {pairs.pool} has teachers of {base.n_way} classes, too few for the episodes of "
                 f"meta.n_way {self.meta.n_way}"
             )
+
+    @property
+    def trained_pools(self) -> dict[str, Pool]:
+        """The pools for which teachers are pre-trained, by name: not from a table, nor another pool's."""
+        return {name: pool for name, pool in self.pools.items() if pool.dataset and not pool.teachers_of}
 
     def swept_methods(self, sweep: str) -> list[str]:
         """Return the methods that take part in all scenarios of a sweep, in the order of the tables."""

@@ -1,6 +1,6 @@
 """One row for each method, shot, protocol, selection rule and dataset: what tables and figures show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,40 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
     ranks = [table[column].map({name: i for i, name in enumerate(names)}) for column, names in keys.items()]
     order = table.assign(_dataset=ranks[0], _method=ranks[1]).sort_values(["_dataset", "_method"], kind="stable").index
     return table.loc[order].reset_index(drop=True)
+
+
+def summarise_scenarios(folders: Sequence[Path], methods: Mapping[str, Mapping[str, str]]) -> dict[str, pd.DataFrame]:
+    """Summarise accuracies of several scenarios, each as ``summarise`` does.
+
+    Args:
+        folders: evaluations ``.../<scenario>/<method>/shot-<shot>/seed-<seed>`` of all scenarios.
+        methods: for each scenario, labels by method, in the order of the rows.
+
+    Raises:
+        TgrError: a scenario has no evaluations, or evaluations that do not belong together.
+    """
+    summaries = {}
+    for scenario, names in methods.items():
+        own = [folder for folder in folders if Path(folder).parents[2].name == scenario]
+        summaries[scenario] = summarise(read_episodes(own), list(names))
+    return summaries
+
+
+def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:
+    """Return the rows of the selection rule that tables and figures show.
+
+    Raises:
+        TgrError: there is none.
+    """
+    shown = summary[summary["selection"] == headline].reset_index(drop=True)
+    if shown.empty:
+        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
+    return shown
+
+
+def over_all_datasets(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of all datasets of a scenario together, or of its only one."""
+    return summary[summary["dataset"] == ALL] if ALL in set(summary["dataset"]) else summary
 
 
 def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) -> list[dict[str, Any]]:

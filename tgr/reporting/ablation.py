@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
-from tgr.evaluation.summary import read_episodes, summarise
+from tgr.evaluation.summary import headline_rows, read_episodes, summarise
 from tgr.reporting import labels
 from tgr.reporting.markup import Block, Cell, Table
 from tgr.reporting.tables import TIES, common_notes, dataset_title, difference_note, result_cell, write_table
@@ -40,9 +39,7 @@ def write_ablation_table(
     """
     reference = next((name for name in variants if "." not in name), next(iter(variants)))
     summary = summarise(read_episodes(evaluations), list(variants), reference)
-    shown = summary[summary["selection"] == headline].reset_index(drop=True)
-    if shown.empty:
-        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
+    shown = headline_rows(summary, headline)
     frame = shown.merge(_conflict(models), on="method", how="left")
     for factor in dict.fromkeys(factor for about in variants.values() for factor in about["changes"]):
         frame[factor] = frame["method"].map({name: about["changes"].get(factor) for name, about in variants.items()})

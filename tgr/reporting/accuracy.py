@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tgr.evaluation.summary import ALL, read_episodes, summarise
+from tgr.evaluation.summary import ALL, over_all_datasets, read_episodes, summarise
 from tgr.reporting import labels
 from tgr.reporting.style import BLACK, GREY, method_colours, save, style, width
 
@@ -42,7 +42,7 @@ def _draw(shown: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Fig
     panel_height = 0.42 + 0.17 * len(rows)
     figure = Figure((inches, panel_height * len(shots) + 0.85), layout="constrained")
     axes = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
-    sizes = _sizes(_pooled(shown))
+    sizes = _sizes(over_all_datasets(shown))
     for row, shot in enumerate(shots):
         for column, protocol in enumerate(protocols):
             part = shown[(shown["shot"] == shot) & (shown["protocol"] == protocol)]
@@ -57,11 +57,6 @@ def _draw(shown: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Fig
     return figure
 
 
-def _pooled(shown: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of all datasets together, or of the only one."""
-    return shown[shown["dataset"] == ALL] if ALL in set(shown["dataset"]) else shown
-
-
 def _sizes(main: pd.DataFrame) -> str:
     """Say how many episodes and seeds stand behind the means."""
     episodes, seeds = _range(main["n_episodes"]), _range(main["n_seeds"])
@@ -74,9 +69,9 @@ def _range(counts: pd.Series) -> str:
 
 def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str], methods: Mapping[str, str]) -> None:
     datasets = sorted(set(part["dataset"]) - {ALL})
-    main = _pooled(part)
+    main = over_all_datasets(part)
     colours = method_colours(rows)
-    for value in _pooled(floor)["mean"].drop_duplicates() * 100:
+    for value in over_all_datasets(floor)["mean"].drop_duplicates() * 100:
         axes.axvline(value, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
     for value in main.loc[main["role"] == "ceiling", "mean"] * 100:
         axes.axvline(value, color=BLACK, linestyle=":", linewidth=0.9, zorder=1)

@@ -11,8 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from tgr.errors import TgrError
-from tgr.reporting.panels import legend_columns, value_label
+from tgr.reporting.panels import legend_columns, read_frame, value_label
 from tgr.reporting.style import BLACK, CYCLE, save, style, width
 
 QUANTITIES = {
@@ -31,10 +30,7 @@ def write_conflict_figure(conflict_file: Path, png: Path, pdf: Path, venue: str 
     Raises:
         TgrError: the file is missing or damaged.
     """
-    try:
-        curves = pd.read_parquet(conflict_file)
-    except (OSError, ValueError) as error:
-        raise TgrError(f"{conflict_file}: missing or damaged ({error}); delete it and run again") from error
+    curves = read_frame(conflict_file)
     with style():
         save(_draw(curves, width(venue)), png, pdf)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tgr.evaluation.summary import ALL, read_episodes, summarise
+from tgr.evaluation.summary import ALL, summarise_scenarios
 from tgr.reporting import labels
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -34,9 +34,8 @@ def write_index(
         TgrError: nothing to report, or evaluations that do not belong together.
     """
     parts = []
-    for scenario, names in methods.items():
-        own = [folder for folder in evaluations if Path(folder).parents[2].name == scenario]
-        summary = summarise(read_episodes(own), list(names))
+    for scenario, summary in summarise_scenarios(evaluations, methods).items():
+        names = methods[scenario]
         shown = [labels.method(str(row.method), names, str(row.role)) for row in summary.itertuples()]
         reference = [labels.method(name, names) for name in summary["reference"]]
         parts.append(summary.assign(label=shown, reference=reference))

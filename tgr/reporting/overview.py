@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tgr.errors import TgrError
-from tgr.evaluation.summary import ALL, read_episodes, summarise
+from tgr.evaluation.summary import headline_rows, over_all_datasets, summarise_scenarios
 from tgr.reporting import labels
 from tgr.reporting.markup import Block, Cell, Table
 from tgr.reporting.tables import TIES, common_notes, difference_note, result_cell, write_table
@@ -30,11 +29,8 @@ def write_overview_table(
     Raises:
         TgrError: nothing to report, or evaluations that do not belong together.
     """
-    parts = []
-    for scenario, names in methods.items():
-        own = [folder for folder in evaluations if Path(folder).parents[2].name == scenario]
-        parts.append(summarise(read_episodes(own), list(names)))
-    write_overview(parts, methods, headline, csv, markdown, latex)
+    summaries = list(summarise_scenarios(evaluations, methods).values())
+    write_overview(summaries, methods, headline, csv, markdown, latex)
 
 
 def write_overview(
@@ -54,10 +50,7 @@ def write_overview(
     Raises:
         TgrError: nothing to report.
     """
-    summary = pd.concat([_whole(own) for own in summaries], ignore_index=True)
-    shown = summary[summary["selection"] == headline].reset_index(drop=True)
-    if shown.empty:
-        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
+    shown = headline_rows(pd.concat(map(over_all_datasets, summaries), ignore_index=True), headline)
     order = {name: label for names in methods.values() for name, label in names.items()}
     protocols = labels.in_order(set(shown["protocol"]), labels.PROTOCOLS)
     table = Table(
@@ -74,11 +67,6 @@ def write_overview(
         ],
     )
     write_table(shown, table, csv, markdown, latex)
-
-
-def _whole(summary: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of all datasets together, or of the only one."""
-    return summary[summary["dataset"] == ALL] if ALL in set(summary["dataset"]) else summary
 
 
 def _block(part: pd.DataFrame, protocol: str, scenarios: Sequence[str], methods: Mapping[str, str]) -> Block:

@@ -69,15 +69,24 @@ def read_table(file: Path) -> AblationTable:
     Raises:
         TgrError: it is missing or lacks columns.
     """
-    try:
-        frame = pd.read_csv(file)
-    except (OSError, ValueError) as error:
-        raise TgrError(f"{file}: missing or damaged ({error}); delete it and run again") from error
+    frame = read_frame(file)
     if missing := set(COLUMNS) - set(frame):
         raise TgrError(f"{file}: the columns {', '.join(sorted(missing))} are missing; delete it and run again")
     factors = [str(column) for column in frame if column not in COLUMNS]
     numeric = next((factor for factor in factors if _is_axis(frame[factor])), None)
     return AblationTable(frame, factors, numeric)
+
+
+def read_frame(file: Path) -> pd.DataFrame:
+    """Read what a figure draws, CSV or Parquet.
+
+    Raises:
+        TgrError: the file is missing or damaged.
+    """
+    try:
+        return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
+    except (OSError, ValueError) as error:
+        raise TgrError(f"{file}: missing or damaged ({error}); delete it and run again") from error
 
 
 def _is_axis(values: pd.Series) -> bool:

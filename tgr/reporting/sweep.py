@@ -7,12 +7,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from tgr.errors import TgrError
-from tgr.evaluation.summary import ALL, read_episodes, summarise
+from tgr.evaluation.summary import headline_rows, over_all_datasets, summarise_scenarios
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, method_colours, save, style, width
+from tgr.reporting.style import BLACK, method_colours, method_markers, save, style, width
 
-MARKERS = ("o", "s", "^", "D", "v", "<", ">", "p", "X")
 PANEL_HEIGHT = 1.7
 """Inches."""
 
@@ -40,26 +38,13 @@ def write_sweep_figure(
     Raises:
         TgrError: no evaluation used the selection rule.
     """
-    by_scenario: dict[str, list[Path]] = {name: [] for name in scenarios}
-    for folder in folders:
-        by_scenario[Path(folder).parents[2].name].append(Path(folder))
-    parts = [
-        summarise(read_episodes(own), list(methods)).assign(value=scenarios[name]) for name, own in by_scenario.items()
-    ]
-    summary = pd.concat(parts, ignore_index=True)
-    shown = summary[summary["selection"] == headline]
-    if shown.empty:
-        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
-    shown = pd.concat([_pooled(part) for _, part in shown.groupby("scenario", sort=False)], ignore_index=True)
+    summaries = summarise_scenarios(folders, dict.fromkeys(scenarios, methods))
+    parts = [over_all_datasets(summary).assign(value=scenarios[name]) for name, summary in summaries.items()]
+    shown = headline_rows(pd.concat(parts, ignore_index=True), headline)
     csv.parent.mkdir(parents=True, exist_ok=True)
     shown.to_csv(csv, index=False)
     with style():
         save(_draw(shown, methods, label, width(venue)), png, pdf)
-
-
-def _pooled(part: pd.DataFrame) -> pd.DataFrame:
-    """Keep the mean over all datasets of a scenario, where there are several."""
-    return part[part["dataset"] == ALL] if ALL in set(part["dataset"]) else part
 
 
 def _draw(shown: pd.DataFrame, methods: Mapping[str, str], label: str, inches: float) -> Figure:
@@ -87,13 +72,13 @@ def _draw(shown: pd.DataFrame, methods: Mapping[str, str], label: str, inches: f
 
 
 def _panel(axes: Axes, part: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    colours = method_colours(list(methods))
-    for marker, (name, title) in zip(MARKERS * len(methods), methods.items(), strict=False):
+    colours, markers = method_colours(list(methods)), method_markers(list(methods))
+    for name, title in methods.items():
         own = part[part["method"] == name].sort_values("value")
         if own.empty:
             continue
         axes.errorbar(
-            own["value"], own["mean"] * 100, yerr=own["ci95"] * 100, marker=marker, markersize=3.4, capsize=1.8,
+            own["value"], own["mean"] * 100, yerr=own["ci95"] * 100, marker=markers[name], markersize=3.4, capsize=1.8,
             color=colours[name], markeredgecolor=BLACK, markeredgewidth=0.4, elinewidth=0.9, label=title,
         )  # fmt: skip
     axes.set_xticks(sorted(part["value"].unique()))

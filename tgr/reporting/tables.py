@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tgr.errors import TgrError
-from tgr.evaluation.summary import ALL, REFERENCE, TIED, read_episodes, summarise
+from tgr.evaluation.summary import ALL, REFERENCE, TIED, headline_rows, read_episodes, summarise
 from tgr.reporting import labels
 from tgr.reporting.markup import Block, Cell, Table, to_latex, to_markdown
 
@@ -27,9 +26,7 @@ def write_main_table(
         TgrError: nothing to report, or evaluations that do not belong together.
     """
     summary = summarise(read_episodes(folders), list(methods))
-    shown = summary[summary["selection"] == headline].reset_index(drop=True)
-    if shown.empty:
-        raise TgrError(f"evaluation.headline: no evaluation used the selection rule {headline}; run them again")
+    shown = headline_rows(summary, headline)
     table = Table(
         caption=f"Accuracy (%) on unseen classes, scenario {shown['scenario'].iloc[0]}",
         row_header="Method",

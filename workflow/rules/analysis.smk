@@ -4,8 +4,8 @@
 rule measure_pairs:
     """Measure what second teachers add to a base teacher, for one draw of its classes."""
     input:
-        dataset=pairs_datasets,
-        episodes=pairs_episodes,
+        dataset=pairs_inputs(DATASET),
+        episodes=pairs_inputs(EPISODES),
         weights=pairs_probe_weights,
         code=pairs_code,
     output:

@@ -36,7 +36,6 @@ try:
 except TgrError as error:
     raise WorkflowError(str(error)) from None
 
-TRAINED = [name for name, pool in settings.pools.items() if pool.dataset and not pool.teachers_of]
 SCENARIOS = list(settings.scenarios)
 MAIN = {scenario: settings.main_methods(scenario) for scenario in SCENARIOS}
 VARIANTS = {scenario: settings.all_variants(scenario) for scenario in SCENARIOS}

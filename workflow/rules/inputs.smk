@@ -280,15 +280,15 @@ def scenario_transfers(wildcards):
     return collect(TRANSFER, pool=[pool for pool in pools if settings.pools[pool].dataset])
 
 
-def pairs_datasets(wildcards):
-    """Return the dataset of an experiment with pairs of teachers."""
-    return DATASET.format(dataset=settings.pools[settings.pairs[wildcards.pairs].pool].dataset)
+def pairs_inputs(pattern):
+    """Return an input function: a pattern with {dataset}, and perhaps {shot}, for an experiment with pairs of teachers;
+    its shot is the largest."""
 
+    def path(wildcards):
+        dataset = settings.pools[settings.pairs[wildcards.pairs].pool].dataset
+        return pattern.format(dataset=dataset, shot=max(settings.evaluation.shots))
 
-def pairs_episodes(wildcards):
-    """Return the episodes of an experiment with pairs of teachers, of the largest shot."""
-    dataset = settings.pools[settings.pairs[wildcards.pairs].pool].dataset
-    return EPISODES.format(dataset=dataset, shot=max(settings.evaluation.shots))
+    return path
 
 
 def pairs_probe_weights(wildcards):

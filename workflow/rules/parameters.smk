@@ -13,12 +13,17 @@ def episodes_of(dataset):
     return shape | ({"n_episodes": dataset.n_episodes} if dataset.n_episodes else {})
 
 
+def teacher_of(pool):
+    """Return what kind of teachers a pool has."""
+    return dump(pool, include={"dataset", "architecture", "width", "options", "n_way"})
+
+
 def pairs_of(pairs):
     """Return how the two teachers of an experiment are made, what is trained on their images, and how it is judged."""
     pool = settings.pools[pairs.pool]
     kinds = {
         name: {
-            "pool": dump(settings.pools[name], include={"dataset", "architecture", "width", "options", "n_way"}),
+            "pool": teacher_of(settings.pools[name]),
             "pretrain": dump(settings.pretrain_of(name)),
             "inversion": dump(settings.inversion_of(name)),
         }
@@ -44,10 +49,7 @@ def pairs_probe(pairs):
 PARAMETERS = {
     "dataset": {name: dump(dataset, exclude={"n_episodes"}) for name, dataset in settings.datasets.items()},
     "episodes": {name: episodes_of(dataset) for name, dataset in settings.datasets.items()},
-    "pool": {
-        name: dump(pool, include={"dataset", "architecture", "width", "options", "n_way"})
-        for name, pool in settings.pools.items()
-    },
+    "pool": {name: teacher_of(pool) for name, pool in settings.pools.items()},
     "pretrain": {name: dump(settings.pretrain_of(name)) for name in settings.pools},
     "inversion": {name: dump(settings.inversion_of(name)) for name in settings.pools},
     "probe": {

@@ -13,7 +13,7 @@ rule pretrain:
     benchmark:
         "results/benchmarks/pretrain/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
-        pool="|".join(TRAINED) or "none",
+        pool="|".join(settings.trained_pools) or "none",
     conda:
         "../../envs/tgr.yaml"
     threads: 1
