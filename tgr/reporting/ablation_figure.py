@@ -144,6 +144,7 @@ def _row_panel(axes: Axes, panel: Panel, variants: list[str], markers: dict[str,
     axes.set_title(panel.title)
     axes.set_xlabel(panel.unit)
     axes.margins(x=0.08)
+    axes.locator_params(axis="x", nbins=4)  # small numbers have long labels, which would run into each other
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
 
