@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from synthetic_results import write_evaluation
 
-from tgr.artifacts import digest, provenance_path, write_json
+from tgr.artifacts import digest, write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 from tgr.reporting.paper import CITED, TEMPLATES, Caption, write_paper
