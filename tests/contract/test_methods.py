@@ -159,6 +159,26 @@ def test_tgr_as_released_samples_the_first_pool_only(mixed: dict, tmp_path: Path
     assert {key for key, count in counts.items() if count} == {f"tiny-conv4/teacher-000{i}" for i in range(4)}
 
 
+@pytest.mark.parametrize("heads", ["aligned", "per_teacher"])
+def test_tgr_may_start_from_what_bank_learns(inputs: dict, tmp_path: Path, heads: str) -> None:
+    curves = {
+        steps: pd.read_parquet(
+            train(inputs, "tgr", tmp_path / str(steps), heads=heads, bank_steps=steps) / "curves.parquet"
+        )
+        for steps in (0, 40)
+    }
+    started = curves[40][curves[40]["name"] == "loss"]
+    assert started.groupby("phase")["step"].agg(["min", "max"]).T.to_dict("list") == {
+        "bank": [1, 40],
+        "group": [41, 44],
+        "replay": [45, 46],
+    }
+    first_loss = {
+        steps: own.query("phase == 'group' and name == 'loss'")["value"].iloc[0] for steps, own in curves.items()
+    }
+    assert heads != "aligned" or first_loss[40] < first_loss[0]
+
+
 @pytest.mark.parametrize("treatment", ["implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl"])
 def test_tgr_runs_with_every_treatment_of_conflict(inputs: dict, tmp_path: Path, treatment: str) -> None:
     folders = [train(inputs, "tgr", tmp_path / name, treatment=treatment) for name in ("a", "b")]

@@ -10,12 +10,15 @@ import torch
 from torch import Tensor, nn
 from tqdm import trange
 
+from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
+from tgr.config.methods.baselines import ClassifierTraining
 from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
+from tgr.meta.pooled import fit_pooled
 from tgr.meta.regularisation import Loss, Parameters
 from tgr.meta.treatments import treated_gradient
 from tgr.methods.replay import calibration_batches, run
@@ -34,14 +37,31 @@ def train(parameters: Tgr, training: Training) -> Trained:
     trained = Trained(training.meta_model.architecture)
     rows, n_rows = head_rows(bank, parameters.heads)
     model = training.model(n_rows)
+    if parameters.bank_steps:
+        _learn_bank(model, bank, parameters, training, trained)
     # The last checkpoint is that of the replay; the others lie within the group steps.
     n_replay = 1 if parameters.replay_steps else 0
     _group_steps(model, bank, rows, parameters, training, trained, training.meta.n_checkpoints - n_replay)
     if parameters.replay_steps:
         if parameters.heads != "shared" or n_rows != training.meta.n_way:
             _replace_head(model, training)
-        run(model, bank, parameters.replay_steps, training, trained, parameters.group_steps, n_replay)
+        first = parameters.bank_steps + parameters.group_steps
+        run(model, bank, parameters.replay_steps, training, trained, first, n_replay)
     return trained
+
+
+def _learn_bank(model: Classifier, bank: ImageBank, config: Tgr, training: Training, trained: Trained) -> None:
+    """Let the trunk learn as `bank` does. Aligned heads mean the same classes, and so go on from there too."""
+    group_head = model.head
+    if config.heads != "aligned":
+        with seeds.forked(*training.seed_names, "bank"):
+            model.head = nn.Linear(model.feature_dim, len(bank.class_names)).to(training.device)
+    learner = ClassifierTraining(steps=config.bank_steps, lr=config.lr, augment=config.augment)
+    fit_pooled(
+        model, bank, learner, generator(training, "bank"), lambda step, values: trained.log(step, "bank", values)
+    )
+    if config.heads != "aligned":
+        model.head = group_head
 
 
 def _group_steps(
@@ -58,8 +78,9 @@ def _group_steps(
     weights: Parameters = dict(model.named_parameters())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.group_steps)
-    marks = checkpoint_steps(0, config.group_steps, n_checkpoints)
-    for step in trange(1, config.group_steps + 1, desc="group steps", unit="step"):
+    first, last = config.bank_steps, config.bank_steps + config.group_steps
+    marks = checkpoint_steps(first, last, n_checkpoints)
+    for step in trange(first + 1, last + 1, desc="group steps", unit="step"):
         losses = _draw_losses(model, bank, rows, config, sampler, augmentation)
         with batchnorm_mode(model, "batch"):
             outcome = treated_gradient(

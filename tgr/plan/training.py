@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tgr.config.methods.base import MethodParameters
-from tgr.config.methods.baselines import Bank, Realdata, Replay
+from tgr.config.methods.baselines import Bank, ClassifierTraining, Realdata, Replay
 from tgr.config.methods.peers import BidfMkd, Dro, Free, Ota, Purer
 from tgr.config.methods.tgr import Tgr
 from tgr.config.schema import Meta
@@ -72,7 +72,8 @@ def _realdata(config: Realdata, setting: Setting) -> float:
 def _tgr(config: Tgr, setting: Setting) -> float:
     passes = 2 if config.treatment == "implicit" and config.gradient_lambda > 0 else 1
     group = setting.steps(config.group_steps * config.teachers_per_step, config.images_per_teacher, passes)
-    return group + setting.replay(config.replay_steps)
+    bank = setting.steps(config.bank_steps, ClassifierTraining.model_fields["batch_size"].default)
+    return bank + group + setting.replay(config.replay_steps)
 
 
 def _dro(config: Dro, setting: Setting) -> float:

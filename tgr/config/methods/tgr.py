@@ -13,6 +13,9 @@ class Tgr(EpisodicParameters, GroupedParameters):
     label: ClassVar[str] = "TGR"
     logs_conflict: ClassVar[bool] = True
 
+    bank_steps: int = Field(
+        0, ge=0, description="Steps of the learner of `bank` first, from whose trunk the group steps then start (ours)."
+    )
     group_steps: int = Field(500, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
