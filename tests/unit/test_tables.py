@@ -148,8 +148,12 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
             tables = tmp_path / run / "results/tables" / scenario
             tables.mkdir(parents=True)
             for suffix in ("csv", "md"):
-                shutil.copyfile(committed / scenario / f"main.{suffix}", tables / f"main.{suffix}")
+                source = committed / (scenario if (committed / scenario).exists() else "icons")
+                shutil.copyfile(source / f"main.{suffix}", tables / f"main.{suffix}")
             write_json(tables / "main.csv.provenance.json", {"versions": {"tgr": "1"}, "finished": run})
+            figures = tmp_path / run / "results/figures" / scenario
+            figures.mkdir(parents=True)
+            (figures / "accuracy.png").write_bytes(b"a picture")
         reference.take("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep)
         return read_json(root / "results/reference/snapshot/manifest.json")
 
@@ -160,11 +164,19 @@ def test_reference_names_what_the_tables_were_made_from(snapshot: Callable[..., 
     [made] = snapshot("first", "icons")["runs"]
     assert (made["job_core_minutes"], made["peak_memory_of_a_job_mb"], made["jobs"]) == (3.0, 120, 2)
     assert made["configuration"]["file"] == "config/full_cpu.yaml" and list(made["tables"]) == ["icons/main.csv"]
+    assert list(made["figures"]) == ["icons/accuracy.png"]
+    assert (reference.ROOT / "results/reference/snapshot/figures/icons/accuracy.png").read_bytes() == b"a picture"
     table = (reference.ROOT / "results/reference/snapshot/icons/main.md").read_text()
     shown = reference.filled("x\n<!-- table snapshot/icons/main -->\nold\n<!-- end of table -->\ny\n")
     assert shown == f"x\n<!-- table snapshot/icons/main -->\n\n{table}\n<!-- end of table -->\ny\n"
     with pytest.raises(TgrError, match="but a document shows it"):
         reference.filled("<!-- table snapshot/nothing -->\n<!-- end of table -->")
+
+
+def test_reference_leaves_out_what_other_configurations_made(snapshot: Callable[..., dict]) -> None:
+    [made] = snapshot("first", "icons", "elsewhere")["runs"]
+    assert list(made["tables"]) == ["icons/main.csv"]
+    assert not (reference.ROOT / "results/reference/snapshot/elsewhere").exists()
 
 
 def test_reference_keeps_tables_of_earlier_runs_on_request(snapshot: Callable[..., dict]) -> None:

@@ -1,10 +1,10 @@
-"""A snapshot of a finished run for the repository: its tables, and where they come from.
+"""A snapshot of a finished run for the repository: its tables and figures, and where they come from.
 
-``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies the tables to
-``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them; with ``--keep``,
-tables that the run did not make stay, under the run that made them. In documents, tables stand between lines such as
-``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies only) and
-``<!-- end of table -->``.
+``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies tables and figures of the
+configuration to ``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them;
+with ``--keep``, those that the run did not make stay, under the run that made them. In documents, tables stand between
+lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies
+only) and ``<!-- end of table -->``.
 """
 
 import os
@@ -27,23 +27,24 @@ from tgr.reporting.overview import write_overview
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = Path("results/reference")
+KINDS = ("tables", "figures")
 DOCUMENTS = (Path("README.md"), Path("docs/results.md"))
 TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
-    """Copy the tables of a finished run and write the manifest.
+    """Copy the tables and figures of a finished run and write the manifest.
 
     Args:
         name: the snapshot's folder.
         config: the configuration of the run.
-        run: its working directory.
-        keep: leave tables of earlier runs that this one did not make; the overview is then written anew from all.
+        run: its working directory, in which other configurations may have run too.
+        keep: leave what earlier runs made and this one did not; the overview is then written anew from all.
 
     Raises:
         TgrError: the run has no tables.
     """
-    files = sorted(file for suffix in ("md", "csv") for file in (run / "results/tables").rglob(f"*.{suffix}"))
+    files = [file for suffix in ("md", "csv") for file in made_by(config, run / "results/tables", suffix)]
     if not files:
         raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
     target = ROOT / REFERENCE / name
@@ -51,15 +52,31 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
     if not keep:
         shutil.rmtree(target, ignore_errors=True)
     for file in files:
-        copy = target / file.relative_to(run / "results/tables")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(file, copy)
+        _copy(file, target / file.relative_to(run / "results/tables"))
+    for file in made_by(config, run / "results/figures", "png"):
+        _copy(file, target / "figures" / file.relative_to(run / "results/figures"))
     made = account(config, run)
     if keep:
         made["tables"]["overview.csv"] = _renew_overview(target, config)
     for one in earlier:
-        one["tables"] = {path: sha256 for path, sha256 in one["tables"].items() if path not in made["tables"]}
+        for kind in KINDS:
+            one[kind] = {path: sha256 for path, sha256 in one.get(kind, {}).items() if path not in made[kind]}
     write_json(target / "manifest.json", {"runs": [one for one in [*earlier, made] if one["tables"]]})
+
+
+def made_by(config: Path, folder: Path, suffix: str) -> list[Path]:
+    """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, and of all together."""
+    settings = load(ROOT / config)
+    files = [*folder.glob(f"*.{suffix}")]
+    files += [file for scenario in settings.scenarios for file in (folder / scenario).rglob(f"*.{suffix}")]
+    for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps)):
+        files += [file for name in names if (file := folder / kind / f"{name}.{suffix}").exists()]
+    return sorted(files)
+
+
+def _copy(file: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(file, target)
 
 
 def _renew_overview(target: Path, config: Path) -> str:
@@ -80,7 +97,8 @@ def _renew_overview(target: Path, config: Path) -> str:
 def account(config: Path, run: Path) -> dict[str, Any]:
     """Say what a run was made from and what it cost."""
     costs = pd.concat([pd.read_csv(file, sep="\t") for file in sorted((run / "results/benchmarks").rglob("*.tsv"))])
-    tables = sorted((run / "results/tables").rglob("*.csv"))
+    tables = made_by(config, run / "results/tables", "csv")
+    figures = made_by(config, run / "results/figures", "png")
     records = [read_json(file.with_name(f"{file.name}.provenance.json")) for file in tables]
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=run, capture_output=True, text=True, check=True).stdout
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -95,6 +113,7 @@ def account(config: Path, run: Path) -> dict[str, Any]:
         "versions": records[0]["versions"],
         "finished": max(record["finished"] for record in records),
         "tables": {file.relative_to(run / "results/tables").as_posix(): digest(file) for file in tables},
+        "figures": {file.relative_to(run / "results/figures").as_posix(): digest(file) for file in figures},
     }
 
 
