@@ -47,6 +47,7 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
     files = [file for suffix in ("md", "csv") for file in made_by(config, run / "results/tables", suffix)]
     if not files:
         raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
+    made = account(config, run)
     target = ROOT / REFERENCE / name
     earlier = read_json(target / "manifest.json")["runs"] if keep else []
     if not keep:
@@ -55,7 +56,6 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
         _copy(file, target / file.relative_to(run / "results/tables"))
     for file in made_by(config, run / "results/figures", "png"):
         _copy(file, target / "figures" / file.relative_to(run / "results/figures"))
-    made = account(config, run)
     if keep:
         made["tables"]["overview.csv"] = _renew_overview(target, config)
     for one in earlier:
