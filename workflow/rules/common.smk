@@ -91,6 +91,10 @@ os.environ |= {
 
 onstart:
     guard_working_directory()
+    if workflow.local_exec:
+        # Snakemake's limit of jobs a second sets one more timer at each look for new jobs, and each timer looks again:
+        # after 130 jobs it took a fifth of a core. On one machine the number of cores is limit enough.
+        workflow.scheduler.job_rate_limiter = None
 
 
 def guard_working_directory():
