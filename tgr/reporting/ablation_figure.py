@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from tgr.reporting.panels import N_COLUMNS, AblationTable, Panel, legend_columns, panels_of, read_table, value_label
+from tgr.reporting.panels import AblationTable, Panel, legend_columns, panels_of, read_table, value_label
 from tgr.reporting.style import BLACK, BLUE, CYCLE, GREY, save, style, width
 
 LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
@@ -37,7 +37,7 @@ def write_ablation_figure(table_file: Path, png: Path, pdf: Path, venue: str = "
 def _draw_lines(table: AblationTable, inches: float) -> Figure:
     grid = panels_of(table)
     figure = Figure((inches, 1.55 * len(grid) + 0.35), layout="constrained")
-    axes = figure.subplots(len(grid), N_COLUMNS, squeeze=False)
+    axes = figure.subplots(len(grid), max(map(len, grid)), squeeze=False)
     series = list(dict.fromkeys(name for row in grid for panel in row for name in panel.rows["series"]))
     colours = _colours(series)
     markers = dict(zip(series, MARKERS * len(series), strict=False))
@@ -107,7 +107,7 @@ def _draw_rows(table: AblationTable, inches: float) -> Figure:
     names = [value_label(values) for values in variants[columns].itertuples(index=False)]
     height = 0.5 + 0.17 * len(variants)
     figure = Figure((inches, height * len(grid) + 0.55), layout="constrained")
-    axes = figure.subplots(len(grid), N_COLUMNS, squeeze=False, sharey=True)
+    axes = figure.subplots(len(grid), max(map(len, grid)), squeeze=False, sharey=True)
     markers = _keys(grid, MARKERS)
     for row, spots in zip(grid, axes, strict=True):
         for spot, panel in zip(spots, row, strict=False):

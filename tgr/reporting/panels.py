@@ -128,7 +128,8 @@ def panels_of(table: AblationTable) -> list[list[Panel]]:
     others = [_other(named, measure) for measure in MEASURES if (named["measure"] == measure).any()]
     panels = [*(panel for row in grid for panel in row), *others] if len(grid) == 1 else None
     if panels is not None:
-        return [panels[i : i + N_COLUMNS] for i in range(0, len(panels), N_COLUMNS)]
+        in_row = -(-len(panels) // -(-len(panels) // N_COLUMNS))  # four panels stand two by two
+        return [panels[i : i + in_row] for i in range(0, len(panels), in_row)]
     return [*grid, others] if others else grid
 
 
