@@ -1,5 +1,6 @@
 """Tables of ablations, pools, costs, and the overview of all scenarios."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -130,11 +131,21 @@ def test_documents_show_the_committed_tables(document: Path) -> None:
     assert reference.filled(text) == text, "run `python -m tgr.reporting.reference`"
 
 
+@pytest.mark.parametrize("document", reference.DOCUMENTS, ids=str)
+def test_documents_show_committed_figures(document: Path) -> None:
+    file = reference.ROOT / document
+    named = re.findall(r"!\[[^]]*\]\(([^)]+)\)", file.read_text(encoding="utf-8"))
+    assert named and not [figure for figure in named if not (file.parent / figure).is_file()]
+
+
 @pytest.fixture
 def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., dict]:
     """Take a snapshot of a run that made some of the committed main tables; return the manifest."""
     root = tmp_path / "project"
     shutil.copytree(reference.ROOT / "config", root / "config")
+    (root / "docs").mkdir()
+    (root / "README.md").write_text("![A](results/reference/snapshot/figures/icons/accuracy.png)")
+    (root / "docs/results.md").write_text("")
     committed = reference.ROOT / "results/reference/full_cpu"
     monkeypatch.setattr(reference, "account", partial(_account_without_git, reference.account))
     monkeypatch.setattr(reference, "ROOT", root)
@@ -153,7 +164,8 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
             write_json(tables / "main.csv.provenance.json", {"versions": {"tgr": "1"}, "finished": run})
             figures = tmp_path / run / "results/figures" / scenario
             figures.mkdir(parents=True)
-            (figures / "accuracy.png").write_bytes(b"a picture")
+            for figure in ("accuracy", "cost"):
+                (figures / f"{figure}.png").write_bytes(b"a picture")
         reference.take("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep)
         return read_json(root / "results/reference/snapshot/manifest.json")
 

@@ -1,8 +1,8 @@
 """A snapshot of a finished run for the repository: its tables and figures, and where they come from.
 
-``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies tables and figures of the
-configuration to ``results/reference/<name>``, writes the manifest, and puts tables into the documents that show them;
-with ``--keep``, those that the run did not make stay, under the run that made them. In documents, tables stand between
+``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies the tables of the configuration,
+and the figures that documents show, to ``results/reference/<name>``, writes the manifest, and renews the tables in the
+documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables stand between
 lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies
 only) and ``<!-- end of table -->``.
 """
@@ -54,8 +54,11 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
         shutil.rmtree(target, ignore_errors=True)
     for file in files:
         _copy(file, target / file.relative_to(run / "results/tables"))
-    for file in made_by(config, run / "results/figures", "png"):
-        _copy(file, target / "figures" / file.relative_to(run / "results/figures"))
+    for figure in list(made["figures"]):
+        if shown(name, figure):
+            _copy(run / "results/figures" / figure, target / "figures" / figure)
+        else:
+            del made["figures"][figure]
     if keep:
         made["tables"]["overview.csv"] = _renew_overview(target, config)
     for one in earlier:
@@ -72,6 +75,12 @@ def made_by(config: Path, folder: Path, suffix: str) -> list[Path]:
     for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps)):
         files += [file for name in names if (file := folder / kind / f"{name}.{suffix}").exists()]
     return sorted(files)
+
+
+def shown(name: str, figure: str) -> bool:
+    """Return whether a document shows a figure of a snapshot."""
+    path = (REFERENCE / name / "figures" / figure).as_posix()
+    return any(f"{path})" in (ROOT / document).read_text(encoding="utf-8") for document in DOCUMENTS)
 
 
 def _copy(file: Path, target: Path) -> None:
