@@ -1,10 +1,10 @@
 """A snapshot of a finished run for the repository: its tables and figures, and where they come from.
 
-``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies the tables of the configuration,
-and the figures that documents show, to ``results/reference/<name>``, writes the manifest, and renews the tables in the
-documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables stand between
-lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->`` (accuracies
-only) and ``<!-- end of table -->``.
+``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies the configuration's tables
+and the figures that documents show to ``results/reference/<name>``, writes the manifest, and renews the tables in the
+documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables stand
+between lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->``
+(accuracies only) and ``<!-- end of table -->``.
 """
 
 import os
