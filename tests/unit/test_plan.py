@@ -1,5 +1,6 @@
 """The cost planner: what it counts, against the networks and methods themselves."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -146,3 +147,8 @@ def test_a_mistake_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture) ->
     (tmp_path / "units.json").write_text('{"command": 3}')
     with pytest.raises(TgrError, match=r"units\.json: .*make it by"):
         load_units(tmp_path / "units.json")
+
+
+@pytest.mark.parametrize("script", sorted(path.stem for path in (REPOSITORY / "benchmarks").glob("*.py")))
+def test_scripts_of_measurements_fit_the_library(script: str) -> None:
+    importlib.import_module(f"benchmarks.{script}")
