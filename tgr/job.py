@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -25,8 +25,9 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 from tgr import __version__
-from tgr.artifacts import atomic, digest, provenance_path, write_json
+from tgr.artifacts import atomic, digest, provenance_path
 from tgr.errors import TgrError
+from tgr.provenance import file_digests, verified_digest, write_record
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """The unit in which the system states the largest resident size."""
@@ -76,17 +77,14 @@ def stage(snakemake: Any) -> Iterator[Run]:
     """
     started = time.perf_counter()
     _follow_owner()
-    with _logged(snakemake) as stderr, _terminable():
-        try:
+    try:
+        with _logged(snakemake), _terminable():
             _use_one_thread()
             with _complete_outputs(snakemake, started) as run:
                 yield run
             print("done")
-        except (TgrError, OSError) as error:
-            _fail(snakemake, stderr, _message(error))
-        except Exception as error:
-            traceback.print_exc()
-            _fail(snakemake, stderr, f"unexpected {type(error).__name__}: {error}")
+    except Exception as error:
+        _fail(snakemake, error)
 
 
 @contextmanager
@@ -95,28 +93,35 @@ def _complete_outputs(snakemake: Any, started: float) -> Iterator[Run]:
     final = {name: Path(path) for name, path in snakemake.output.items()}
     inputs = {name: _paths(value) for name, value in snakemake.input.items()}
     wildcards, params = dict(snakemake.wildcards.items()), dict(snakemake.params.items())
+    digests = {name: _digests(value) for name, value in inputs.items()}
     with ExitStack() as stack:
         output = {name: stack.enter_context(atomic(path)) for name, path in final.items()}
         yield Run(*(SimpleNamespace(**part) for part in (wildcards, params, inputs, output)))
         for name, path in final.items():
             if not output[name].exists():
                 raise RuntimeError(f"the stage did not write {path}")
-        record = _provenance(snakemake.rule, wildcards, params, inputs) | {
+        record = _provenance(snakemake.rule, wildcards, params, digests) | {
             "wall_seconds": round(time.perf_counter() - started, 2),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES / 1e6),
         }
         for name, path in final.items():
             made = {"output": path.as_posix(), "sha256": digest(output[name])} | record
-            beside = provenance_path(path)
-            write_json(provenance_path(output[name]) if output[name].is_dir() else beside, made)
+            made["files"] = file_digests(output[name], path.name)
+            is_folder = output[name].is_dir()
+            beside = provenance_path(output[name]) if is_folder else stack.enter_context(atomic(provenance_path(path)))
+            write_record(beside, made)
 
 
-def _provenance(rule: str, wildcards: Mapping[str, str], params: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict:
-    """Say how outputs were made. Paths are relative to the working directory."""
-    files = {
-        name: {_relative(path): digest(path) for path in (value if isinstance(value, list) else [value])}
-        for name, value in inputs.items()
-    }
+def _digests(paths: Path | list[Path]) -> dict[str, str]:
+    """Return the digest of each path, relative to the working directory; artefacts must equal their records."""
+    return {_relative(path): verified_digest(path) for path in (paths if isinstance(paths, list) else [paths])}
+
+
+def _provenance(
+    rule: str, wildcards: Mapping[str, str], params: Mapping[str, Any], digests: Mapping[str, dict[str, str]]
+) -> dict[str, Any]:
+    """Say how outputs were made."""
+    files = dict(digests)
     code = files.pop(CODE, {})
     torch = sys.modules.get("torch")
     return {
@@ -162,13 +167,13 @@ def _use_one_thread() -> None:
 
 
 @contextmanager
-def _logged(snakemake: Any) -> Iterator[int]:
-    """Send stdout and stderr, of C code too, to the log inside the block; yield a descriptor of the real stderr."""
+def _logged(snakemake: Any) -> Iterator[None]:
+    """Send stdout and stderr, of C code too, to the log inside the block."""
     stderr = os.dup(2)
     stdout = os.dup(1)
-    log = Path(next(iter(snakemake.log), os.devnull))
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = _log(snakemake)
     try:
+        log.parent.mkdir(parents=True, exist_ok=True)
         with log.open("w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
@@ -176,7 +181,7 @@ def _logged(snakemake: Any) -> Iterator[int]:
             handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
             logging.getLogger().addHandler(handler)
             try:
-                yield stderr
+                yield
             finally:
                 logging.getLogger().removeHandler(handler)
     finally:
@@ -186,17 +191,27 @@ def _logged(snakemake: Any) -> Iterator[int]:
         os.close(stderr)
 
 
-def _fail(snakemake: Any, stderr: int, message: str) -> NoReturn:
-    """Print one line into the log and on the real stderr, and leave with exit code 1."""
+def _log(snakemake: Any) -> Path:
+    return Path(next(iter(snakemake.log), os.devnull))
+
+
+def _fail(snakemake: Any, error: Exception) -> NoReturn:
+    """Print one line on stderr and into the log, for an unexpected error with its traceback, and exit with code 1."""
+    message = _message(error)
     wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
-    line = f"error in {snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {' | '.join(message.splitlines())}"
-    print(line)
-    log = next(iter(snakemake.log), None)
-    os.write(stderr, f"{line}{f' [log: {log}]' if log else ''}\n".encode())
+    reason = " | ".join((message or f"unexpected {type(error).__name__}: {error}").splitlines())
+    line = f"error in {snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {reason}"
+    with suppress(OSError), _log(snakemake).open("a", encoding="utf-8") as file:  # the disk may be full
+        if message is None:
+            traceback.print_exception(error, file=file)
+        print(line, file=file)
+    log = f" [log: {_log(snakemake)}]" if snakemake.log else ""
+    os.write(2, f"{line}{log}\n".encode())
     raise SystemExit(1)
 
 
-def _message(error: TgrError | OSError) -> str:
+def _message(error: Exception) -> str | None:
+    """Say what the user can do about an error; None if it is a defect of the program."""
     if isinstance(error, TgrError):
         return str(error)
     advice = {
@@ -205,8 +220,11 @@ def _message(error: TgrError | OSError) -> str:
         errno.EACCES: "; check the permissions",
         errno.EROFS: "; use a working directory that can be written to",
     }
-    where = f"{error.filename}: " if error.filename else ""
-    return f"{where}{error.strerror or error}{advice.get(error.errno or 0, '')}"
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror or error}{advice.get(error.errno or 0, '')}"
+    told = (f"{error}{advice[code]}" for code in advice if os.strerror(code) in str(error))
+    return next(told, None)  # libraries in C and Rust have error types of their own
 
 
 @contextmanager

@@ -22,7 +22,7 @@ STAGES = (
     "analysis",
     "reporting",
 )
-SERVICES = ("config", "errors", "seeds", "artifacts", "devices")
+SERVICES = ("config", "errors", "seeds", "artifacts", "devices", "provenance")
 TOOLS = ("plan",)
 """Beside the stages: they import services only."""
 MODULES = source_graph.all_modules()
