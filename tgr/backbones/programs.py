@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.export.passes import move_to_device_pass
 
+from tgr.artifacts import refuse_bombs
 from tgr.backbones.archives import check_exported, check_torchscript
 from tgr.errors import TgrError
 
@@ -83,6 +84,7 @@ def _frozen(module: nn.Module) -> Callable[[Tensor], Tensor]:
 
 def _members(file: Path, kind: str) -> dict[str, bytes]:
     """Read the members of a zip archive, named without their common first folder."""
+    refuse_bombs(file)
     try:
         with zipfile.ZipFile(file) as archive:
             names = [name for name in archive.namelist() if not name.endswith("/")]

@@ -70,9 +70,18 @@ class ImageDataset:
 
     @classmethod
     def load(cls, path: str | Path) -> "ImageDataset":
-        """Read what ``save`` wrote. Tensors are views of the mapped file: images stay on disk until they are used."""
+        """Read what ``save`` wrote. Tensors are views of the mapped file: images stay on disk until they are used.
+
+        Raises:
+            TgrError: the file is missing, damaged, or something else.
+        """
         tensors, about = load_tensors(path)
-        return cls(images=tensors["images"], labels=tensors["labels"], **about)
+        try:
+            return cls(images=tensors["images"], labels=tensors["labels"], **about)
+        except (KeyError, TypeError) as error:
+            raise TgrError(
+                f"{path}: not a dataset as the suite stores it ({error}); delete it and run again"
+            ) from error
 
 
 def check(dataset: ImageDataset, source: str | Path) -> ImageDataset:

@@ -83,7 +83,14 @@ def save_episodes(path: str | Path, episodes: dict[str, Episodes]) -> None:
 
 
 def load_episodes(path: str | Path) -> dict[str, Episodes]:
-    """Read what ``save_episodes`` wrote."""
+    """Read what ``save_episodes`` wrote.
+
+    Raises:
+        TgrError: the file is missing, damaged, or something else.
+    """
     tensors, _ = load_tensors(path)
     splits = sorted({name.split(".")[0] for name in tensors})
-    return {split: Episodes(tensors[f"{split}.support"], tensors[f"{split}.query"]) for split in splits}
+    try:
+        return {split: Episodes(tensors[f"{split}.support"], tensors[f"{split}.query"]) for split in splits}
+    except KeyError as error:
+        raise TgrError(f"{path}: holds no episodes: {error} is missing; delete it and run again") from error

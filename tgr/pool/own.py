@@ -11,9 +11,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tgr import seeds
-from tgr.artifacts import digest
+from tgr.artifacts import sha256_of
 from tgr.backbones.checkpoints import classifier_names, load_in_order, package_file, read_checkpoint
 from tgr.backbones.classifier import Classifier
+from tgr.backbones.containment import contained
 from tgr.backbones.programs import load_program
 from tgr.backbones.registry import build
 from tgr.config.own_models import OwnModel, describe_row, read_table
@@ -22,6 +23,8 @@ from tgr.pool.teacher import Card, Teacher, save_teacher, teacher_name, write_ca
 
 FORMATS: dict[str, Literal["torchscript", "exported"]] = {"torchscript": "torchscript", "exported": "exported"}
 """Architectures that are programs; all others are weights."""
+PROGRAM_SECONDS = 300.0
+"""How long a program may take to be loaded and to classify a few images."""
 
 
 def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Path) -> None:
@@ -32,7 +35,8 @@ def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Pa
 
     Raises:
         TgrError: a row is wrong, its file is missing, is not the one with the digest, is unsafe to read, or does not
-            give finite logits for its classes.
+            give finite logits for its classes. Programs are judged in a process of their own, within
+            ``PROGRAM_SECONDS``.
     """
     rows = read_table(table)
     if max(indices) >= len(rows):
@@ -42,11 +46,11 @@ def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Pa
         started = time.perf_counter()
         row, where = rows[index], describe_row(table, index + 1, rows[index])
         card = _card(pool_name, index, row)
-        teacher = import_model(row, card, table.parent, where)
+        model = import_model(row, card, table.parent, where)
         seconds = round(time.perf_counter() - started, 2)
         card = card.model_copy(update={"wall_seconds": seconds})
-        if isinstance(teacher.model, Classifier):
-            save_teacher(folder, teacher.model, card)
+        if model is not None:
+            save_teacher(folder, model, card)
         else:
             shutil.copyfile(table.parent / row.weights, folder / card.file)
             write_card(folder, card)
@@ -76,23 +80,30 @@ def _card(pool_name: str, index: int, row: OwnModel) -> Card:
     )
 
 
-def import_model(row: OwnModel, card: Card, folder: Path, where: str) -> Teacher:
-    """Load and verify one model.
+def import_model(row: OwnModel, card: Card, folder: Path, where: str) -> Classifier | None:
+    """Verify one model.
 
     Args:
         folder: the folder of the table.
         where: names the row in error messages.
+
+    Returns:
+        The model, or None if it is a program, whose file is used as it is.
 
     Raises:
         TgrError: as ``import_shard``.
     """
     file = _weights_file(row, folder, where)
     if row.program:
-        teacher = Teacher(card, load_program(file, card.format))
-    else:
-        teacher = Teacher(card, _load_weights(row, file, where).eval())
-    _check_forward(teacher, where)
-    return teacher
+
+        def check() -> None:
+            _check_forward(Teacher(card, load_program(file, card.format)), where)
+
+        contained(check, PROGRAM_SECONDS, f"{where}: weights: {file}: the program")
+        return None
+    model = _load_weights(row, file, where)
+    _check_forward(Teacher(card, model.eval()), where)
+    return model
 
 
 def _weights_file(row: OwnModel, folder: Path, where: str) -> Path:
@@ -104,7 +115,7 @@ def _weights_file(row: OwnModel, folder: Path, where: str) -> Path:
         file = folder / row.weights
     if not file.is_file():
         raise TgrError(f"{key}: {file}: no such file")
-    found = digest(file)
+    found = sha256_of(file)
     if row.sha256 is None and row.weights != "package":
         raise TgrError(f"{where}: sha256: this key is required; {file} has {found}, check that it is the file you mean")
     if row.sha256 is not None and row.sha256 != found:

@@ -116,11 +116,14 @@ def read_cards(folder: str | Path) -> list[Card]:
 
 def _read_card(file: Path) -> Card:
     try:
-        return Card.model_validate(read_json(file))
+        card = Card.model_validate(read_json(file))
     except ValidationError as error:
         problem = error.errors()[0]
-        key = ".".join(map(str, problem["loc"]))
+        key = ".".join(map(str, problem["loc"])) or "card"
         raise TgrError(f"{file}: {key}: {problem['msg']}; delete the folder and run again") from error
+    if card.name != file.stem:
+        raise TgrError(f"{file}: name: the card is that of {card.name!r}; delete the folder and run again")
+    return card
 
 
 def load_teacher(folder: str | Path, card: Card, device: torch.device | str = "cpu") -> Teacher:

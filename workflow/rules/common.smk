@@ -90,11 +90,23 @@ os.environ |= {
 
 
 onstart:
+    require_writable("results")
     guard_working_directory()
     if workflow.local_exec:
         # Snakemake's limit of jobs a second sets one more timer at each look for new jobs, and each timer looks again:
         # after 130 jobs it took a fifth of a core. On one machine the number of cores is limit enough.
         workflow.scheduler.job_rate_limiter = None
+
+
+def require_writable(folder):
+    """Refuse a folder that Snakemake could not write to; it would end in a traceback."""
+    if os.path.exists(folder) and not os.access(folder, os.W_OK):
+        raise WorkflowError(
+            f"{os.path.abspath(folder)}: cannot be written to; check the permissions, or use --directory"
+        )
+
+
+require_writable(".snakemake")
 
 
 def guard_working_directory():
