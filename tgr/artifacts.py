@@ -66,7 +66,7 @@ def read_json(path: str | Path) -> Any:
     except OSError as error:
         raise TgrError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise TgrError(f"{path}: damaged or not JSON ({error}); delete it and run again") from error
+        raise TgrError(f"{path}: damaged or not JSON ({error}); mend it, or delete it if a run made it") from error
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:
@@ -115,6 +115,9 @@ def digest(path: str | Path) -> str:
 
     Provenance and Snakemake's marker are left out, and so are the volatile keys of JSON files: equal runs have equal
     digests.
+
+    Raises:
+        TgrError: a JSON file is damaged.
     """
     path = Path(path)
     if path.is_dir():
@@ -123,7 +126,7 @@ def digest(path: str | Path) -> str:
             hasher.update(f"{file.relative_to(path).as_posix()}\0{digest(file)}\n".encode())
         return hasher.hexdigest()
     if path.suffix == ".json":
-        content = json.dumps(_without_volatile(json.loads(path.read_bytes())), sort_keys=True).encode()
+        content = json.dumps(_without_volatile(read_json(path)), sort_keys=True).encode()
         return hashlib.sha256(content).hexdigest()
     return sha256_of(path)
 

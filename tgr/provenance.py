@@ -32,7 +32,7 @@ def write_record(file: Path, record: Mapping[str, Any]) -> None:
 
 
 def read_record(file: Path) -> dict[str, Any]:
-    """Read a record.
+    """Read a record, without its seal.
 
     Raises:
         TgrError: it is missing, or is not what was written.
@@ -51,7 +51,7 @@ def read_record(file: Path) -> dict[str, Any]:
         raise TgrError(f"{file}: is damaged, or no record ({type(error).__name__})") from error
     if not complete or not intact:
         raise TgrError(f"{file}: is damaged: it differs from what was written")
-    return dict(record)
+    return unsealed
 
 
 def file_digests(artefact: Path, name: str) -> dict[str, str]:
@@ -100,7 +100,7 @@ def _damage(file: Path, wanted: str) -> Damage | None:
 def _equals(artefact: Path, wanted: str) -> bool:
     try:
         return digest(artefact) == wanted
-    except (OSError, ValueError, RecursionError):
+    except (OSError, TgrError):
         return False
 
 

@@ -18,10 +18,11 @@ VICTIMS = ("workflow", "workflow and jobs", "job, then workflow")
 def kill_and_resume(
     project: Project, n_kills: int, longest: float, cores: int, generator: random.Random, *options: str
 ) -> Counter[str]:
-    """Run a project again and again, each time killed after up to ``longest`` seconds, until it is complete.
+    """Run a project again and again, each time killed at a random moment, until it is complete.
 
-    After ``n_kills`` it may finish undisturbed. Nobody waits between a kill and the next start: jobs that outlive their
-    workflow for a moment must not disturb those that replace them.
+    A moment is up to ``longest`` seconds after none, one or two more artefacts were complete, so that kills meet all
+    stages, however busy the machine is. After ``n_kills`` the run may finish. Nobody waits between a kill and the next
+    start: jobs that outlive their workflow for a moment must not disturb those that replace them.
 
     Returns:
         How often each kind of victim was killed.
@@ -29,6 +30,7 @@ def kill_and_resume(
     killed: Counter[str] = Counter()
     while killed.total() < n_kills:
         process = _start(project, cores, *options)
+        _wait_for(_n_complete(project) + generator.randint(0, 2), project, process)
         try:
             code = process.wait(generator.uniform(0, longest))
         except subprocess.TimeoutExpired:
@@ -52,6 +54,16 @@ def jobs_of(project: Project) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def _n_complete(project: Project) -> int:
+    walk = os.walk(project.root / "results")  # unlike rglob it does not mind what vanishes meanwhile
+    return sum(name.endswith("provenance.json") for _, _, names in walk for name in names)
+
+
+def _wait_for(n_complete: int, project: Project, process: subprocess.Popen[bytes]) -> None:
+    while process.poll() is None and _n_complete(project) < n_complete:
+        time.sleep(0.1)
 
 
 def _start(project: Project, cores: int, *options: str) -> subprocess.Popen[bytes]:

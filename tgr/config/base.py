@@ -11,7 +11,7 @@ class Section(BaseModel):
     Values are not strict, because YAML 1.1 reads `1e-3` as a string.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 NAME_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tgr.config.schema import Config
-from tgr.errors import TgrError
+from tgr.errors import TgrError, shown
 
 
 def load(path: str | Path) -> Config:
@@ -21,13 +21,41 @@ def load(path: str | Path) -> Config:
         TgrError: the file cannot be read, is not YAML, or holds an invalid configuration.
     """
     path = Path(path)
+    refuse_repeated_keys(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise TgrError(f"{path}: cannot read the configuration ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except yaml.YAMLError as error:
         raise TgrError(f"{path}: not valid YAML: {error}") from error
     return validate(values, path)
+
+
+def refuse_repeated_keys(path: str | Path) -> None:
+    """Raise TgrError if a YAML file cannot be read, or has a key twice in a section: one would be lost unsaid."""
+    try:
+        root = yaml.compose(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader)
+    except OSError as error:
+        raise TgrError(f"{path}: cannot read the configuration ({error.strerror})") from error
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+        raise TgrError(f"{path}: not valid YAML: {error}") from error
+    waiting, seen = [root], set()
+    while waiting:
+        node = waiting.pop()
+        if not isinstance(node, yaml.CollectionNode) or id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            waiting += node.value
+            continue
+        lines: dict[str, int] = {}
+        for key, value in node.value:
+            waiting.append(value)
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in lines:
+                first = lines[key.value]
+                raise TgrError(f"{path}: line {line}: {shown(key.value)}: this key stands in line {first} already")
+            lines[key.value] = line
 
 
 def validate(values: Any, source: str | Path) -> Config:
@@ -42,7 +70,7 @@ def validate(values: Any, source: str | Path) -> Config:
 
 
 def _describe(problem: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    key = ".".join(shown(part) for part in problem["loc"] if part != "[key]")
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{_suggestion(problem['loc'])}"
     if problem["type"] == "missing":
@@ -63,7 +91,7 @@ def _suggestion(location: tuple[int | str, ...]) -> str:
         return ""
     valid = list(model.model_fields)
     close = get_close_matches(str(location[-1]), valid, n=1)
-    return (f"; did you mean '{close[0]}'?" if close else "") + f" Valid keys: {', '.join(valid)}"
+    return (f"; did you mean '{close[0]}'?" if close else ".") + f" Valid keys: {', '.join(valid)}"
 
 
 def _step(annotation: Any, part: int | str) -> Any:

@@ -11,11 +11,12 @@ from pydantic_core import ErrorDetails
 
 from tgr.config.base import Name, Section
 from tgr.config.schema import ARCHITECTURES, MINIMUM_RESNET_WIDTH
-from tgr.errors import TgrError
+from tgr.errors import TgrError, shown
 
 PROGRAMS = {"torchscript": ".pt", "exported": ".pt2"}
 PACKAGED = "timm:tf_efficientnet_lite0"
 """The architecture of ``weights: package``."""
+MOST_CLASSES = 1_000_000
 STRUCTURED = ("options", "classes", "mean", "std")
 """Columns of a CSV table whose cells are read as YAML."""
 MODEL_PATTERN = rf"^({'|'.join([*ARCHITECTURES, *PROGRAMS])}|timm:[A-Za-z0-9_.]+)$"
@@ -88,7 +89,7 @@ def read_table(path: str | Path) -> list[OwnModel]:
         rows = readers[path.suffix](path)
     except OSError as error:
         raise TgrError(f"{path}: cannot read the table of models ({error.strerror})") from error
-    except (yaml.YAMLError, csv.Error, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, csv.Error, UnicodeDecodeError, RecursionError) as error:
         raise TgrError(f"{path}: not a valid table: {error}") from error
     if not rows:
         raise TgrError(f"{path}: the table of models has no rows")
@@ -100,7 +101,7 @@ def read_table(path: str | Path) -> list[OwnModel]:
 def describe_row(path: str | Path, number: int, row: Any) -> str:
     """Name a row in an error message: ``number`` counts from 1, ``row`` is its mapping or model."""
     name = row.get("name") if isinstance(row, dict) else getattr(row, "name", None)
-    return f"{path}: row {number}" + (f" ({name})" if name else "")
+    return f"{path}: row {number}" + (f" ({shown(name)})" if name else "")
 
 
 def _read_yaml(path: Path) -> list[Any]:
@@ -132,6 +133,8 @@ def _model(row: Any, where: str, folder: Path) -> OwnModel:
 def _classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
     """Return the entry ``classes`` with names in it; a list, or nothing, is left to the validation."""
     if isinstance(given, int) and not isinstance(given, bool):
+        if given > MOST_CLASSES:
+            raise TgrError(f"{where}: classes: {given} is more than {MOST_CLASSES}")
         return {"classes": [f"class-{index}" for index in range(given)]}
     if not isinstance(given, str):
         return {}
@@ -147,7 +150,7 @@ def _classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
 
 
 def _describe(problem: ErrorDetails) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(shown(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key; valid: {', '.join(OwnModel.model_fields)}"
     if problem["type"] == "missing":

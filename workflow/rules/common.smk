@@ -14,7 +14,7 @@ import re
 from pathlib import Path
 
 from tgr import job, source_graph
-from tgr.config.load import validate
+from tgr.config.load import refuse_repeated_keys, validate
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.own_models import read_table
 from tgr.data.download import CIFAR100
@@ -25,6 +25,8 @@ from tgr.errors import TgrError
 BASE = Path(os.path.relpath(workflow.basedir))
 
 try:
+    for file in workflow.configfiles:
+        refuse_repeated_keys(os.path.relpath(file))
     settings = validate(config, ", ".join(os.path.relpath(file) for file in workflow.configfiles))
     TABLES = {name: read_table(pool.table) for name, pool in settings.pools.items() if pool.table}
     for name, rows in TABLES.items():

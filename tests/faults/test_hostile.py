@@ -1,0 +1,339 @@
+"""Hostile input: refused or contained, each with its message. Pickles and programs: tests/unit/test_own_models.py too."""
+
+import json
+import os
+import pickle
+import re
+import struct
+import time
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from torch import Tensor, nn
+
+from tests.workflow.workflow_project import REPOSITORY
+from tgr.artifacts import load_tensors, sha256_of, write_json
+from tgr.backbones import containment
+from tgr.backbones.checkpoints import read_checkpoint
+from tgr.backbones.programs import load_program
+from tgr.config.load import load
+from tgr.config.own_models import read_table
+from tgr.config.schema import Dataset, Inversion, TaskSpace
+from tgr.data.sources import load_dataset
+from tgr.errors import TgrError
+from tgr.inversion.stage import invert_shard
+from tgr.pool import own
+
+SIZE = 16
+EVIL = (
+    "../up",
+    "/etc",
+    "a/b",
+    "a\\b",
+    ".",
+    "a b",
+    "a;touch pwned",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "a|b",
+    "a&b",
+    "a>b",
+    "*",
+    "{shard}",
+    "-rf",
+    "a\nb",
+    "a\n",
+    "\x1b[2J",
+    "a\0b",
+    "ä",
+    "A",
+    "a" * 41,
+    "",
+)
+"""Names that would leave their folder, reach a shell, a wildcard or a terminal, or be too long for a path."""
+
+
+# Names
+
+
+def one_line(message: str) -> bool:
+    return all(line.isprintable() for line in message.split("\n"))
+
+
+@pytest.mark.parametrize("evil", EVIL, ids=repr)
+@pytest.mark.parametrize("section", ["datasets", "pools", "scenarios", "methods", "ablations"])
+def test_names_in_a_configuration(tmp_path: Path, section: str, evil: str) -> None:
+    values = yaml.safe_load((REPOSITORY / "tests/workflow/tiny.yaml").read_text())
+    values[section][evil] = next(iter(values[section].values()))
+    file = tmp_path / "my.yaml"
+    file.write_text(yaml.safe_dump(values))
+    with pytest.raises(TgrError, match=rf"my\.yaml: {section}\.") as caught:
+        load(file)
+    assert one_line(str(caught.value)) and "\n" not in str(caught.value)
+
+
+ROW = {
+    "architecture": "conv4",
+    "width": 4,
+    "weights": "w.safetensors",
+    "classes": 2,
+    "image_size": SIZE,
+    "licence": "CC0",
+}
+ROW |= {"mean": [0.5] * 3, "std": [0.2] * 3, "sha256": "0" * 64}
+
+
+@pytest.mark.parametrize("evil", EVIL, ids=repr)
+def test_names_of_teachers(tmp_path: Path, evil: str) -> None:
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump([{"name": evil, **ROW}]))
+    with pytest.raises(TgrError, match=r"models\.yaml: row 1.*: name: ") as caught:
+        read_table(tmp_path / "models.yaml")
+    assert one_line(str(caught.value)) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("evil", ["../outside", "/etc", "a/b", "..\\up", ".hidden", "", "a\0b"], ids=repr)
+def test_names_of_classes_stay_in_their_folder(tmp_path: Path, evil: str) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "outside").mkdir()
+    Image.new("RGB", (SIZE, SIZE)).save(tmp_path / "outside/0.png")
+    write_json(tmp_path / "splits.json", {"meta_train": [evil], "meta_val": ["b"], "meta_test": ["c"]})
+    entry = Dataset(source="folder", path="images", splits="splits.json")
+    with pytest.raises(TgrError, match="is not a plain folder name"):
+        load_dataset("mine", entry, [tmp_path / "images", tmp_path / "splits.json"])
+
+
+# Files that would fill the memory
+
+
+def zip_bomb(file: Path, member: str) -> None:
+    """Write an archive of 2 MB that unpacks to 2 GB."""
+    with (
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open(member, "w", force_zip64=True) as opened,
+    ):
+        for _ in range(2048):
+            opened.write(bytes(2**20))
+
+
+@pytest.fixture(scope="module")
+def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("bomb") / "bomb.zip"
+    zip_bomb(file, "bomb/data.pkl")
+    return file
+
+
+@pytest.mark.parametrize("kind", ["torchscript", "exported", "checkpoint", "npz"])
+def test_zip_bomb(tmp_path: Path, bomb: Path, kind: str) -> None:
+    suffix = {"torchscript": ".pt", "exported": ".pt2", "checkpoint": ".pth", "npz": ".npz"}[kind]
+    file = tmp_path / f"bomb{suffix}"
+    os.link(bomb, file)
+    write_json(tmp_path / "splits.json", {})
+    entry = Dataset(source="npz", path="bomb.npz", splits="splits.json")
+    readers: dict[str, Callable[[], object]] = {
+        "torchscript": lambda: load_program(file, "torchscript"),
+        "exported": lambda: load_program(file, "exported"),
+        "checkpoint": lambda: read_checkpoint(file, "weights"),
+        "npz": lambda: load_dataset("mine", entry, [file, tmp_path / "splits.json"]),
+    }
+    started = time.perf_counter()
+    with pytest.raises(TgrError, match=rf"bomb{re.escape(suffix)}: refused: its \d+ bytes would unpack to 2147483648"):
+        readers[kind]()
+    assert time.perf_counter() - started < 5
+
+
+def test_image_of_absurd_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    for name in "abc":
+        (tmp_path / "images" / name).mkdir(parents=True)
+        Image.new("RGB", (64, 64)).save(tmp_path / "images" / name / "0.png")
+    write_json(tmp_path / "splits.json", {"meta_train": ["a"], "meta_val": ["b"], "meta_test": ["c"]})
+    entry = Dataset(source="folder", path="images", splits="splits.json")
+    with pytest.raises(TgrError, match=r"0\.png: damaged or not an image .*decompression bomb"):
+        load_dataset("mine", entry, [tmp_path / "images", tmp_path / "splits.json"])
+
+
+def array_of_absurd_shape(file: Path) -> None:
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (1125899906842624, 8, 8, 3)}"
+    header += b" " * (63 - (len(header) + 10) % 64) + b"\n"
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
+
+
+def test_array_of_absurd_shape(tmp_path: Path) -> None:
+    array_of_absurd_shape(tmp_path / "d.npz")
+    write_json(tmp_path / "splits.json", {})
+    entry = Dataset(source="npz", path="d.npz", splits="splits.json")
+    with pytest.raises(TgrError, match=r"d\.npz: damaged, or not an npz file of plain arrays"):
+        load_dataset("mine", entry, [tmp_path / "d.npz", tmp_path / "splits.json"])
+
+
+def safetensors(header: bytes, length: int | None = None) -> bytes:
+    return struct.pack("<Q", len(header) if length is None else length) + header + bytes(16)
+
+
+def tensor(shape: list[int], offsets: list[int]) -> bytes:
+    return json.dumps({"a": {"dtype": "F32", "shape": shape, "data_offsets": offsets}}).encode()
+
+
+HEADERS = {
+    "longer than any file": safetensors(b"{}", 2**63),
+    "longer than this file": safetensors(b"{}", 2**20),
+    "no JSON": safetensors(b"{{{{"),
+    "a list": safetensors(b"[]"),
+    "nested without end": safetensors(b'{"a":' * 30_000),
+    "an absurd shape": safetensors(tensor([2**40, 2**40], [0, 16])),
+    "a shape beyond its data": safetensors(tensor([1000], [0, 16])),
+    "offsets beyond the file": safetensors(tensor([2**30], [0, 2**32])),
+    "offsets backwards": safetensors(tensor([4], [16, 0])),
+    "negative offsets": safetensors(tensor([4], [-16, 0])),
+    "metadata that is no mapping": safetensors(
+        json.dumps({"__metadata__": {"metadata": "[1]"}, **json.loads(tensor([4], [0, 16]))}).encode()
+    ),
+    "metadata nested without end": safetensors(
+        json.dumps({"__metadata__": {"metadata": "[" * 100_000}, **json.loads(tensor([4], [0, 16]))}).encode()
+    ),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS.values(), ids=HEADERS)
+def test_safetensors_with_an_absurd_header(tmp_path: Path, header: bytes) -> None:
+    (tmp_path / "w.safetensors").write_bytes(header)
+    with pytest.raises(TgrError, match=r"w\.safetensors: damaged or not a safetensors file"):
+        load_tensors(tmp_path / "w.safetensors")
+
+
+class Reduced:
+    """Unpickling it calls a function."""
+
+    def __init__(self, function: object, *arguments: object) -> None:
+        self.called = (function, arguments)
+
+    def __reduce__(self) -> tuple:
+        return self.called
+
+
+@pytest.mark.parametrize("function", [os.mkdir, eval, getattr, bytearray, torch.load, Path], ids=lambda f: f.__name__)
+def test_pickle_bomb(tmp_path: Path, function: object) -> None:
+    """What may be called at all, may not fill the memory."""
+    argument = 10**15 if function is bytearray else str(tmp_path / "pwned")
+    with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:
+        archive.writestr("w/data.pkl", pickle.dumps({"a": Reduced(function, argument)}, protocol=2))
+        archive.writestr("w/version", b"3\n")
+    with pytest.raises(TgrError, match=r"weights: .*w\.pth: (refused|damaged)"):
+        read_checkpoint(tmp_path / "w.pth", "weights")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_pickle_bomb_in_an_array(tmp_path: Path) -> None:
+    np.savez(
+        tmp_path / "d.npz", images=np.array([Reduced(os.mkdir, str(tmp_path / "pwned"))]), labels=[0], class_names=[0]
+    )
+    write_json(tmp_path / "splits.json", {})
+    entry = Dataset(source="npz", path="d.npz", splits="splits.json")
+    with pytest.raises(TgrError, match="not an npz file of plain arrays"):
+        load_dataset("mine", entry, [tmp_path / "d.npz", tmp_path / "splits.json"])
+    assert not (tmp_path / "pwned").exists()
+
+
+# Programs that do not end, crash, or lie
+
+
+class Endless(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        total = images.mean((2, 3))
+        while bool(total.mean() < 1e9):
+            total = total * 0.5
+        return total
+
+
+class EndlessWhenLoaded(nn.Module):
+    """Its endless loop is reached by the loader."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = 0
+
+    @torch.jit.export
+    def __getstate__(self) -> int:
+        return self.start
+
+    @torch.jit.export
+    def __setstate__(self, start: int) -> None:
+        self.start = start
+        while start < 1:
+            start = start * 2
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3))
+
+
+class Greedy(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return torch.zeros(1000000, 1000000, 1000).mean() + images.mean((2, 3))
+
+
+class NotFinite(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3)) / torch.zeros(3)
+
+
+class NotFiniteLater(nn.Module):
+    """It shows its face to more images than the import looks at."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean((2, 3)) / float(images.shape[0] <= 3)
+
+
+def write(folder: Path, model: nn.Module) -> Path:
+    """Write a program and its table."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(model), folder / "m.pt")
+    row = {**ROW, "name": "mine", "architecture": "torchscript", "weights": "m.pt", "classes": 3}
+    row["sha256"] = sha256_of(folder / "m.pt")
+    (folder / "models.yaml").write_text(yaml.safe_dump([row]))
+    return folder / "models.yaml"
+
+
+@pytest.mark.parametrize("model", [Endless(), EndlessWhenLoaded()], ids=lambda model: type(model).__name__)
+def test_program_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: nn.Module) -> None:
+    monkeypatch.setattr(own, "PROGRAM_SECONDS", 1.0)
+    table = write(tmp_path, model)
+    with pytest.raises(TgrError, match=r"row 1 \(mine\): .*m\.pt: the program was stopped, because it gave no answer"):
+        own.import_shard("own", table, [0], tmp_path / "teachers")
+
+
+def test_program_that_asks_for_all_memory(tmp_path: Path) -> None:
+    with pytest.raises(TgrError, match=r"row 1 \(mine\): the model cannot take 2 and 3 images"):
+        own.import_shard("own", write(tmp_path, Greedy()), [0], tmp_path / "teachers")
+
+
+def test_program_that_is_not_finite(tmp_path: Path) -> None:
+    with pytest.raises(TgrError, match=r"row 1 \(mine\): the model gives logits that are not finite"):
+        own.import_shard("own", write(tmp_path, NotFinite()), [0], tmp_path / "teachers")
+
+
+def test_program_that_is_not_finite_after_the_import(tmp_path: Path) -> None:
+    own.import_shard("own", write(tmp_path, NotFiniteLater()), [0], tmp_path / "teachers")
+    with pytest.raises(TgrError, match=r"own/teacher-0000.*not finite"):
+        invert_shard(
+            tmp_path / "teachers", Inversion(steps=1), TaskSpace(), tmp_path / "recovered", torch.device("cpu")
+        )
+
+
+def test_crash_and_defect_are_told_apart() -> None:
+    with pytest.raises(TgrError, match=r"the program crashed its process \(exit code -6\)"):
+        containment.contained(os.abort, 60, "the program")
+    with pytest.raises(TgrError, match=r"the program crashed its process \(exit code 1\)"):
+        containment.contained(lambda: pytest.fail("a defect"), 60, "the program")
+
+
+def test_a_check_that_passes_passes() -> None:
+    containment.contained(lambda: None, 60, "the program")

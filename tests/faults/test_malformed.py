@@ -1,0 +1,463 @@
+"""Malformed input: each is refused with a message that names it, without a traceback, and without a trace on disk.
+
+Scripts of the workflow run here in the test's process with a stand-in for Snakemake's object; some configurations go
+through Snakemake itself in tests/workflow.
+"""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+
+from tests.workflow.workflow_project import REPOSITORY
+from tgr import job
+from tgr.artifacts import digest, read_json, save_tensors, write_json
+from tgr.backbones.registry import build
+from tgr.config.load import load
+from tgr.config.own_models import read_table
+from tgr.config.schema import Dataset, Inversion
+from tgr.errors import TgrError
+from tgr.pool.own import import_shard
+
+CLASSES = ("ant", "bee", "cat", "dog")
+SPLITS = {"meta_train": ["ant", "bee"], "meta_val": ["cat"], "meta_test": ["dog"]}
+ROW = {
+    "name": "mine",
+    "architecture": "conv4",
+    "width": 4,
+    "weights": "w.safetensors",
+    "classes": 2,
+    "image_size": 16,
+    "mean": [0.5, 0.5, 0.5],
+    "std": [0.2, 0.2, 0.2],
+    "licence": "CC0",
+}
+Damage = Callable[[], object]
+
+
+def attempt(action: Callable[[], object], capfd: pytest.CaptureFixture[str]) -> str:
+    """Do what must fail; return its message after having checked that it is one, and that nothing changed."""
+    before = content()
+    capfd.readouterr()
+    try:
+        action()
+    except TgrError as error:
+        message = str(error)
+    except SystemExit as left:
+        message = capfd.readouterr().err
+        assert left.code == 1 and message.count("\n") == 1
+        assert "unexpected" not in message
+    else:
+        pytest.fail("it was accepted")
+    assert "Traceback" not in message + "".join(log.read_text() for log in Path("results/logs").glob("*"))
+    assert content() == before
+    return message
+
+
+def content() -> dict[Path, bytes]:
+    files = [file for file in Path().rglob("*") if file.is_file() and "logs" not in file.parts]
+    return {file: file.read_bytes() for file in files}
+
+
+def run(script: str, wildcards: dict[str, str], params: dict[str, Any], output: str, **inputs: Any) -> None:
+    """Run a script of the workflow as its job does."""
+    snakemake = SimpleNamespace(
+        rule=script,
+        wildcards=wildcards,
+        params=params,
+        input=inputs,
+        output={output: f"results/{output}"},
+        log=["results/logs/log"],
+    )
+    runpy.run_path(str(REPOSITORY / f"workflow/scripts/{script}.py"), {"snakemake": snakemake})
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(job.OWNER, raising=False)
+    return tmp_path
+
+
+# Configurations
+
+TINY = (REPOSITORY / "tests/workflow/tiny.yaml").read_text()
+
+
+def tiny(old: str, new: str) -> str:
+    assert old in TINY
+    return TINY.replace(old, new, 1)
+
+
+CONFIGURATIONS = [
+    ("empty", "", "a configuration is a mapping of sections, not NoneType"),
+    ("a list", "- 1", "a configuration is a mapping of sections, not list"),
+    ("no YAML", "a: [", "not valid YAML"),
+    ("tabs", "a:\n\t- 1", "not valid YAML"),
+    ("not UTF-8", b"a: \xff", "not valid YAML"),
+    ("too deep", "[" * 5000, "not valid YAML"),
+    ("a tag that builds objects", "a: !!python/object/apply:os.getcwd []", "not valid YAML"),
+    ("a section twice", TINY + "methods: {bank: {}}\n", "methods: this key stands in line "),
+    ("a key twice in one line", tiny("{epochs: 2,", "{epochs: 2, epochs: 3,"), "epochs: this key stands in line "),
+    ("an unknown section", TINY + "pretrian: {}\n", "pretrian: unknown key; did you mean 'pretrain'?"),
+    ("an unknown key", tiny("{epochs: 2,", "{epoch: 2,"), "pretrain.epoch: unknown key; did you mean 'epochs'?"),
+    ("a section missing", tiny("scenarios:", "ablation:"), "scenarios: this key is required"),
+    ("text for a number", tiny("epochs: 2", "epochs: two"), "pretrain.epochs: Input should be a valid integer"),
+    ("too small a number", tiny("epochs: 2", "epochs: 0"), "pretrain.epochs: Input should be greater than or equal"),
+    ("not a number", tiny("epochs: 2", "lr: .nan"), "pretrain.lr: Input should be a finite number"),
+    ("infinite", tiny("epochs: 2", "lr: .inf"), "pretrain.lr: Input should be a finite number"),
+    ("a fraction of classes", tiny("n_way: 2", "n_way: 2.5"), "n_way: Input should be a valid integer"),
+    ("an unknown dataset", tiny("dataset: shapes", "dataset: shape"), "dataset: unknown name 'shape'; valid: shapes"),
+    ("an unknown pool", tiny("[shapes-conv4,", "[shapes-conv5,"), "pools: unknown name 'shapes-conv5'; valid: "),
+    ("an unknown method", tiny("bank: {steps", "bonk: {steps"), "methods.bonk: unknown key; did you mean 'bank'?"),
+    ("too many groups", tiny("n_groups: 2", "n_groups: 9"), "n_groups: 9 groups (tgr) need as many teachers"),
+    ("neither dataset nor table", tiny("dataset: shapes\n", "\n"), "a pool needs either `dataset` or `table`"),
+    ("no splits", tiny(", splits: data/splits.json", ""), "source npz needs both `path` and `splits`"),
+    ("an unknown device", tiny("device: cpu", "device: abacus"), "device: "),
+    ("a factor that is none", tiny("{grouping:", "{groupings:"), "factors: unknown name 'groupings'; valid: "),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), [case[1:] for case in CONFIGURATIONS], ids=[c[0] for c in CONFIGURATIONS])
+def test_configuration(folder: Path, capfd: pytest.CaptureFixture[str], text: str | bytes, message: str) -> None:
+    (folder / "my.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    found = attempt(lambda: load("my.yaml"), capfd)
+    assert found.startswith("my.yaml: ") and message in found
+
+
+# Tables of own models
+
+
+def table(**changes: object) -> str:
+    return yaml.safe_dump([{key: value for key, value in {**ROW, **changes}.items() if value is not None}])
+
+
+TABLES = [
+    ("empty", "", "t.yaml: the table of models has no rows"),
+    ("no list", "name: x", "t.yaml: wanted a list of models"),
+    ("no YAML", "- {", "t.yaml: not a valid table"),
+    ("not UTF-8", b"- \xff", "t.yaml: not a valid table"),
+    ("too deep", "[" * 5000, "t.yaml: not a valid table"),
+    ("a row that is no mapping", "- 3", "row 1: wanted a mapping of keys to values"),
+    ("a key missing", table(licence=None), "row 1 (mine): licence: this key is required"),
+    ("an unknown key", table(license="MIT"), "row 1 (mine): license: unknown key; valid: name, "),
+    ("an unknown architecture", table(architecture="vgg"), "row 1 (mine): architecture: "),
+    ("one class", table(classes=1), "row 1 (mine): classes: "),
+    ("a negative number of classes", table(classes=-3), "row 1 (mine): classes: "),
+    ("an absurd number of classes", table(classes=10**13), "classes: 10000000000000 is more than 1000000"),
+    ("classes from a missing file", table(classes="no.txt"), "classes: cannot read the names in no.txt"),
+    ("no digest of SHA-256", table(sha256="abc"), "row 1 (mine): sha256: "),
+    ("a mean of one channel", table(mean=[0.5]), "row 1 (mine): mean: "),
+    ("a mean that is not finite", table(mean=[0.5, float("nan"), 0.5]), "mean.1: Input should be a finite number"),
+    ("two of a name", table() + table(), "row 2: name: 'mine' is also row 1's"),
+]
+
+
+@pytest.mark.parametrize(("text", "message"), [case[1:] for case in TABLES], ids=[case[0] for case in TABLES])
+def test_table(folder: Path, capfd: pytest.CaptureFixture[str], text: str | bytes, message: str) -> None:
+    (folder / "t.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
+    assert message in attempt(lambda: read_table("t.yaml"), capfd)
+
+
+# Checkpoints
+
+
+def weights(**changes: torch.Tensor) -> dict[str, torch.Tensor]:
+    return {**build("conv4", 2, 4, 16, "malformed").state_dict(), **changes}
+
+
+def truncated(name: str) -> None:
+    save_tensors("w.safetensors", weights()) if name.endswith("s") else torch.save(weights(), name)
+    Path(name).write_bytes(Path(name).read_bytes()[:-100])
+
+
+CHECKPOINTS = [
+    ("empty", "w.safetensors", lambda: Path("w.safetensors").touch(), "w.safetensors: damaged or not a safetensors"),
+    (
+        "text",
+        "w.pth",
+        lambda: Path("w.pth").write_text("weights"),
+        "w.pth: refused, because it is damaged or holds more",
+    ),
+    ("truncated", "w.safetensors", lambda: truncated("w.safetensors"), "w.safetensors: damaged"),
+    ("truncated pickle", "w.pth", lambda: truncated("w.pth"), "w.pth: damaged or not a checkpoint"),
+    ("of another kind", "w.onnx", lambda: Path("w.onnx").touch(), "wanted a .safetensors, .pth or .pt file"),
+    ("JSON", "w.json", lambda: Path("w.json").write_text("{"), "wanted a .safetensors, .pth or .pt file"),
+    ("a folder", "w.pth", lambda: Path("w.pth").mkdir(), "w.pth: no such file"),
+    ("a list", "w.pth", lambda: torch.save([1], "w.pth"), "wanted a mapping of names to tensors"),
+    ("numbers", "w.pth", lambda: torch.save({"a": 1}, "w.pth"), "wanted a mapping of names to tensors"),
+    (
+        "of another shape",
+        "w.safetensors",
+        lambda: save_tensors("w.safetensors", build("conv4", 2, 8, 16, "other").state_dict()),
+        "does not fit architecture conv4",
+    ),
+    (
+        "a tensor missing",
+        "w.pth",
+        lambda: torch.save({"head.bias": torch.ones(2)}, "w.pth"),
+        "does not fit architecture",
+    ),
+    (
+        "not finite",
+        "w.safetensors",
+        lambda: save_tensors("w.safetensors", weights(**{"head.bias": torch.tensor([0, torch.inf])})),
+        "head.bias has values that are not finite",
+    ),
+    (
+        "of three classes",
+        "w.safetensors",
+        lambda: save_tensors("w.safetensors", build("conv4", 3, 4, 16, "other").state_dict()),
+        "classes: 2 are named, but w.safetensors has 3 outputs",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "write", "message"), [case[1:] for case in CHECKPOINTS], ids=[case[0] for case in CHECKPOINTS]
+)
+def test_checkpoint(folder: Path, capfd: pytest.CaptureFixture[str], name: str, write: Damage, message: str) -> None:
+    write()
+    sha256 = digest(name) if Path(name).is_file() and name != "w.json" else None
+    if name == "w.json":
+        sha256 = "021fb596db81e6d02bf3d2586ee3981fe519f275c0ac9ca76bbcf2ebb4097d96"
+    Path("models.yaml").write_text(table(weights=name, sha256=sha256))
+
+    def import_it() -> None:
+        run("import_models", {"pool": "own"}, {"members": [0]}, "teachers", table="models.yaml")
+
+    assert message in attempt(import_it, capfd)
+
+
+# Datasets and their splits
+
+
+def images() -> None:
+    for name in CLASSES:
+        Path("images", name).mkdir(parents=True)
+        for index in range(2):
+            Image.new("RGB", (16, 16), (index * 9, 9, 9)).save(f"images/{name}/{index}.png")
+    write_json("splits.json", SPLITS)
+
+
+def arrays(**changes: Any) -> None:
+    found = {
+        "images": np.zeros((8, 16, 16, 3), np.uint8),
+        "labels": np.repeat(np.arange(4), 2),
+        "class_names": np.array(CLASSES),
+    } | changes
+    np.savez("d.npz", **{key: value for key, value in found.items() if value is not None})
+    write_json("splits.json", SPLITS)
+
+
+def splits(**changes: object) -> None:
+    images()
+    write_json("splits.json", {key: value for key, value in {**SPLITS, **changes}.items() if value is not None})
+
+
+def broken_image(bytes_: bytes) -> None:
+    images()
+    Path("images/bee/1.png").write_bytes(bytes_)
+
+
+def truncated_image() -> None:
+    images()
+    broken = Path("images/bee/1.png")
+    Image.effect_noise((64, 64), 50).convert("RGB").save(broken)
+    broken.write_bytes(broken.read_bytes()[:600])
+
+
+def no_classes() -> None:
+    Path("images").mkdir()
+    write_json("splits.json", SPLITS)
+
+
+def empty_class() -> None:
+    images()
+    for file in Path("images/bee").iterdir():
+        file.unlink()
+
+
+def class_that_is_a_file() -> None:
+    empty_class()
+    Path("images/bee").rmdir()
+    Path("images/bee").touch()
+
+
+def two_sizes() -> None:
+    images()
+    Image.new("RGB", (20, 20)).save("images/bee/1.png")
+
+
+def oblong() -> None:
+    for name in CLASSES:
+        Path("images", name).mkdir(parents=True)
+        Image.new("RGB", (16, 20)).save(f"images/{name}/0.png")
+    write_json("splits.json", SPLITS)
+
+
+def text_splits(text: str) -> None:
+    images()
+    Path("splits.json").write_text(text)
+
+
+def raw(bytes_: bytes) -> None:
+    arrays()
+    Path("d.npz").write_bytes(bytes_)
+
+
+def single_array() -> None:
+    arrays()
+    with Path("d.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def cut_archive() -> None:
+    arrays()
+    Path("d.npz").write_bytes(Path("d.npz").read_bytes()[:300])
+
+
+DATASETS = [
+    ("no folder", "folder", lambda: write_json("splits.json", SPLITS), "images: No such file or directory"),
+    ("a folder without classes", "folder", no_classes, "images/ant: no images, but splits.json names this class"),
+    ("an empty class", "folder", empty_class, "images/bee: no images, but splits.json names this class"),
+    ("a file for a class", "folder", class_that_is_a_file, "images/bee: no images, but splits.json names this class"),
+    ("no image", "folder", lambda: broken_image(b"no picture"), "images/bee/1.png: damaged or not an image"),
+    ("an empty image", "folder", lambda: broken_image(b""), "images/bee/1.png: damaged or not an image"),
+    ("a truncated image", "folder", truncated_image, "images/bee/1.png: damaged or not an image"),
+    ("images of two sizes", "folder", two_sizes, "images: images differ in size; set datasets.mine.image_size"),
+    ("oblong images", "folder", oblong, "images: images must be uint8 (n, 3, size, size)"),
+    ("splits: no JSON", "folder", lambda: text_splits("{"), "splits.json: damaged or not JSON"),
+    ("splits: too deep", "folder", lambda: text_splits("[" * 100_000), "splits.json: damaged or not JSON"),
+    ("splits: a list", "folder", lambda: text_splits("[]"), "splits.json: wanted a JSON object with the class lists"),
+    (
+        "splits: one missing",
+        "folder",
+        lambda: splits(meta_val=None),
+        "splits.json: wanted a JSON object with the class",
+    ),
+    ("splits: one empty", "folder", lambda: splits(meta_val=[]), "the split meta_val has no classes"),
+    ("splits: a class in two", "folder", lambda: splits(meta_val=["ant"]), "class 'ant' is in meta_train and in"),
+    ("splits: an unknown class", "folder", lambda: splits(meta_val=["gnu"]), "images/gnu: no images"),
+    ("splits: a number", "folder", lambda: splits(meta_val=[7]), "meta_val names the class 7, which is no text"),
+    ("splits: a pattern", "folder", lambda: splits(meta_val=["*"]), "images/*: no images"),
+    ("not there", "npz", lambda: write_json("splits.json", SPLITS), "d.npz: No such file or directory"),
+    ("no archive", "npz", lambda: raw(b"PK no archive"), "d.npz: damaged, or not an npz file"),
+    ("an empty file", "npz", lambda: raw(b""), "d.npz: damaged, or not an npz file"),
+    ("a truncated archive", "npz", cut_archive, "d.npz: damaged, or not an npz file"),
+    ("an array alone", "npz", single_array, "d.npz: damaged, or not an npz file"),
+    ("an array missing", "npz", lambda: arrays(labels=None), "d.npz: the array 'labels is not a file in"),
+    ("objects", "npz", lambda: arrays(class_names=np.array([{}, 1, 2, 3])), "d.npz: damaged, or not an npz file"),
+    (
+        "floats",
+        "npz",
+        lambda: arrays(images=np.zeros((8, 16, 16, 3))),
+        "images must be uint8 (n, size, size, 3), found",
+    ),
+    ("grey", "npz", lambda: arrays(images=np.zeros((8, 16, 16), np.uint8)), "images must be uint8 (n, size, size, 3)"),
+    ("text labels", "npz", lambda: arrays(labels=np.array(["a"] * 8)), "labels must be integers (n,), found"),
+    ("too few labels", "npz", lambda: arrays(labels=np.arange(4)), "d.npz: 8 images but 4 labels"),
+    ("strange labels", "npz", lambda: arrays(labels=np.arange(8)), "d.npz: labels must lie in 0..3"),
+    ("numbered classes", "npz", lambda: arrays(class_names=np.arange(4)), "class_names must be texts (n,), found"),
+    ("a class twice", "npz", lambda: arrays(class_names=np.array(["ant"] * 4)), "class_names must differ"),
+]
+
+
+@pytest.mark.parametrize(
+    ("source", "write", "message"), [case[1:] for case in DATASETS], ids=[case[0] for case in DATASETS]
+)
+def test_dataset(folder: Path, capfd: pytest.CaptureFixture[str], source: str, write: Damage, message: str) -> None:
+    write()
+    path = "images" if source == "folder" else "d.npz"
+    section = Dataset(source=source, path=path, splits="splits.json").model_dump(mode="json")
+
+    def load_it() -> None:
+        run("load_dataset", {"dataset": "mine"}, {"dataset": section}, "dataset", source=[path, "splits.json"])
+
+    assert message in attempt(load_it, capfd)
+
+
+# Cards and manifests of artefacts
+
+
+def shard() -> None:
+    """Write a teacher as the workflow does, but without a record, as if it came from elsewhere."""
+    save_tensors("w.safetensors", weights())
+    Path("models.yaml").write_text(table(sha256=digest("w.safetensors")))
+    import_shard("own", Path("models.yaml"), [0], Path("teachers"))
+
+
+def card(**changes: object) -> None:
+    shard()
+    values = {**read_json("teachers/teacher-0000.json"), **changes}
+    left = {key: value for key, value in values.items() if key not in changes or value is not None}
+    write_json("teachers/teacher-0000.json", left)
+
+
+def other_weights() -> None:
+    shard()
+    save_tensors("teachers/teacher-0000.safetensors", weights(**{"head.bias": torch.ones(2)}))
+
+
+def lost_weights() -> None:
+    shard()
+    Path("teachers/teacher-0000.safetensors").unlink()
+
+
+def text_card() -> None:
+    shard()
+    Path("teachers/teacher-0000.json").write_text("{")
+
+
+CARDS = [
+    ("no JSON", text_card, "teacher-0000.json: damaged or not JSON"),
+    ("a key missing", lambda: card(classes=None), "teacher-0000.json: classes: Field required"),
+    ("an unknown key", lambda: card(colour=1), "teacher-0000.json: colour: Extra inputs are not permitted"),
+    ("text for a number", lambda: card(image_size="large"), "teacher-0000.json: image_size: Input should be a valid"),
+    ("another's name", lambda: card(name="../teacher-0001"), "name: the card is that of '../teacher-0001'"),
+    ("another architecture", lambda: card(width=8), "weights do not fit architecture conv4"),
+    ("other weights", other_weights, "teacher-0000.safetensors: damaged (its SHA-256 differs from its card)"),
+    ("no weights", lost_weights, "teacher-0000.safetensors: the weights of own/teacher-0000 are missing"),
+]
+
+
+@pytest.mark.parametrize(("write", "message"), [case[1:] for case in CARDS], ids=[case[0] for case in CARDS])
+def test_card(folder: Path, capfd: pytest.CaptureFixture[str], write: Damage, message: str) -> None:
+    write()
+    params = {"inversion": Inversion(steps=1).model_dump(mode="json"), "probe": None, "device": "cpu"}
+
+    def invert() -> None:
+        run("invert", {"pool": "own"}, params, "recovered", teachers="teachers", weights=[])
+
+    assert message in attempt(invert, capfd)
+
+
+STORED = [
+    (
+        "no tensors",
+        lambda: Path("d.safetensors").write_bytes(b"12345678"),
+        "d.safetensors: damaged or not a safetensors",
+    ),
+    (
+        "other tensors",
+        lambda: save_tensors("d.safetensors", {"a": torch.ones(1)}),
+        "not a dataset as the suite stores it",
+    ),
+]
+
+
+@pytest.mark.parametrize(("write", "message"), [case[1:] for case in STORED], ids=[case[0] for case in STORED])
+def test_stored_dataset(folder: Path, capfd: pytest.CaptureFixture[str], write: Damage, message: str) -> None:
+    write()
+
+    def draw() -> None:
+        run("draw_episodes", {"dataset": "d", "shot": "1"}, {"episodes": {}}, "episodes", dataset="d.safetensors")
+
+    assert message in attempt(draw, capfd)
