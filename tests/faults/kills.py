@@ -11,8 +11,16 @@ from pathlib import Path
 
 from tests.workflow.workflow_project import ENVIRONMENT, Project
 
+LIGHT_STAGE = Path(__file__).with_name("light_stage.py")
 VICTIMS = ("workflow", "workflow and jobs", "job, then workflow")
 """Whom the signal meets: Snakemake alone, all processes at once as in a crash, or a job first."""
+
+
+def without_computation(project: Project) -> Project:
+    """Put a light stage in the place of every script of a project: jobs then take a second, all else is as it was."""
+    for script in (project.root / "workflow/scripts").glob("*.py"):
+        script.write_text(LIGHT_STAGE.read_text())
+    return project
 
 
 def kill_and_resume(

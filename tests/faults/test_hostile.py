@@ -1,4 +1,4 @@
-"""Hostile input: refused or contained, each with its message. Pickles and programs: tests/unit/test_own_models.py too."""
+"""Hostile input: refused or contained, each with its message. Pickles and programs: unit/test_own_models.py too."""
 
 import json
 import os
