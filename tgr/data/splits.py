@@ -20,10 +20,12 @@ def read_splits(file: Path, class_names: Sequence[str] | None = None) -> dict[st
         if not isinstance(content, dict) or not isinstance(content.get(split), list):
             raise TgrError(f"{file}: wanted a JSON object with the class lists {', '.join(SPLITS)}")
         for class_name in content[split]:
+            if not isinstance(class_name, str):
+                raise TgrError(f"{file}: {split} names the class {class_name!r}, which is no text; put it in quotes")
             if class_names is not None and class_name not in class_names:
-                raise TgrError(f"{file}: {split} names the class '{class_name}', which the dataset does not have")
-            if "/" in class_name or "\\" in class_name or class_name.startswith("."):
-                raise TgrError(f"{file}: '{class_name}' in {split} is not a plain folder name")
+                raise TgrError(f"{file}: {split} names the class {class_name!r}, which the dataset does not have")
+            if class_name.startswith(".") or not class_name or not {*"/\\\0"}.isdisjoint(class_name):
+                raise TgrError(f"{file}: {class_name!r} in {split} is not a plain folder name")
     return {split: content[split] for split in SPLITS}
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from tgr.errors import TgrError
 
@@ -115,7 +115,7 @@ def read_image(file: Path, size: int | None = None) -> NDArray[np.uint8]:
     try:
         with Image.open(file) as opened:
             image = opened.convert("RGB")
-    except (UnidentifiedImageError, OSError) as error:
+    except Exception as error:  # decoders of damaged images, and of those too large, raise many kinds
         raise TgrError(f"{file}: damaged or not an image ({error})") from error
     if size:
         image = image.resize((size, size), Image.Resampling.BILINEAR)
