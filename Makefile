@@ -8,13 +8,14 @@ SHELL := bash
 PYTHON ?= python3.11
 CORES ?= all
 CONFIG ?= config/config.yaml
+RUN ?= .
 BIN := .venv/bin
 STAMP := .venv/.complete
 
 .PHONY: help
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
-	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) PYTHON=$(PYTHON)"
+	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) RUN=$(RUN) PYTHON=$(PYTHON)"
 
 $(STAMP): envs/requirements.lock
 	@test ! -L .venv || { echo "error: .venv is a link to $$(readlink .venv), which may serve others; bring it up to date there, or remove the link" >&2; exit 1; }
@@ -45,9 +46,21 @@ plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG, before an
 smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
 	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml --directory results/smoke
 
+.PHONY: verify
+verify: $(STAMP) ## Compare all results in RUN with their records; name what is damaged or missing
+	$(BIN)/python -m tgr.verify "$(RUN)"
+
+.PHONY: repair
+repair: $(STAMP) ## Move what is damaged, and what was made from it, to results/damaged, so that the next run makes it again
+	$(BIN)/python -m tgr.verify "$(RUN)" --repair
+
 .PHONY: test
 test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+.PHONY: test-faults
+test-faults: $(STAMP) ## Kill, fill the disk, damage results, and more, at length (half an hour on a quiet machine)
+	$(BIN)/python -m tests.faults.campaign
 
 .PHONY: check
 check: $(STAMP) ## Check style, types, the workflow and the generated documents

@@ -87,6 +87,7 @@ def _artefacts(results: Path) -> Iterator[Path]:
         folder = Path(name)
         if folder == results:
             folders[:] = [each for each in folders if each not in APART]
+            yield from (folder / file.removesuffix(f".{PROVENANCE}") for file in files if file.endswith(PROVENANCE))
         elif SNAKEMAKE in folders:
             folders.clear()
         elif {PROVENANCE, TIMESTAMP} & {*files}:

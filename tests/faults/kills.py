@@ -11,16 +11,8 @@ from pathlib import Path
 
 from tests.workflow.workflow_project import ENVIRONMENT, Project
 
-LIGHT_STAGE = Path(__file__).with_name("light_stage.py")
 VICTIMS = ("workflow", "workflow and jobs", "job, then workflow")
 """Whom the signal meets: Snakemake alone, all processes at once as in a crash, or a job first."""
-
-
-def without_computation(project: Project) -> Project:
-    """Put a light stage in the place of every script of a project: jobs then take a second, all else is as it was."""
-    for script in (project.root / "workflow/scripts").glob("*.py"):
-        script.write_text(LIGHT_STAGE.read_text())
-    return project
 
 
 def kill_and_resume(
@@ -37,7 +29,7 @@ def kill_and_resume(
     """
     killed: Counter[str] = Counter()
     while killed.total() < n_kills:
-        process = _start(project, cores, *options)
+        process = start(project, cores, *options)
         _wait_for(_n_complete(project) + generator.randint(0, 2), project, process)
         try:
             code = process.wait(generator.uniform(0, longest))
@@ -50,6 +42,13 @@ def kill_and_resume(
             break
     project.run(*options, cores=cores)
     return killed
+
+
+def start(project: Project, cores: int, *options: str, output: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Start a run in a process group of its own."""
+    command = project.command(*options, cores=cores)
+    streams = {"stdout": output, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=project.root, env=ENVIRONMENT, start_new_session=True, **streams)
 
 
 def jobs_of(project: Project) -> list[int]:
@@ -72,13 +71,6 @@ def _n_complete(project: Project) -> int:
 def _wait_for(n_complete: int, project: Project, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None and _n_complete(project) < n_complete:
         time.sleep(0.1)
-
-
-def _start(project: Project, cores: int, *options: str) -> subprocess.Popen[bytes]:
-    command, null = project.command(*options, cores=cores), subprocess.DEVNULL
-    return subprocess.Popen(
-        command, cwd=project.root, env=ENVIRONMENT, stdout=null, stderr=null, start_new_session=True
-    )
 
 
 def _kill(process: subprocess.Popen[bytes], project: Project, victim: str, generator: random.Random) -> None:

@@ -23,6 +23,7 @@ from tgr.backbones.registry import build
 from tgr.config.load import load
 from tgr.config.own_models import read_table
 from tgr.config.schema import Dataset, Inversion
+from tgr.data.readers import registry as readers
 from tgr.errors import TgrError
 from tgr.pool.own import import_shard
 
@@ -118,7 +119,7 @@ CONFIGURATIONS = [
     ("an unknown pool", tiny("[shapes-conv4,", "[shapes-conv5,"), "pools: unknown name 'shapes-conv5'; valid: "),
     ("an unknown method", tiny("bank: {steps", "bonk: {steps"), "methods.bonk: unknown key; did you mean 'bank'?"),
     ("too many groups", tiny("n_groups: 2", "n_groups: 9"), "n_groups: 9 groups (tgr) need as many teachers"),
-    ("neither dataset nor table", tiny("dataset: shapes\n", "\n"), "a pool needs either `dataset` or `table`"),
+    ("neither dataset nor table", tiny("dataset: shapes\n", "\n"), "a pool needs one of `dataset`, `table` and"),
     ("no splits", tiny(", splits: data/splits.json", ""), "source npz needs both `path` and `splits`"),
     ("an unknown device", tiny("device: cpu", "device: abacus"), "device: "),
     ("a factor that is none", tiny("{grouping:", "{groupings:"), "factors: unknown name 'groupings'; valid: "),
@@ -325,7 +326,12 @@ def cut_archive() -> None:
 
 
 DATASETS = [
-    ("no folder", "folder", lambda: write_json("splits.json", SPLITS), "images: No such file or directory"),
+    (
+        "no folder",
+        "folder",
+        lambda: write_json("splits.json", SPLITS),
+        "datasets.mine.path: images is not a folder; put the images into images/<class>/",
+    ),
     ("a folder without classes", "folder", no_classes, "images/ant: no images, but splits.json names this class"),
     ("an empty class", "folder", empty_class, "images/bee: no images, but splits.json names this class"),
     ("a file for a class", "folder", class_that_is_a_file, "images/bee: no images, but splits.json names this class"),
@@ -376,10 +382,12 @@ DATASETS = [
 def test_dataset(folder: Path, capfd: pytest.CaptureFixture[str], source: str, write: Damage, message: str) -> None:
     write()
     path = "images" if source == "folder" else "d.npz"
-    section = Dataset(source=source, path=path, splits="splits.json").model_dump(mode="json")
+    entry = Dataset(source=source, path=path, splits="splits.json")
 
     def load_it() -> None:
-        run("load_dataset", {"dataset": "mine"}, {"dataset": section}, "dataset", source=[path, "splits.json"])
+        found = readers.find("mine", entry)
+        params = {"dataset": entry.model_dump(mode="json")}
+        run("load_dataset", {"dataset": "mine"}, params, "dataset", source=found.files, images=found.folder or [])
 
     assert message in attempt(load_it, capfd)
 
