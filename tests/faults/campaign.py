@@ -1,7 +1,8 @@
-"""The campaign of faults in its full form, run by hand: `make test-faults`. Its short form is tests/workflow/test_faults.py.
+"""The campaign of faults in its full form, run by hand: `make test-faults`. Short form: tests/workflow/test_faults.py.
 
-``python -m tests.faults.campaign [--kills N] [--real-kills N] [--seed N]`` prints a line for each check, with counts, and
-ends with exit code 1 if one fails. Mounting small disks needs root; without it those checks are left out, and said so.
+``python -m tests.faults.campaign [--kills N] [--real-kills N] [--seed N]`` prints a line for each check, with counts,
+and ends with exit code 1 if one fails. Mounting small disks needs root; without it those checks are left out, and the
+output says so.
 """
 
 import argparse
