@@ -8,7 +8,7 @@ rule write_index:
         templates=templates("index.html", "index.css", "index.js"),
         code=code("write_index.py"),
     output:
-        html=report_item("results/index.html", "index", "all scenarios"),
+        html=report_item("results/index.html", "index", "all scenarios", "all accuracies"),
     log:
         "results/logs/write_index/all.log",
     benchmark:

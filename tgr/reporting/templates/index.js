@@ -66,7 +66,9 @@ function description(row) {
 function chart(shown, title) {
   const line = 26, left = 190, width = 900, top = 24, bottom = 40;
   const height = top + line * shown.length + bottom;
-  const most = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(...shown.map((row) => row.mean + row.ci95))) / 10));
+  const marks = ["floor", "ceiling"].map((role) => [role, reference(shown[0], role)]).filter(([, share]) => share !== null);
+  const ends = [...shown.map((row) => row.mean + row.ci95), ...marks.map(([, share]) => share)];
+  const most = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(...ends)) / 10));
   const x = (share) => left + (share / most) * (width - left - 70);
   const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": title });
   for (let tick = 0; tick <= most + 1e-9; tick += most > 0.5 ? 0.1 : 0.05) {
@@ -76,14 +78,14 @@ function chart(shown, title) {
   svg.append(element("text", { class: "soft", x: x(most / 2), y: height - 6, "text-anchor": "middle" }, `accuracy (%), n = ${shown[0].n_episodes} episodes`));
   shown.forEach((row, i) => {
     const y = top + line * i, middle = y + line / 2;
-    const ends = [x(Math.max(0, row.mean - row.ci95)), x(row.mean + row.ci95)];
+    const [low, high] = [x(Math.max(0, row.mean - row.ci95)), x(Math.min(1, row.mean + row.ci95))];
     const bar = element("g", { class: `row ${row.role === "method" ? "" : "aside"}`, tabindex: 0, role: "img", "aria-label": description(row) });
     bar.append(
       element("rect", { x: 0, y, width, height: line, fill: "transparent" }),
       element("rect", { class: "bar", x: left, y: y + 5, width: Math.max(0, x(row.mean) - left), height: line - 10 }),
-      element("path", { class: "whisker", d: `M${ends[0]} ${middle - 4}v8m0-4H${ends[1]}m0-4v8` }),
+      element("path", { class: "whisker", d: `M${low} ${middle - 4}v8m0-4H${high}m0-4v8` }),
       element("text", { class: row.tied_with_best ? "tied" : "", x: left - 8, y: middle + 4, "text-anchor": "end" }, row.label),
-      element("text", { class: "soft", x: ends[1] + 6, y: middle + 4 }, percent(row.mean)),
+      element("text", { class: "soft", x: high + 6, y: middle + 4 }, percent(row.mean)),
     );
     const near = (event) => tip(description(row), event);
     bar.addEventListener("pointermove", near);
@@ -91,9 +93,7 @@ function chart(shown, title) {
     for (const name of ["pointerleave", "blur"]) bar.addEventListener(name, () => tip(null));
     svg.append(bar);
   });
-  for (const role of ["floor", "ceiling"]) {
-    const share = reference(shown[0], role);
-    if (share === null) continue;
+  for (const [role, share] of marks) {
     svg.append(element("line", { class: role, x1: x(share), x2: x(share), y1: top, y2: height - bottom }));
     svg.append(element("text", { class: "soft", x: x(share), y: top - 8, "text-anchor": "middle" }, `${role} ${percent(share)}`));
   }
