@@ -299,7 +299,7 @@ def append(file: Path, row: str) -> None:
         ),
         (
             lambda path: Image.new("RGB", (80, 84)).save(path / "images/n0153282900000000.jpg"),
-            "images differ in size; set datasets.mine.image_size",
+            "images must be square and of one size; set datasets.mine.image_size",
         ),
     ],
 )

@@ -124,7 +124,7 @@ def two_sizes(folder: Path) -> None:
         (unknown_class, "gnu: no images"),
         (escaping, "not a plain folder name"),
         (broken_image, "1.png: damaged or not an image"),
-        (two_sizes, "images differ in size; set datasets.mine.image_size"),
+        (two_sizes, "images must be square and of one size; set datasets.mine.image_size"),
     ],
 )
 def test_bad_folder_is_named(image_folder: Path, damage, message: str) -> None:

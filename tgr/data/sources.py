@@ -55,7 +55,11 @@ def decode(files: Sequence[Path], image_size: int | None, name: str) -> Tensor:
     for index, file in enumerate(tqdm(files, desc="decoding", unit="image")):
         image = read_image(file, image_size)
         if image.shape != (size, size, 3):
-            raise TgrError(f"{file.parent}: images differ in size; set datasets.{name}.image_size")
+            height, width = image.shape[:2]
+            raise TgrError(
+                f"{file}: {width} x {height} pixels, where {size} x {size} were expected: images must be square and of "
+                f"one size; set datasets.{name}.image_size"
+            )
         images[index] = torch.from_numpy(image.transpose(2, 0, 1).copy())
     return images
 

@@ -52,7 +52,11 @@ def _check(arrays: Mapping[str, NDArray[np.generic]], file: Path) -> None:
         raise TgrError(f"{file}: images must be uint8 (n, size, size, 3), found {images.dtype} {images.shape}")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise TgrError(f"{file}: labels must be integers (n,), found {labels.dtype} {labels.shape}")
+    if len(labels) != len(images):
+        raise TgrError(f"{file}: {len(images)} images but {len(labels)} labels")
     if class_names.ndim != 1 or class_names.dtype.kind != "U":
         raise TgrError(f"{file}: class_names must be texts (n,), found {class_names.dtype} {class_names.shape}")
     if len({*class_names.tolist()}) != len(class_names):
         raise TgrError(f"{file}: class_names must differ")
+    if len(labels) and not 0 <= labels.min() <= labels.max() < len(class_names):
+        raise TgrError(f"{file}: labels must lie in 0..{len(class_names) - 1}")
