@@ -7,6 +7,7 @@ output says so.
 
 import argparse
 import random
+import subprocess
 import sys
 import tempfile
 import time
@@ -17,10 +18,9 @@ from pathlib import Path
 
 from tests.faults import checks
 from tests.faults.kills import kill_and_resume
-from tests.workflow.workflow_project import Project, copy_project
+from tests.workflow.workflow_project import REPOSITORY, Project, copy_project
 
 FIRST = "results/tables/shapes/main.csv"
-OTHER_VOLUME = Path("/dev/shm")
 
 
 class Campaign:
@@ -44,6 +44,18 @@ class Campaign:
             found = "FAILED"
         print(f"{name}: {found} ({time.perf_counter() - started:.0f} s)", flush=True)
 
+    def undisturbed(self, finished: Project) -> str:
+        """Make all that the other checks compare with."""
+        finished.run()
+        return f"{len(finished.digests())} files in {len(checks.artefacts(finished))} artefacts"
+
+    def refused(self, kind: str) -> str:
+        """Try bad input: a module of tests beside this one."""
+        command = [sys.executable, "-m", "pytest", "-q", "--no-header", f"tests/faults/test_{kind}.py"]
+        done = subprocess.run(command, cwd=REPOSITORY, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        assert done.returncode == 0, done.stdout
+        return done.stdout.splitlines()[-1]
+
     def kills(self, finished: Project, n_kills: int, longest: float) -> str:
         """Kill runs until there were so many kills, in one project after another."""
         killed: Counter[str] = Counter()
@@ -65,7 +77,7 @@ class Campaign:
 
     def volume(self) -> str:
         """Run with results on another volume."""
-        with tempfile.TemporaryDirectory(dir=OTHER_VOLUME) as volume:
+        with tempfile.TemporaryDirectory(dir=checks.OTHER_VOLUME) as volume:
             return f"{checks.other_volume(self.light, self.folder / 'volume', Path(volume))} digests equal"
 
     def repairs(self) -> str:
@@ -95,13 +107,15 @@ class Campaign:
 
 def run(campaign: Campaign, n_kills: int, n_real_kills: int) -> None:
     """Do all checks."""
+    for kind in ("malformed", "hostile"):
+        campaign.check(f"{kind} input", lambda kind=kind: campaign.refused(kind))
     for name, project in (("light", campaign.light), ("real", campaign.real)):
-        campaign.check(f"undisturbed run, {name} stages", lambda project=project: f"{len(project.run())} letters said")
+        campaign.check(f"undisturbed run, {name} stages", lambda project=project: campaign.undisturbed(project))
     campaign.check("kill -9, light stages", lambda: campaign.kills(campaign.light, n_kills, 6))
     campaign.check("kill -9, real stages", lambda: campaign.kills(campaign.real, n_real_kills, 12))
     campaign.check(
         "damage to every file",
-        lambda: f"{checks.every_damage_is_named(campaign.real, campaign.folder / 'damage', campaign.generator)} named",
+        lambda: f"{checks.damage_is_named(campaign.real, campaign.folder / 'damage', campaign.generator)} named",
     )
     campaign.check("repair", campaign.repairs)
     campaign.disks()

@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.faults.kills import start
-from tests.workflow.workflow_project import Project
+from tests.workflow.workflow_project import Project, job_counts
+from tgr.artifacts import provenance_path, remove
 from tgr.provenance import read_record
 from tgr.verify import repair, verify
 
 PAGE = 4096
+OTHER_VOLUME = Path("/dev/shm")
+"""A file system in memory that most systems have."""
 LIGHT_STAGE = Path(__file__).with_name("light_stage.py")
 STRANGE = "späce, 文字 & $(touch pwned); 'x'"
 """A folder's name that a shell must never read."""
@@ -67,7 +70,7 @@ def read_only(finished: Project, root: Path, *targets: str) -> int:
     """Run with results that cannot be written to, then again with write access."""
     shutil.copytree(finished.root, root)
     project, results = Project(root, finished.config), root / "results"
-    (root / targets[0]).unlink()
+    remove(root / targets[0])
     with mounted(results, "none", str(results), "-o", "bind"):
         subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
         output = project.run(*targets, check=False)
@@ -105,11 +108,21 @@ def strange_path(finished: Project, parent: Path, *targets: str, cores: int = 2)
     return compare(project, finished)
 
 
-def every_damage_is_named(finished: Project, root: Path, generator: random.Random) -> int:
-    """Flip a bit of, truncate and remove every file of every artefact, records included; return the number of tries."""
+def damage_is_named(finished: Project, root: Path, generator: random.Random, per_kind: int | None = None) -> int:
+    """Flip a bit of, truncate and remove files of artefacts, records included; return the number of tries.
+
+    Args:
+        per_kind: how many files of each stage and suffix; all if it is None.
+    """
     shutil.copytree(finished.root / "results", root / "results")
+    kinds: dict[tuple[str, str], list[Path]] = {}
+    for file in sorted(_files(root / "results")):
+        place = file.relative_to(root / "results")
+        if place.parts[0] not in ("logs", "benchmarks"):
+            kinds.setdefault((place.parts[0], "".join(place.suffixes)), []).append(file)
+    files = [file for kind in kinds.values() for file in generator.sample(kind, min(per_kind or len(kind), len(kind)))]
     tries = 0
-    for file in [file for file in _files(root / "results") if _is_verified(file.relative_to(root / "results"))]:
+    for file in files:
         content = file.read_bytes()
         flipped, position = bytearray(content), generator.randrange(8 * len(content))
         flipped[position // 8] ^= 1 << position % 8
@@ -131,18 +144,22 @@ def repaired(finished: Project, root: Path, artefact: Path, *targets: str) -> tu
     shutil.copytree(finished.root, root)
     project = Project(root, finished.config)
     damaged = root / artefact
-    file = (
-        next(file for file in sorted(_files(damaged)) if "provenance" not in file.name) if damaged.is_dir() else damaged
-    )
+    file = damaged
+    if damaged.is_dir():
+        file = next(file for file in sorted(_files(damaged)) if "provenance" not in file.name)
     file.write_bytes(file.read_bytes()[:-1] + b"?")
     report = verify(root)
     assert [*report.damages] == [damaged]
-    moved = {_job(path) for path in [damaged, *report.dependants]}
+    moved = [damaged, *report.dependants]
+    jobs = {_job(path) for path in moved}
+    everything = [root / path for path in artefacts(finished)]
+    remade = {provenance_path(path) for path in everything if path in moved or _job(path) in jobs}
+    kept = {path: path.read_bytes() for path in map(provenance_path, everything) if path not in remade}
     repair(root, report)
-    planned = sum(project.planned(*targets).values())
-    assert planned == len(moved), f"{planned} jobs for {len(moved)} of which artefacts were moved aside"
-    project.run(*targets)
-    return planned, compare(project, finished)
+    ran = sum(job_counts(project.run(*targets)).values())
+    assert ran == len(jobs), f"{ran} jobs for {len(jobs)} of which artefacts were moved aside"
+    assert all(path.read_bytes() == record for path, record in kept.items())  # a record holds the time of its job
+    return ran, compare(project, finished)
 
 
 def artefacts(project: Project) -> list[Path]:
@@ -175,17 +192,12 @@ def cannot_mount(folder: Path) -> str:
 
 
 def _job(artefact: Path) -> str:
-    record = artefact / "provenance.json" if artefact.is_dir() else Path(f"{artefact}.provenance.json")
-    made = read_record(record)
+    made = read_record(provenance_path(artefact))
     return f"{made['rule']} {made['wildcards']}"
 
 
 def _files(folder: Path) -> list[Path]:
     return [file for file in folder.rglob("*") if file.is_file() and file.name != ".snakemake_timestamp"]
-
-
-def _is_verified(path: Path) -> bool:
-    return path.parts[0] not in ("logs", "benchmarks")
 
 
 def _used(folder: Path) -> int:

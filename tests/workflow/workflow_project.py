@@ -57,12 +57,7 @@ class Project:
 
     def planned(self, *options: str) -> dict[str, int]:
         """Return how many jobs of each rule a run would execute; `all` is left out."""
-        output = self.run("--dry-run", *options)
-        if "Nothing to be done" in output:
-            return {}
-        table = output.split("Job stats:")[1].split("total")[0]
-        counts = dict(re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE))
-        return {rule: int(count) for rule, count in counts.items() if rule != "all"}
+        return job_counts(self.run("--dry-run", *options))
 
     def digests(self) -> dict[str, str]:
         """Return the digest of every file that a stage made, except of those that hold seconds."""
@@ -81,6 +76,15 @@ class Project:
         text = file.read_text()
         assert old in text
         file.write_text(text.replace(old, new))
+
+
+def job_counts(output: str) -> dict[str, int]:
+    """Return how many jobs of each rule a run announced in its output; `all` is left out."""
+    if "Nothing to be done" in output:
+        return {}
+    table = output.split("Job stats:")[1].split("total")[0]
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", table, flags=re.MULTILINE))
+    return {rule: int(count) for rule, count in counts.items() if rule != "all"}
 
 
 def copy_project(folder: Path) -> Project:
