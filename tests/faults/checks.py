@@ -60,7 +60,7 @@ def full_disk(finished: Project, root: Path, *targets: str, whole: bool) -> int:
         subprocess.run(["mount", "-o", f"remount,size={_used(small) + half}", small], check=True)
         output = project.run(*targets, check=False)
         assert "No space left on device" in output
-        assert whole or ("free some space and run again" in output and "Traceback" not in output), output
+        assert whole or "Traceback" not in output, output  # Snakemake prints one if it cannot write its own notes
         subprocess.run(["mount", "-o", "remount,size=100m", small], check=True)
         project.run(*targets)
         return compare(project, finished)
