@@ -11,6 +11,7 @@ import os
 import platform
 import resource
 import signal
+import socket
 import sys
 import threading
 import time
@@ -32,13 +33,18 @@ from tgr.provenance import file_digests, verified_digest, write_record
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """The unit in which the system states the largest resident size."""
 OWNER = "TGR_WORKFLOW_PID"
-"""Environment variable: the process without which a job has no purpose."""
+"""Environment variable: the process without which a job has no purpose, as ``<number>@<host>``."""
 LIBRARIES = {"sklearn": "scikit-learn"} | {
     name: name for name in ("torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "matplotlib")
 }
 """Modules whose version provenance records if they were imported, and their distributions."""
 CODE = "code"
 """The input that holds a stage's source files."""
+
+
+def owner() -> str:
+    """Return this process as a value of the environment variable ``OWNER``."""
+    return f"{os.getpid()}@{socket.gethostname()}"
 
 
 @dataclass(frozen=True)
@@ -243,10 +249,11 @@ def _terminable() -> Iterator[None]:
 
 def _follow_owner() -> None:
     """End this process soon after the one that started the workflow is gone, even by ``kill -9``: a job that outlives
-    its workflow would write beside the job that replaces it."""
-    owner = os.environ.get(OWNER)
-    if owner:
-        threading.Thread(target=_watch, args=(int(owner),), daemon=True).start()
+    its workflow would write beside the job that replaces it. On another host that number means nothing, and the job
+    belongs to the scheduler that started it there."""
+    process, _, host = os.environ.get(OWNER, "").partition("@")
+    if host == socket.gethostname():
+        threading.Thread(target=_watch, args=(int(process),), daemon=True).start()
 
 
 def _watch(owner: int) -> NoReturn:

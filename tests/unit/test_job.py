@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -164,12 +165,36 @@ def test_terminated_job_cleans_up(snakemake: SimpleNamespace) -> None:
     assert [path.name for path in Path("results").iterdir()] == ["logs"]
 
 
-def test_job_ends_with_its_workflow(tmp_path: Path) -> None:
-    workflow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
-    script = "import time; from tgr import job; job._follow_owner(); print('started', flush=True); time.sleep(600)"
-    environment = os.environ | {job.OWNER: str(workflow.pid), "PYTHONPATH": str(Path(job.__file__).parents[1])}
-    started = subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
+FOLLOWING = "import time; from tgr import job; job._follow_owner(); print('started', flush=True); time.sleep(600)"
+
+
+def follower(owner: str) -> subprocess.Popen:
+    """Return a running process that follows an owner."""
+    environment = os.environ | {job.OWNER: owner, "PYTHONPATH": str(Path(job.__file__).parents[1])}
+    started = subprocess.Popen([sys.executable, "-c", FOLLOWING], env=environment, stdout=subprocess.PIPE, text=True)
     assert started.stdout and started.stdout.readline() == "started\n"
+    return started
+
+
+def test_job_ends_with_its_workflow() -> None:
+    workflow = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+    started = follower(f"{workflow.pid}@{socket.gethostname()}")
     workflow.kill()
     workflow.wait()
     assert started.wait(timeout=60) == 1
+
+
+def test_job_on_another_host_does_not_look_for_its_workflow_here() -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    started = follower(f"{ended.pid}@another-host")
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.wait(timeout=3)
+    finally:
+        started.kill()
+        started.wait()
+
+
+def test_owner_is_this_process_on_this_host() -> None:
+    assert job.owner() == f"{os.getpid()}@{socket.gethostname()}"

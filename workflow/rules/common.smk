@@ -78,7 +78,7 @@ wildcard_constraints:
 # Jobs inherit this environment. One thread a job: results then do not depend on the number of cores, and as many jobs as
 # cores are faster. Without the two MALLOC_ variables glibc returns big blocks to the kernel after each training step.
 os.environ |= {
-    job.OWNER: str(os.getpid()),
+    job.OWNER: job.owner(),
     "PYTHONPATH": os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])),
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
