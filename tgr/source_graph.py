@@ -85,13 +85,13 @@ def _closure(modules: Iterable[str]) -> set[str]:
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk a syntax tree without the bodies of ``if TYPE_CHECKING``."""
+    """Walk the statements of a syntax tree without the bodies of ``if TYPE_CHECKING``: imports are statements."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
             for alternative in child.orelse:
                 yield alternative
                 yield from _running(alternative)
-        else:
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
             yield child
             yield from _running(child)
 

@@ -13,7 +13,7 @@ import os
 import re
 from pathlib import Path
 
-from tgr import job, source_graph
+from tgr import job, slurm, source_graph
 from tgr.config.load import refuse_repeated_keys, validate
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.own_models import read_table
@@ -112,10 +112,10 @@ require_writable(".snakemake")
 
 
 def guard_working_directory():
-    """Refuse a second run in the same working directory.
+    """Refuse a second run in the same working directory, and jobs of an earlier one that still write there.
 
     The kernel releases this lock when the process ends, however it ends; Snakemake's own, which the profile switches off,
-    would stay after `kill -9`.
+    would stay after `kill -9`. Jobs in the queue of a cluster outlive the process.
     """
     global guard
     guard = open(".snakemake/tgr.lock", "w")
@@ -123,6 +123,12 @@ def guard_working_directory():
         fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise WorkflowError(f"another run is using {os.getcwd()}; wait until it ends, or use --directory") from None
+    except OSError as error:
+        logger.warning(f"{os.getcwd()} cannot be locked ({error.strerror}): see to it that only one run uses it")
+    if left := slurm.jobs_logging_below(Path(".snakemake/slurm_logs").resolve()):
+        raise WorkflowError(
+            f"jobs of an earlier run still write to {os.getcwd()}; cancel them (scancel {' '.join(left)}), and run again"
+        )
 
 
 def code(script, *modules):

@@ -105,8 +105,19 @@ PARAMETERS = {
 
 
 def parameter(path):
-    """Return an entry of PARAMETERS; its path may contain wildcards."""
-    return lookup(path, within=PARAMETERS)
+    """Return an input function: an entry of PARAMETERS; its path may contain wildcards.
+
+    Snakemake's `lookup` does the same, but visits all entries for every job.
+    """
+    parts = path.split("/")
+
+    def entry(wildcards):
+        value = PARAMETERS
+        for part in parts:
+            value = value[part.format(**wildcards)]
+        return value
+
+    return entry
 
 
 def figure_captions(wildcards):
