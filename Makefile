@@ -62,6 +62,10 @@ test: $(STAMP) ## Run the tests
 test-faults: $(STAMP) ## Kill, fill the disk, damage results, and more, at length (half an hour on a quiet machine)
 	$(BIN)/python -m tests.faults.campaign
 
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as root; installs Debian's Slurm where it is missing)
+	$(BIN)/python -m pytest tests/cluster
+
 .PHONY: check
 check: $(STAMP) ## Check style, types, the workflow and the generated documents
 	$(BIN)/ruff check .

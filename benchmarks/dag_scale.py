@@ -1,8 +1,8 @@
 """Time and memory of planning a run (`snakemake --dry-run`) with many teachers.
 
-Run by hand, from the project's root: python -m benchmarks.dag_scale [--teachers 1000 10000] [--per-job 5 20 100] [--config FILE]
-Every pool of the configuration gets so many teachers. Planning is one thread that reads a little from disk, so its processor
-seconds are its duration on a quiet machine; the wall-clock time beside them tells how quiet this one was.
+Run by hand, from the project's root: python -m benchmarks.dag_scale [--teachers 1000 10000] [--per-job 5 20 100]
+Every pool of the configuration gets so many teachers. Planning is one thread that reads a little from disk, so that
+its processor seconds are its duration on a quiet machine; the wall-clock time tells how quiet this one was.
 """
 
 import argparse

@@ -7,7 +7,14 @@ from pathlib import Path
 from slurm_lab import SlurmLab, wait_for
 from workflow_project import ENVIRONMENT, Project
 
-QUICK = ("--slurm-init-seconds-before-status-checks", "2", "--max-status-checks-per-second", "1", "--latency-wait", "10")
+QUICK = (
+    "--slurm-init-seconds-before-status-checks",
+    "2",
+    "--max-status-checks-per-second",
+    "1",
+    "--latency-wait",
+    "10",
+)
 """What the profile sets for real clusters and a test of small jobs shortens."""
 PATIENCE = 400
 """Seconds after which a run counts as hanging."""

@@ -8,7 +8,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "workflow"))
 
-from slurm_lab import SlurmLab, Unavailable
+from slurm_lab import SlurmLab, UnavailableError
 
 
 @pytest.fixture(scope="session")
@@ -17,7 +17,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SlurmLab]:
     lab = SlurmLab(tmp_path_factory.mktemp("slurm"))
     try:
         lab.start()
-    except Unavailable as reason:
+    except UnavailableError as reason:
         pytest.skip(f"no Slurm here: {reason}")
     try:
         yield lab

@@ -62,7 +62,7 @@ PartitionName=main Nodes=n1,n2 Default=YES MaxTime=1-0 State=UP
 """
 
 
-class Unavailable(Exception):
+class UnavailableError(Exception):
     """Slurm cannot run here; the message says why."""
 
 
@@ -83,7 +83,7 @@ class SlurmLab:
         """Start the cluster and wait until its nodes are idle.
 
         Raises:
-            Unavailable: it cannot run on this machine.
+            UnavailableError: it cannot run on this machine.
         """
         self._write(_require_slurm())
         try:
@@ -189,29 +189,33 @@ def wait_for(condition: Callable[[], object], message: str, seconds: float = 60)
 def _require_slurm() -> str:
     """Install Slurm where it is missing, and return the name of this host."""
     if not sys.platform.startswith("linux"):
-        raise Unavailable("Slurm runs on Linux only")
+        raise UnavailableError("Slurm runs on Linux only")
     if os.geteuid() != 0:
-        raise Unavailable("Slurm's daemons need root; run as root, e.g. in a container")
+        raise UnavailableError("Slurm's daemons need root; run as root, e.g. in a container")
     if not all(shutil.which(program) for program in PROGRAMS):
         _install()
     host = socket.gethostname().split(".")[0]
     try:
         address = socket.gethostbyname(host)
     except OSError as error:
-        raise Unavailable(f"the host name {host} has no address ({error}); add '127.0.0.1 {host}' to /etc/hosts") from None
+        raise UnavailableError(
+            f"the host name {host} has no address ({error}); add '127.0.0.1 {host}' to /etc/hosts"
+        ) from None
     if not address.startswith("127."):
-        raise Unavailable(f"the host name {host} means {address}, not the loopback; add '127.0.0.1 {host}' to /etc/hosts")
+        raise UnavailableError(
+            f"the host name {host} means {address}, not the loopback; add '127.0.0.1 {host}' to /etc/hosts"
+        )
     return host
 
 
 def _install() -> None:
     if shutil.which("apt-get") is None:
-        raise Unavailable(f"Slurm is not installed, and there is no apt-get to install {', '.join(PACKAGES)}")
+        raise UnavailableError(f"Slurm is not installed, and there is no apt-get to install {', '.join(PACKAGES)}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES]):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
         if done.returncode:
-            raise Unavailable(f"{' '.join(command)} failed: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
+            raise UnavailableError(f"{' '.join(command)} failed: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
 
 
 def _processes() -> Iterator[int]:
@@ -238,5 +242,5 @@ if __name__ == "__main__":
     lab = SlurmLab(Path(place).resolve())
     try:
         {"start": lab.start, "stop": lab.stop}[action]()
-    except Unavailable as reason:
+    except UnavailableError as reason:
         sys.exit(f"no Slurm here: {reason}")
