@@ -16,7 +16,7 @@ QUICK = (
     "10",
 )
 """What the profile sets for real clusters and a test of small jobs shortens."""
-PATIENCE = 400
+PATIENCE = 2400
 """Seconds after which a run counts as hanging."""
 
 

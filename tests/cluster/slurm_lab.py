@@ -29,15 +29,17 @@ SlurmctldHost={host}(127.0.0.1)
 SlurmctldPort={port}
 CommunicationParameters=NoCtldInAddrAny,NoInAddrAny
 AuthType=auth/munge
-# A job that is queued again waits as long as a credential lives: 10 seconds here, usually 120.
-AuthInfo=socket={folder}/munge.socket,cred_expire=10
+# A job that is queued again waits as long as a credential lives: 120 seconds usually; in 10 a busy machine may not
+# get it started.
+AuthInfo=socket={folder}/munge.socket,cred_expire=20
 SlurmUser=root
 SlurmdUser=root
-# A node that is silent for so many seconds is down.
-SlurmdTimeout=12
+# Nodes are declared down by the test: silence may be a busy machine.
+SlurmdTimeout=3600
+MessageTimeout=60
 ReturnToService=2
 KillWait=2
-MinJobAge=600
+MinJobAge=3600
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
@@ -71,7 +73,6 @@ class SlurmLab:
     """The cluster whose files are in a folder."""
 
     folder: Path
-    port: int = 26820
 
     @property
     def changes(self) -> dict[str, str]:
@@ -120,7 +121,7 @@ class SlurmLab:
         (self.folder / f"{name}.pid").unlink(missing_ok=True)
 
     def lose_node(self, node: str) -> None:
-        """End a node and all its jobs at once, as if it had lost power."""
+        """End a node and all its jobs at once, as if it had lost power, and let the controller know."""
         marks = (f"SLURMD_NODENAME={node}", f"SLURM_CONF={self.folder / 'slurm.conf'}")
         tasks = [pid for pid in _processes() if set(marks) <= set(_read(pid, "environ").split("\0"))]
         parents = {int(_read(pid, "stat").rsplit(")", 1)[1].split()[1]) for pid in tasks if _read(pid, "stat")}
@@ -129,10 +130,11 @@ class SlurmLab:
             if pid is not None:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
+        self.run("scontrol", "update", f"NodeName={node}", "State=DOWN", "Reason=lost")
 
     def run(self, *command: str) -> str:
         """Run one of Slurm's commands and return what it prints."""
-        done = subprocess.run(command, env=os.environ | self.changes, text=True, capture_output=True, timeout=60)
+        done = subprocess.run(command, env=os.environ | self.changes, text=True, capture_output=True, timeout=300)
         if done.returncode:
             raise RuntimeError(f"{' '.join(command)}: {done.stderr.strip()}")
         return done.stdout
@@ -162,8 +164,10 @@ class SlurmLab:
         key = self.folder / "munge.key"
         key.touch(mode=0o600)
         key.write_bytes(os.urandom(128))
-        ports = {"port": self.port, "port1": self.port + 1, "port2": self.port + 2}
-        (self.folder / "slurm.conf").write_text(CONFIGURATION.format(host=host, folder=self.folder, **ports))
+        port = _free_port(26820)
+        port1 = _free_port(port + 1)
+        values = {"host": host, "folder": self.folder, "port": port, "port1": port1, "port2": _free_port(port1 + 1)}
+        (self.folder / "slurm.conf").write_text(CONFIGURATION.format(**values))
         (self.folder / "gres.conf").write_text("Name=gpu File=/dev/null\n")
         # The plugin hides SLURM_CONF from the srun inside a job, which then finds a configuration in /etc only.
         srun = self.folder / "bin/srun"
@@ -173,7 +177,7 @@ class SlurmLab:
         (self.folder / "environment.sh").write_text("".join(exported))
 
 
-def wait_for(condition: Callable[[], object], message: str, seconds: float = 60) -> None:
+def wait_for(condition: Callable[[], object], message: str, seconds: float = 300) -> None:
     """Wait until a condition holds.
 
     Raises:
@@ -213,9 +217,21 @@ def _install() -> None:
         raise UnavailableError(f"Slurm is not installed, and there is no apt-get to install {', '.join(PACKAGES)}")
     environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
     for command in (["apt-get", "update"], ["apt-get", "install", "--yes", "--no-install-recommends", *PACKAGES]):
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        try:
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        except subprocess.TimeoutExpired:
+            raise UnavailableError(f"{' '.join(command)} took more than 300 s") from None
         if done.returncode:
             raise UnavailableError(f"{' '.join(command)} failed: {(done.stderr.strip() or done.stdout.strip())[-300:]}")
+
+
+def _free_port(first: int) -> int:
+    """Return the next port that nobody listens on; below 32768, from where the system takes ports for connections."""
+    for port in range(first, 32768):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise UnavailableError(f"no free port from {first} to 32767")
 
 
 def _processes() -> Iterator[int]:
