@@ -13,7 +13,7 @@ import os
 import re
 from pathlib import Path
 
-from tgr import job, slurm, source_graph
+from tgr import job, source_graph
 from tgr.config.load import refuse_repeated_keys, validate
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.own_models import read_table
@@ -21,6 +21,7 @@ from tgr.data.download import CIFAR100
 from tgr.data.readers import registry as readers
 from tgr.data.readers.base import Inputs
 from tgr.errors import TgrError
+from tgr.slurm import jobs_logging_below
 
 BASE = Path(os.path.relpath(workflow.basedir))
 
@@ -125,7 +126,7 @@ def guard_working_directory():
         raise WorkflowError(f"another run is using {os.getcwd()}; wait until it ends, or use --directory") from None
     except OSError as error:
         logger.warning(f"{os.getcwd()} cannot be locked ({error.strerror}): see to it that only one run uses it")
-    if left := slurm.jobs_logging_below(Path(".snakemake/slurm_logs").resolve()):
+    if left := jobs_logging_below(Path(".snakemake/slurm_logs").resolve()):
         raise WorkflowError(
             f"jobs of an earlier run still write to {os.getcwd()}; cancel them (scancel {' '.join(left)}), and run again"
         )
