@@ -41,7 +41,8 @@ ReturnToService=2
 KillWait=2
 MinJobAge=3600
 MpiDefault=none
-ProctrackType=proctrack/linuxproc
+# By process group: by parent, processes whose shell ended before them would outlive a cancelled job.
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 SelectType=select/cons_tres
 SelectTypeParameters=CR_Core_Memory
