@@ -60,6 +60,11 @@ ABLATION = "results/tables/{scenario}/ablation-{ablation}"
 FIGURE = "results/figures/{scenario}/{name}.{suffix}"
 
 
+# Snakemake prefers such jobs among those that are ready. Without it all evaluations of the methods that need no task groups
+# may come before the last embedding, and the groups' methods are then trained when nothing else is left to fill the cores.
+ON_THE_LONGEST_CHAIN = 1
+
+
 wildcard_constraints:
     dataset="|".join(settings.datasets),
     pool="|".join(settings.pools),

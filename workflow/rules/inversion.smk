@@ -16,6 +16,7 @@ rule invert:
     conda:
         "../../envs/tgr.yaml"
     threads: 1
+    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=240,

@@ -18,6 +18,7 @@ rule train:
     conda:
         "../../envs/tgr.yaml"
     threads: 1
+    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=4000,
         runtime=240,

@@ -17,6 +17,7 @@ rule pretrain:
     conda:
         "../../envs/tgr.yaml"
     threads: 1
+    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=240,

@@ -17,6 +17,7 @@ rule embed:
     conda:
         "../../envs/tgr.yaml"
     threads: 1
+    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=60,
@@ -44,6 +45,7 @@ rule compare:
     conda:
         "../../envs/tgr.yaml"
     threads: 1
+    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=30,
@@ -68,6 +70,7 @@ rule group:
     conda:
         "../../envs/tgr.yaml"
     threads: 1
+    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=2000,
         runtime=30,
