@@ -13,10 +13,10 @@ rule invert:
         "results/logs/invert/{pool}/shard-{shard}.log",
     benchmark:
         "results/benchmarks/invert/{pool}/shard-{shard}.tsv"
+    priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
-    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=240,

@@ -15,10 +15,10 @@ rule train:
         "results/logs/train/{scenario}/{method}/shot-{shot}/seed-{seed}.log",
     benchmark:
         "results/benchmarks/train/{scenario}/{method}/shot-{shot}/seed-{seed}.tsv"
+    priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
-    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=4000,
         runtime=240,

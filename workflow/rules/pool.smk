@@ -14,10 +14,10 @@ rule pretrain:
         "results/benchmarks/pretrain/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
         pool="|".join(settings.trained_pools) or "none",
+    priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
-    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=240,

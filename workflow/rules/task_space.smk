@@ -14,10 +14,10 @@ rule embed:
         "results/logs/embed/{pool}/shard-{shard}.log",
     benchmark:
         "results/benchmarks/embed/{pool}/shard-{shard}.tsv"
+    priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
-    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=60,
@@ -42,10 +42,10 @@ rule compare:
         "results/logs/compare/{scenario}/{embedding}.log",
     benchmark:
         "results/benchmarks/compare/{scenario}/{embedding}.tsv"
+    priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
-    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=3000,
         runtime=30,
@@ -67,10 +67,10 @@ rule group:
         "results/logs/group/{scenario}/{grouping}.log",
     benchmark:
         "results/benchmarks/group/{scenario}/{grouping}.tsv"
+    priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
-    priority: ON_THE_LONGEST_CHAIN
     resources:
         mem_mb=2000,
         runtime=30,
