@@ -153,6 +153,13 @@ def test_teachers_take_part_equally_often_in_groups_of_unequal_size() -> None:
     assert shares.max() / shares.min() < 1.2
 
 
+def test_a_teacher_alone_in_its_group_takes_part_with_others() -> None:
+    sampler = GroupSampler(dict(enumerate([0, *[1] * 40])), 4, torch.Generator().manual_seed(0))
+    drawn = [sampler.teachers() for _ in range(300)]
+    assert {len(set(teachers)) for teachers in drawn} == {4}
+    assert sampler.counts[0] >= min(sampler.counts[index] for index in range(1, 41))
+
+
 def test_tgr_as_released_samples_the_first_pool_only(mixed: dict, tmp_path: Path) -> None:
     folder = train(mixed, "tgr", tmp_path / "model", fidelity="release", group_steps=40)
     counts = read_json(folder / "model.json")["sampled"]

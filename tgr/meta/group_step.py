@@ -104,13 +104,14 @@ class GroupSampler:
         """Return the teachers of one step."""
         group = int(torch.multinomial(self._weights, 1, generator=self._generator))
         members = self._members[group]
-        if len(members) == 1 and len(self._members) > 1:
-            members = torch.cat([members, self._members[(group + 1) % len(self._members)]])
+        alone = len(members) == 1 and len(self._members) > 1
+        others = self._members[(group + 1) % len(self._members)] if alone else members
+        count = self._n_teachers - alone
         if self._replacement:
-            order = torch.randint(len(members), (self._n_teachers,), generator=self._generator)
+            order = torch.randint(len(others), (count,), generator=self._generator)
         else:
-            order = torch.randperm(len(members), generator=self._generator)[: self._n_teachers]
-        chosen = members[order].tolist()
+            order = torch.randperm(len(others), generator=self._generator)[:count]
+        chosen = members.tolist() * alone + others[order].tolist()
         self.counts.update(chosen)
         return chosen
 
