@@ -25,6 +25,8 @@ from tgr.provenance import Damage, damages, read_record
 
 RESULTS = "results"
 DAMAGED = "damaged"
+AT_THE_TOP = ("index.html", "paper.zip")
+"""Artefacts directly in ``results``, where files of other makers may lie too."""
 APART = ("logs", "benchmarks", "reference", DAMAGED)
 """Folders of ``results`` without artefacts of the workflow."""
 SNAKEMAKE = ".snakemake"
@@ -87,7 +89,8 @@ def _artefacts(results: Path) -> Iterator[Path]:
         folder = Path(name)
         if folder == results:
             folders[:] = [each for each in folders if each not in APART]
-            yield from (folder / file.removesuffix(f".{PROVENANCE}") for file in files if file.endswith(PROVENANCE))
+            recorded = {file.removesuffix(f".{PROVENANCE}") for file in files if file.endswith(PROVENANCE)}
+            yield from (folder / file for file in recorded | ({*AT_THE_TOP} & {*files}))
         elif SNAKEMAKE in folders:
             folders.clear()
         elif {PROVENANCE, TIMESTAMP} & {*files}:
