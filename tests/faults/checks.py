@@ -21,6 +21,8 @@ PAGE = 4096
 OTHER_VOLUME = Path("/dev/shm")
 """A file system in memory that most systems have."""
 LIGHT_STAGE = Path(__file__).with_name("light_stage.py")
+NOT_ARTEFACTS = ("logs", "benchmarks", "report.html")
+"""What no job writes as its result; the report is Snakemake's own."""
 STRANGE = "späce, 文字 & $(touch pwned); 'x'"
 """A folder's name that a shell must never read."""
 
@@ -118,7 +120,7 @@ def damage_is_named(finished: Project, root: Path, generator: random.Random, per
     kinds: dict[tuple[str, str], list[Path]] = {}
     for file in sorted(_files(root / "results")):
         place = file.relative_to(root / "results")
-        if place.parts[0] not in ("logs", "benchmarks"):
+        if place.parts[0] not in NOT_ARTEFACTS:
             kinds.setdefault((place.parts[0], "".join(place.suffixes)), []).append(file)
     files = [file for kind in kinds.values() for file in generator.sample(kind, min(per_kind or len(kind), len(kind)))]
     tries = 0
