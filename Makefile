@@ -59,7 +59,7 @@ test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-faults
-test-faults: $(STAMP) ## Kill, fill the disk, damage results, and more, at length (half an hour on a quiet machine)
+test-faults: $(STAMP) ## Kill, fill the disk, damage results, and more, at length
 	$(BIN)/python -m tests.faults.campaign
 
 .PHONY: check

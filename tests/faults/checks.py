@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.kills import start
@@ -37,7 +38,7 @@ def without_computation(project: Project) -> Project:
 def fresh(finished: Project, root: Path) -> Project:
     """Return a copy in which nothing has run."""
     shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("results", ".snakemake"), dirs_exist_ok=True)
-    return Project(root, finished.config)
+    return replace(finished, root=root)
 
 
 def compare(project: Project, finished: Project) -> int:
@@ -71,7 +72,7 @@ def full_disk(finished: Project, root: Path, *targets: str, whole: bool) -> int:
 def read_only(finished: Project, root: Path, *targets: str) -> int:
     """Run with results that cannot be written to, then again with write access."""
     shutil.copytree(finished.root, root)
-    project, results = Project(root, finished.config), root / "results"
+    project, results = replace(finished, root=root), root / "results"
     remove(root / targets[0])
     with mounted(results, "none", str(results), "-o", "bind"):
         subprocess.run(["mount", "-o", "remount,bind,ro", results], check=True)
@@ -144,7 +145,7 @@ def repaired(finished: Project, root: Path, artefact: Path, *targets: str) -> tu
         The number of jobs that ran, and of digests compared.
     """
     shutil.copytree(finished.root, root)
-    project = Project(root, finished.config)
+    project = replace(finished, root=root)
     damaged = root / artefact
     file = damaged
     if damaged.is_dir():

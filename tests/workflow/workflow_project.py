@@ -32,10 +32,15 @@ ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("P
 
 @dataclass(frozen=True)
 class Project:
-    """A copy of the project with a working directory of its own, which is the copy itself."""
+    """A copy of the project with a working directory of its own, which is the copy itself.
+
+    Attributes:
+        patience: seconds after which a run counts as hung.
+    """
 
     root: Path
     config: str = "tests/workflow/tiny.yaml"
+    patience: float = 1200
 
     def command(self, *options: str, cores: int = 2) -> list[str]:
         given = ["--configfile", self.config] if self.config else []
@@ -50,7 +55,7 @@ class Project:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=1200,
+            timeout=self.patience,
         )
         assert not check or done.returncode == 0, done.stdout[-6000:]
         return done.stdout
