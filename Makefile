@@ -62,6 +62,10 @@ test: $(STAMP) ## Run the tests
 test-faults: $(STAMP) ## Kill, fill the disk, damage results, and more, at length
 	$(BIN)/python -m tests.faults.campaign
 
+.PHONY: test-cluster
+test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as root; installs Debian's Slurm where it is missing)
+	$(BIN)/python -m pytest tests/cluster
+
 .PHONY: check
 check: $(STAMP) ## Check style, types, the workflow and the generated documents
 	$(BIN)/ruff check .
@@ -70,10 +74,6 @@ check: $(STAMP) ## Check style, types, the workflow and the generated documents
 	$(BIN)/mypy
 	$(BIN)/python -m snakemake --lint
 	$(BIN)/python -m tgr.config.generate --check
-
-.PHONY: test-cluster
-test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as root; installs Debian's Slurm where it is missing)
-	$(BIN)/python -m pytest tests/cluster
 
 .PHONY: format
 format: $(STAMP) ## Format Python and Snakemake files

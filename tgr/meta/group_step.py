@@ -111,7 +111,7 @@ class GroupSampler:
             order = torch.randint(len(others), (count,), generator=self._generator)
         else:
             order = torch.randperm(len(others), generator=self._generator)[:count]
-        chosen = members.tolist() * alone + others[order].tolist()
+        chosen = (members.tolist() if alone else []) + others[order].tolist()
         self.counts.update(chosen)
         return chosen
 

@@ -54,11 +54,9 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
         shutil.rmtree(target, ignore_errors=True)
     for file in files:
         _copy(file, target / file.relative_to(run / "results/tables"))
-    for figure in list(made["figures"]):
-        if shown(name, figure):
-            _copy(run / "results/figures" / figure, target / "figures" / figure)
-        else:
-            del made["figures"][figure]
+    made["figures"] = {figure: sha256 for figure, sha256 in made["figures"].items() if shown(name, figure)}
+    for figure in made["figures"]:
+        _copy(run / "results/figures" / figure, target / "figures" / figure)
     if keep:
         made["tables"]["overview.csv"] = _renew_overview(target, config)
     for one in earlier:
