@@ -8,7 +8,6 @@ from torch import nn
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.conv4 import conv4_trunk
-from tgr.backbones.resnet import resnet_trunk
 from tgr.backbones.timm_trunk import Option, timm_trunk
 from tgr.config.schema import ARCHITECTURES
 from tgr.errors import TgrError
@@ -50,8 +49,8 @@ def _trunk(architecture: str, width: int, image_size: int, options: Mapping[str,
         if image_size < 16:
             raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")
         return conv4_trunk(width, image_size)
-    if architecture == "resnet10":
-        return resnet_trunk(1, width)
-    if architecture == "resnet18":
-        return resnet_trunk(2, width)
+    if architecture in ("resnet10", "resnet18"):
+        from tgr.backbones.resnet import resnet_trunk  # torchvision takes two seconds to import
+
+        return resnet_trunk(1 if architecture == "resnet10" else 2, width)
     raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
