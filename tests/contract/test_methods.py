@@ -26,6 +26,7 @@ SCENARIO = Scenario(pools=["tiny-conv4"], evaluate_on=["tiny"], width=8, image_s
 META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_checkpoints=2, held_out_per_class=2)
 SMALL = {
     "bank": {"steps": 4, "batch_size": 8},
+    "distil": {"steps": 4, "batch_size": 8, "teachers_per_step": 2},
     "realdata": {"steps": 4, "batch_size": 8},
     "replay": {"steps": 4},
     "dro": {"steps": 4, "teachers_per_step": 2, "images_per_teacher": 4, "images": 12},
@@ -136,6 +137,11 @@ def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
 def test_classes_of_teachers_are_the_same_or_their_own(inputs: dict, tmp_path: Path, method: str) -> None:
     shared, local = (train(inputs, method, tmp_path / i, class_identity=i) for i in ("shared", "local"))
     assert digest(shared) != digest(local)
+
+
+def test_distil_without_its_term_is_bank(inputs: dict, tmp_path: Path) -> None:
+    alone, bank = train(inputs, "distil", tmp_path / "a", kd_weight=0), train(inputs, "bank", tmp_path / "b")
+    assert digest(alone / "checkpoint-01.safetensors") == digest(bank / "checkpoint-01.safetensors")
 
 
 def test_tgr_samples_every_domain_and_architecture(mixed: dict, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
-from tgr.config.methods.baselines import Bank, Replay
+from tgr.config.methods.baselines import Bank, Distil, Replay
 from tgr.config.methods.tgr import Tgr
 from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
@@ -72,6 +72,12 @@ def test_inversion(recovered: list[tuple[Teacher, Recovered]]) -> None:
 def test_bank(recovered: list[tuple[Teacher, Recovered]]) -> None:
     assert losses(recovered, "bank", Bank(steps=3, batch_size=16)) == pytest.approx(
         [2.423393, 2.330327, 2.000089], rel=RELATIVE
+    )
+
+
+def test_distil(recovered: list[tuple[Teacher, Recovered]]) -> None:
+    assert losses(recovered, "distil", Distil(steps=3, batch_size=16, teachers_per_step=2)) == pytest.approx(
+        [3.955136, 4.025575, 3.140877], rel=RELATIVE
     )
 
 

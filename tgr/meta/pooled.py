@@ -14,16 +14,24 @@ from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 
 Observer = Callable[[int, dict[str, float]], None]
+Term = Callable[[Tensor, Tensor], Tensor]
+"""Maps a batch, normalised and augmented (n, 3, size, size), and the model's logits of it (n, classes) to a scalar."""
 
 
 def fit_pooled(
-    model: Classifier, bank: ImageBank, config: ClassifierTraining, generator: torch.Generator, observe: Observer
+    model: Classifier,
+    bank: ImageBank,
+    config: ClassifierTraining,
+    generator: torch.Generator,
+    observe: Observer,
+    term: Term | None = None,
 ) -> None:
     """Minimise the cross-entropy over all classes with Adam and cosine decay.
 
     Args:
         model: its head has one row for each class of the bank; trained in place.
         observe: called after every step with its number (from 1) and values to log.
+        term: what is added to the cross-entropy.
 
     Raises:
         TgrError: the loss is not finite.
@@ -41,6 +49,8 @@ def fit_pooled(
         labels = bank.classes[chosen].to(device)
         logits = model(images)
         loss = cross_entropy(logits, labels)
+        if term is not None:
+            loss = loss + term(images, logits)
         if not torch.isfinite(loss):
             raise TgrError(f"the loss is not finite at step {step}; lower the learning rate ({config.lr})")
         optimizer.zero_grad()

@@ -6,7 +6,7 @@ A simple baseline that the literature on data-free meta-learning lacks; with rea
 
 from tgr.config.methods.baselines import Bank, ClassifierTraining
 from tgr.meta.bank import ImageBank
-from tgr.meta.pooled import fit_pooled
+from tgr.meta.pooled import Term, fit_pooled
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
 
@@ -15,8 +15,8 @@ def train(parameters: Bank, training: Training) -> Trained:
     return train_on(training.bank(parameters.class_identity), parameters, training)
 
 
-def train_on(bank: ImageBank, parameters: ClassifierTraining, training: Training) -> Trained:
-    """Train the pooled classifier on any bank."""
+def train_on(bank: ImageBank, parameters: ClassifierTraining, training: Training, term: Term | None = None) -> Trained:
+    """Train the pooled classifier on any bank; a ``term`` may be added to its loss."""
     trained = Trained(training.meta_model.architecture)
     model = training.model(len(bank.class_names))
     marks = checkpoint_steps(0, parameters.steps, training.meta.n_checkpoints)
@@ -26,5 +26,5 @@ def train_on(bank: ImageBank, parameters: ClassifierTraining, training: Training
         if step in marks:
             trained.keep(step, model, head=False)
 
-    fit_pooled(model, bank, parameters, generator(training, "bank"), observe)
+    fit_pooled(model, bank, parameters, generator(training, "bank"), observe, term)
     return trained

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tgr.config.methods.base import MethodParameters
-from tgr.config.methods.baselines import Bank, ClassifierTraining, Realdata, Replay
+from tgr.config.methods.baselines import Bank, ClassifierTraining, Distil, Realdata, Replay
 from tgr.config.methods.peers import BidfMkd, Dro, Free, Ota, Purer
 from tgr.config.methods.tgr import Tgr
 from tgr.config.schema import Meta
@@ -65,6 +65,11 @@ def _classifier(config: Any, setting: Setting) -> float:
     return setting.steps(config.steps, config.batch_size)
 
 
+def _distil(config: Distil, setting: Setting) -> float:
+    said = config.steps * config.teachers_per_step * config.batch_size * setting.units.forward(setting.teacher)
+    return _classifier(config, setting) + said
+
+
 def _realdata(config: Realdata, setting: Setting) -> float:
     return setting.replay(config.steps) if config.learner == "replay" else _classifier(config, setting)
 
@@ -114,6 +119,7 @@ def _free(config: Free, setting: Setting) -> float:
 
 COUNTS: dict[type[MethodParameters], Callable[[Any, Setting], float]] = {
     Tgr: _tgr,
+    Distil: _distil,
     Bank: _classifier,
     Realdata: _realdata,
     Replay: lambda config, setting: setting.replay(config.steps),

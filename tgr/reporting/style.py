@@ -25,7 +25,7 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 """Okabe and Ito, Color Universal Design (2008)."""
 GREY = "#7F7F7F"
 
-WINE, TEAL, OLIVE, INDIGO = "#882255", "#44AA99", "#999933", "#332288"
+WINE, TEAL, OLIVE, INDIGO, ROSE = "#882255", "#44AA99", "#999933", "#332288", "#CC6677"
 """Further ones of Paul Tol's muted scheme, for figures with many methods."""
 
 METHOD_COLOURS = {
@@ -34,6 +34,7 @@ METHOD_COLOURS = {
     "best": YELLOW,
     "average": PURPLE,
     "bank": ORANGE,
+    "distil": ROSE,
     "replay": GREEN,
     "tgr": VERMILION,
     "realdata": BLACK,
@@ -51,6 +52,7 @@ METHOD_MARKERS = {
     "best": "p",
     "average": "d",
     "bank": "s",
+    "distil": "h",
     "replay": "^",
     "tgr": "o",
     "realdata": "*",
@@ -61,7 +63,7 @@ METHOD_MARKERS = {
     "free": "X",
 }
 """What tells methods apart in grey: so many colours do not."""
-MARKERS = ("h", "8", "2", "3", "4", "H", *dict.fromkeys(METHOD_MARKERS.values()))
+MARKERS = ("8", "2", "3", "4", "H", *dict.fromkeys(METHOD_MARKERS.values()))
 
 SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",

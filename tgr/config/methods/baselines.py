@@ -54,6 +54,16 @@ class Bank(PooledParameters, ClassifierTraining):
     label: ClassVar[str] = "Bank"
 
 
+class Distil(Bank):
+    """The learner of `bank`, which all teachers teach, on each other's images too (ours)."""
+
+    label: ClassVar[str] = "Distil"
+
+    teachers_per_step: int = Field(4, ge=1, description="Teachers, drawn anew in each step, that classify its images.")
+    kd_weight: float = Field(1.0, ge=0, description="Weight of the distillation term KL(teacher || meta-model).")
+    temperature: float = Field(2.0, gt=0, description="Temperature T of the distillation; the term is scaled by T^2.")
+
+
 class Realdata(ClassifierTraining):
     """Ceiling: the learners of `bank` and `replay` on the real images of the meta-train classes."""
 

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from tgr.config.base import Section
 from tgr.config.methods.base import MethodParameters
-from tgr.config.methods.baselines import Average, Bank, Best, Pixels, Random, Realdata, Replay
+from tgr.config.methods.baselines import Average, Bank, Best, Distil, Pixels, Random, Realdata, Replay
 from tgr.config.methods.peers import BidfMkd, Dro, Free, Ota, Purer
 from tgr.config.methods.tgr import Tgr
 
@@ -19,6 +19,7 @@ class Methods(Section):
     ota: Ota | None = Field(None, description="Mean of weights aligned by optimal transport (Singh & Jaggi 2020).")
     dro: Dro | None = Field(None, description="Distributionally robust fusion (Wang et al., UAI 2022).")
     bank: Bank | None = Field(None, description="One classifier over all classes of the image bank.")
+    distil: Distil | None = Field(None, description="The learner of `bank`, taught by all teachers on all images.")
     replay: Replay | None = Field(None, description="TGR without the group step.")
     purer: Purer | None = Field(None, description="PURER (Hu et al., CVPR 2023).")
     bidf_mkd: BidfMkd | None = Field(None, description="BiDf-MKD (Hu et al., 2023).")
