@@ -70,9 +70,15 @@ def distillation(student: Tensor, teacher: Tensor, config: Tgr) -> Tensor:
     log-probabilities belong, and averages over all elements.
     """
     temperature = config.temperature
-    target = softmax(teacher / temperature, 1)
     if config.fidelity == "release":
+        target = softmax(teacher / temperature, 1)
         return kl_div(softmax(student / temperature, 1), target, reduction="sum") / student.numel()
+    return divergence(student, teacher, temperature)
+
+
+def divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return T^2 KL(teacher || student) of logits (n, n_way), averaged over the batch (Hinton et al. 2015)."""
+    target = softmax(teacher / temperature, 1)
     return temperature**2 * kl_div(log_softmax(student / temperature, 1), target, reduction="batchmean")
 
 

@@ -8,11 +8,12 @@ same view of an image (Beyer et al., CVPR 2022). Ours; none of the papers rebuil
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, kl_div, log_softmax, softmax
 
 from tgr.config.methods.baselines import Distil
 from tgr.meta.bank import MEAN, STD, ImageBank
+from tgr.meta.group_step import divergence, head_rows
 from tgr.meta.pooled import Term
+from tgr.meta.synthesis import TeacherTask
 from tgr.methods.bank import train_on
 from tgr.methods.training import Trained, Training, generator
 
@@ -25,37 +26,22 @@ def train(parameters: Distil, training: Training) -> Trained:
 
 def opinions(bank: ImageBank, parameters: Distil, training: Training) -> Term:
     """Return the distillation term: T^2 KL(teacher || meta-model) over a teacher's classes, mean over some teachers."""
-    rows = _rows(bank, parameters.class_identity, training)
+    tasks = [
+        TeacherTask(teacher, torch.tensor(one.report.classes), one.class_keys(parameters.class_identity))
+        for teacher, one in zip(training.teachers, training.recovered, strict=True)
+    ]
+    rows, _ = head_rows(bank, "aligned")
     order = generator(training, "opinions")
     mean, std = (torch.tensor(part, device=training.device).view(1, 3, 1, 1) for part in (MEAN, STD))
-    temperature = parameters.temperature
 
     def term(images: Tensor, logits: Tensor) -> Tensor:
         plain = images * std + mean
-        chosen = torch.randperm(len(rows), generator=order)[: parameters.teachers_per_step].tolist()
+        chosen = torch.randperm(len(tasks), generator=order)[: parameters.teachers_per_step].tolist()
         losses = []
         for index in chosen:
-            outputs, own = rows[index]
             with torch.no_grad():
-                said = training.teachers[index].logits(_sized(plain, training.teachers[index].card.image_size))
-            target = softmax(said[:, own] / temperature, 1)
-            losses.append(kl_div(log_softmax(logits[:, outputs] / temperature, 1), target, reduction="batchmean"))
-        return parameters.kd_weight * temperature**2 * torch.stack(losses).mean()
+                said = tasks[index].logits(plain)
+            losses.append(divergence(logits[:, rows[index].to(logits.device)], said, parameters.temperature))
+        return parameters.kd_weight * torch.stack(losses).mean()
 
     return term
-
-
-def _rows(bank: ImageBank, class_identity: str, training: Training) -> list[tuple[Tensor, Tensor]]:
-    """Return, for each teacher, the bank's classes that it knows, and its outputs for these."""
-    position = {name: index for index, name in enumerate(bank.class_names)}
-    return [
-        (
-            torch.tensor([position[key] for key in one.class_keys(class_identity)], device=training.device),
-            torch.tensor(one.report.classes, device=training.device),
-        )
-        for one in training.recovered
-    ]
-
-
-def _sized(images: Tensor, size: int) -> Tensor:
-    return images if images.shape[-1] == size else interpolate(images, (size, size), mode="bilinear", antialias=True)
