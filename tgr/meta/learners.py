@@ -76,7 +76,7 @@ def _adapt_all(
         for _ in range(inner_steps):
             loss = cross_entropy(functional_call(model, adapted, (episode.support,)), episode.support_labels)
             gradients = torch.autograd.grad(loss, list(adapted.values()), create_graph=second_order)
-            adapted = {n: p - inner_lr * g for (n, p), g in zip(adapted.items(), gradients, strict=True)}
+            adapted = {n: p.sub(g, alpha=inner_lr) for (n, p), g in zip(adapted.items(), gradients, strict=True)}
     return _outcome(functional_call(model, adapted, (episode.query,)), episode.query_labels)
 
 

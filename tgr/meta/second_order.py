@@ -121,7 +121,7 @@ class _BatchNorm(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor, _mean: Tensor, _inverse: Tensor) -> Gradients:
         x, weight, mean, inverse = ctx.saved_tensors
-        return *_BatchNormGradient.apply(grad, x, weight, mean, inverse, ctx.eps), None
+        return *_BatchNormGradient.apply(_like(x, grad), x, weight, mean, inverse, ctx.eps), None
 
 
 class _BatchNormGradient(torch.autograd.Function):
@@ -147,6 +147,7 @@ class _BatchNormGradient(torch.autograd.Function):
     def backward(ctx: Any, u: Tensor, v: Tensor, w: Tensor) -> Gradients:
         g, x, weight, mean, inverse, sum_gh, sum_g = ctx.saved_tensors
         m = x.numel() // x.shape[1]
+        u = _like(x, u)
         projected, sum_uh, sum_u = _batchnorm_gradient(u, x, weight, mean, inverse, ctx.eps)
         gh, g_mean, uh, u_mean = sum_gh / m, sum_g / m, sum_uh / m, sum_u / m
         gu = (g * u).sum((0, 2, 3)) / m
@@ -165,6 +166,12 @@ def _batchnorm_gradient(
 ) -> tuple[Tensor, Tensor, Tensor]:
     arguments = (grad, x, weight, None, None, mean, inverse, True, eps, ALL)
     return torch.ops.aten.native_batch_norm_backward(*arguments)
+
+
+def _like(x: Tensor, grad: Tensor) -> Tensor:
+    """Return a gradient in the layout of x: max-pooling's second gradient has another, and BatchNorm is slow with two."""
+    channels_last = x.is_contiguous(memory_format=torch.channels_last)
+    return grad.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 
 
 def _affine(total: Tensor, x: Tensor, slope: Tensor, offset: Tensor | None = None) -> Tensor:
