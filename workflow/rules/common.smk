@@ -98,7 +98,8 @@ os.environ |= {
 
 
 onstart:
-    require_writable("results")
+    if problem := unwritable("results"):
+        raise WorkflowError(problem)
     guard_working_directory()
     if workflow.local_exec:
         # Snakemake's limit of jobs a second sets one more timer at each look for new jobs, and each timer looks again:
@@ -106,15 +107,16 @@ onstart:
         workflow.scheduler.job_rate_limiter = None
 
 
-def require_writable(folder):
-    """Refuse a folder that Snakemake could not write to; it would end in a traceback."""
+def unwritable(folder):
+    """Say that a folder cannot be written to, if it cannot."""
     if os.path.exists(folder) and not os.access(folder, os.W_OK):
-        raise WorkflowError(
-            f"{os.path.abspath(folder)}: cannot be written to; check the permissions, or use --directory"
-        )
+        return f"{os.path.abspath(folder)}: cannot be written to; check the permissions, or use --directory"
 
 
-require_writable(".snakemake")
+if problem := unwritable(".snakemake"):
+    raise WorkflowError(problem)  # Snakemake's own attempt would end in a traceback
+if problem := unwritable("results"):
+    logger.warning(problem)  # a dry run may go on; where results are there, Snakemake stops before a job starts
 
 
 def guard_working_directory():
