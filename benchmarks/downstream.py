@@ -15,8 +15,9 @@ import torch
 from benchmarks import timing
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.baselines import Bank
-from tgr.config.schema import Inversion, Meta, MetaModel
+from tgr.config.teachers import Inversion
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import sample_episodes
 from tgr.data.transforms import normalise

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from benchmarks import timing
 from tgr import seeds
 from tgr.backbones.probe import load_probe
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.data.transforms import normalise
 from tgr.task_space.fisher import Head, fisher_information
 from tgr.task_space.gradients import weight_layers

@@ -16,7 +16,7 @@ from torch import Tensor
 from benchmarks import timing
 from tgr import seeds
 from tgr.backbones.probe import load_probe
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.task_space import dissimilarity as module
 from tgr.task_space.dissimilarity import dissimilarity
 from tgr.task_space.gradients import weight_layers

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks import naive, timing
 from tgr.backbones.registry import build
-from tgr.config.schema import Inversion
+from tgr.config.teachers import Inversion
 from tgr.data.dataset import ImageDataset
 from tgr.inversion import generator, pixel
 from tgr.inversion.registry import get

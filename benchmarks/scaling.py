@@ -12,7 +12,7 @@ from benchmarks.inversion import reference_teacher
 from benchmarks.unit_costs import smallest
 from tgr import seeds
 from tgr.backbones.registry import build
-from tgr.config.schema import Inversion
+from tgr.config.teachers import Inversion
 from tgr.inversion.recovered import Recovered, Recovery
 from tgr.inversion.registry import get
 from tgr.meta.bank import bank_of_recovered

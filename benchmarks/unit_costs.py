@@ -23,7 +23,7 @@ from tgr.artifacts import write_json
 from tgr.backbones.classifier import batchnorm_mode
 from tgr.backbones.probe import load_probe
 from tgr.backbones.registry import build
-from tgr.config.schema import Inversion, TaskSpace
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.data.transforms import resize
 from tgr.inversion.generator import Generator
 from tgr.inversion.registry import get

@@ -8,7 +8,8 @@ import torch
 
 from tgr.backbones.classifier import batchnorm_layers
 from tgr.backbones.registry import build
-from tgr.config.schema import ARCHITECTURES, Inversion, Pool, Pretrain, TaskSpace
+from tgr.config.base import ARCHITECTURES
+from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import resize
 from tgr.errors import TgrError

@@ -7,9 +7,11 @@ import pytest
 import torch
 
 from tgr.artifacts import digest, read_json, write_json
+from tgr.config.experiments import Scenario
+from tgr.config.learning import Meta
 from tgr.config.methods.base import MethodParameters
 from tgr.config.methods.registry import Methods, parameters_of
-from tgr.config.schema import Inversion, Meta, Pool, Pretrain, Scenario, TaskSpace
+from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import resize
 from tgr.errors import TgrError

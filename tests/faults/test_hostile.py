@@ -26,7 +26,7 @@ from tgr.backbones.checkpoints import read_checkpoint
 from tgr.backbones.programs import load_program
 from tgr.config.load import load
 from tgr.config.own_models import read_table
-from tgr.config.schema import Dataset, Inversion, TaskSpace
+from tgr.config.teachers import Dataset, Inversion, TaskSpace
 from tgr.data.readers.base import Inputs
 from tgr.data.sources import load_dataset
 from tgr.errors import TgrError

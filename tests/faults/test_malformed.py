@@ -22,7 +22,7 @@ from tgr.artifacts import digest, read_json, save_tensors, write_json
 from tgr.backbones.registry import build
 from tgr.config.load import load
 from tgr.config.own_models import read_table
-from tgr.config.schema import Dataset, Inversion
+from tgr.config.teachers import Dataset, Inversion
 from tgr.data.readers import registry as readers
 from tgr.errors import TgrError
 from tgr.pool.own import import_shard

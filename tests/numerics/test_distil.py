@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.baselines import Distil
-from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
+from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.baselines import Bank, Distil, Replay
 from tgr.config.methods.tgr import Tgr
-from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
+from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import Recovered
 from tgr.inversion.stage import invert_teacher

@@ -9,7 +9,8 @@ import torch
 from tgr import seeds
 from tgr.artifacts import save_tensors, write_json
 from tgr.backbones.registry import build
-from tgr.config.schema import Evaluation, Meta, Scenario, Tune
+from tgr.config.experiments import Scenario
+from tgr.config.learning import Evaluation, Meta, Tune
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import save_episodes, split_episodes
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered

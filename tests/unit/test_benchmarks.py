@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from scipy.io import savemat
 
 from tgr.artifacts import digest, read_json
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset
 from tgr.data.readers import cifar100, registry
 from tgr.data.sources import load_dataset

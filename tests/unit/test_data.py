@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from tgr import seeds
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import load_episodes, sample_episodes, save_episodes, split_episodes
 from tgr.data.readers import registry

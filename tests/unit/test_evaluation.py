@@ -9,7 +9,8 @@ import torch
 from synthetic_results import EVALUATION, META, SCENARIO, SIZE, make_dataset, write_dataset, write_model, write_shard
 
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
-from tgr.config.schema import Evaluation, Meta, Scenario
+from tgr.config.experiments import Scenario
+from tgr.config.learning import Evaluation, Meta
 from tgr.errors import TgrError
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer

@@ -5,8 +5,8 @@ import torch
 from torch import Tensor
 
 from tgr.backbones.registry import build
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.peers import Dro, Ota
-from tgr.config.schema import Meta, MetaModel
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, Recovery
 from tgr.methods import dro, ota

@@ -12,7 +12,7 @@ from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_j
 from tgr.backbones.classifier import Classifier, batchnorm_layers
 from tgr.backbones.probe import Probe, load_probe
 from tgr.backbones.registry import build
-from tgr.config.schema import Inversion, TaskSpace
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.inversion.generator import Generator

@@ -20,7 +20,7 @@ from tgr.backbones import checkpoints
 from tgr.backbones.programs import Program, load_program
 from tgr.backbones.registry import build
 from tgr.config.own_models import read_table
-from tgr.config.schema import Inversion, TaskSpace
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
 from tgr.inversion.stage import invert_shard

@@ -9,7 +9,8 @@ import torch
 from synthetic_results import EVALUATION, make_dataset, write_dataset
 
 from tgr.analysis.pairs import Draw, Kind, Learner, measure_draw
-from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
+from tgr.config.learning import Meta, MetaModel
+from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.evaluation.tasks import real_tasks

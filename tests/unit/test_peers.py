@@ -12,9 +12,9 @@ from tgr import seeds
 from tgr.backbones.classifier import frozen
 from tgr.backbones.programs import Program
 from tgr.backbones.registry import build
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.peers import Purer
 from tgr.config.methods.registry import parameters_of
-from tgr.config.schema import Meta, MetaModel
 from tgr.errors import TgrError
 from tgr.meta.synthesis import ClassMemory, TeacherTask, distillation, scale, to_meta
 from tgr.methods import bidf_mkd, purer, registry

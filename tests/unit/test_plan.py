@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from tgr.backbones.registry import build
 from tgr.config.load import load
 from tgr.config.methods.registry import Methods, parameters_of
-from tgr.config.schema import Config, Dataset, Pool
+from tgr.config.schema import Config
+from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
 from tgr.plan import counts, stages
 from tgr.plan.__main__ import lines, main

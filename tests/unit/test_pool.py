@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tgr.artifacts import digest
-from tgr.config.schema import Pool, Pretrain
+from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.pool.pretrain import pretrain_shard, pretrain_teacher, split_task, teacher_classes

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tgr import seeds
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import split_episodes
 from tgr.data.readers import registry

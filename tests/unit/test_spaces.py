@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from tgr.backbones.registry import build
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, Recovery
 from tgr.pool.teacher import Card, Teacher

@@ -18,7 +18,7 @@ from tgr.artifacts import save_tensors
 from tgr.backbones import checkpoints
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.methods.base import GroupedParameters
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered
 from tgr.pool.teacher import Card

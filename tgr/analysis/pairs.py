@@ -19,7 +19,8 @@ from tgr import seeds
 from tgr.backbones.classifier import recalibrate_batchnorm
 from tgr.backbones.probe import Probe
 from tgr.backbones.registry import build
-from tgr.config.schema import Inversion, Meta, MetaModel, Pool, Pretrain
+from tgr.config.learning import Meta, MetaModel
+from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.evaluation.model import ModelCard

@@ -16,7 +16,7 @@ from tgr import seeds
 from tgr.artifacts import digest
 from tgr.backbones.checkpoints import classifier_names, load_in_order, package_file, read_checkpoint
 from tgr.backbones.classifier import recalibrate_batchnorm
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
 
 WEIGHTS_KEY = "task_space.weights"

@@ -9,7 +9,7 @@ from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.conv4 import conv4_trunk
 from tgr.backbones.timm_trunk import Option, timm_trunk
-from tgr.config.schema import ARCHITECTURES
+from tgr.config.base import ARCHITECTURES
 from tgr.errors import TgrError
 
 

@@ -1,1 +1,1 @@
-"""The configuration: models (``schema``), loading with readable errors (``load``), documents (``generate``)."""
+"""The configuration: models (``schema``, with its sections), readable errors (``load``), documents (``generate``)."""

@@ -9,8 +9,7 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from tgr.config.base import Name, Section
-from tgr.config.schema import ARCHITECTURES, MINIMUM_RESNET_WIDTH
+from tgr.config.base import ARCHITECTURES, MINIMUM_RESNET_WIDTH, Name, Section
 from tgr.errors import TgrError, shown
 
 PROGRAMS = {"torchscript": ".pt", "exported": ".pt2"}

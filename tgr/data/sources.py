@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset, check
 from tgr.data.readers import registry
 from tgr.data.readers.base import Inputs, read_image

@@ -7,7 +7,7 @@ import torch
 from tqdm import tqdm
 
 from tgr.backbones.classifier import Classifier
-from tgr.config.schema import Evaluation
+from tgr.config.learning import Evaluation
 from tgr.evaluation.model import TrainedModel
 from tgr.evaluation.protocols import finetune, ncm
 from tgr.evaluation.tasks import TaskSet

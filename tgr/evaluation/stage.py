@@ -8,7 +8,8 @@ import pandas as pd
 import torch
 
 from tgr.artifacts import write_json
-from tgr.config.schema import Evaluation, Meta, Scenario
+from tgr.config.experiments import Scenario
+from tgr.config.learning import Evaluation, Meta
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.selection import choose, score_checkpoints

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from tgr import seeds
-from tgr.config.schema import Evaluation
+from tgr.config.learning import Evaluation
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes, load_episodes
 from tgr.data.transforms import normalise, resize

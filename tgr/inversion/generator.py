@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from tgr import seeds
 from tgr.backbones.probe import Probe
-from tgr.config.schema import Inversion
+from tgr.config.teachers import Inversion
 from tgr.inversion.objective import objective
 from tgr.pool.teacher import Teacher
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from tgr.backbones.classifier import batchnorm_mode, frozen
 from tgr.backbones.probe import Probe
-from tgr.config.schema import Inversion
+from tgr.config.teachers import Inversion
 from tgr.data.transforms import random_crop_flip
 from tgr.errors import TgrError
 from tgr.inversion.priors import probe_distance

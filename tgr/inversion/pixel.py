@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from tgr.backbones.probe import Probe
-from tgr.config.schema import Inversion
+from tgr.config.teachers import Inversion
 from tgr.inversion.objective import objective
 from tgr.inversion.priors import distance_from_grey, total_variation
 from tgr.pool.teacher import Teacher

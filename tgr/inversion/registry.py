@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from tgr.backbones.probe import Probe
-from tgr.config.schema import Inversion
+from tgr.config.teachers import Inversion
 from tgr.pool.teacher import Teacher
 
 Engine = Callable[[Teacher, Tensor, Inversion, Probe | None, torch.Generator], Tensor]

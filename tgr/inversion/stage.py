@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from tgr import seeds
 from tgr.backbones.probe import Probe, load_probe
-from tgr.config.schema import Inversion, TaskSpace
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.inversion import registry
 from tgr.inversion.objective import require_finite
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered

@@ -8,7 +8,7 @@ from torch import Tensor
 from tqdm import trange
 
 from tgr.backbones.classifier import Classifier, batchnorm_mode
-from tgr.config.schema import Meta
+from tgr.config.learning import Meta
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.learners import LEARNERS, Episode, Parameters

@@ -169,7 +169,7 @@ def _batchnorm_gradient(
 
 
 def _like(x: Tensor, grad: Tensor) -> Tensor:
-    """Return a gradient in the layout of x: max-pooling's second gradient has another, and BatchNorm is slow with two."""
+    """Return a gradient in the layout of x: that of max-pooling's gradient has another, which is slow."""
     channels_last = x.is_contiguous(memory_format=torch.channels_last)
     return grad.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
 

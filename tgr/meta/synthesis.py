@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate, kl_div, log_softmax, softmax
 
 from tgr.backbones.classifier import Classifier
-from tgr.config.schema import Meta
+from tgr.config.learning import Meta
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank

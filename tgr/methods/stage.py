@@ -8,8 +8,8 @@ import pandas as pd
 import torch
 
 from tgr.artifacts import read_json, save_tensors, write_json
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.base import MethodParameters
-from tgr.config.schema import Meta, MetaModel
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import load_recovered
 from tgr.methods import registry

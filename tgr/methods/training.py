@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build
-from tgr.config.schema import Meta, MetaModel
+from tgr.config.learning import Meta, MetaModel
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import Recovered
 from tgr.meta.bank import MEAN, STD, ImageBank, bank_of_real, bank_of_recovered

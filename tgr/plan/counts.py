@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from statistics import fmean
 
 from tgr.config.methods.base import GroupedParameters, MethodParameters
-from tgr.config.schema import Config, Dataset, Pool
+from tgr.config.schema import Config
+from tgr.config.teachers import Dataset, Pool
 from tgr.config.variants import Variant
 from tgr.plan.networks import Network, network
 from tgr.plan.training import Setting

@@ -4,11 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from tgr.config.learning import Meta
 from tgr.config.methods.base import MethodParameters
 from tgr.config.methods.baselines import Bank, ClassifierTraining, Distil, Realdata, Replay
 from tgr.config.methods.peers import BidfMkd, Dro, Free, Ota, Purer
 from tgr.config.methods.tgr import Tgr
-from tgr.config.schema import Meta
 from tgr.plan.networks import Network
 from tgr.plan.units import Units
 

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build
-from tgr.config.schema import Pool, Pretrain
+from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import crop_pad, normalise, random_crop_flip
 from tgr.errors import TgrError

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tgr.backbones.probe import Probe, load_probe
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.data.transforms import normalise, resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from tgr.artifacts import save_tensors
 from tgr.backbones.probe import Probe, load_probe
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.data.transforms import normalise, resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered

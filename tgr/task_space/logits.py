@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered
 from tgr.pool.teacher import Card, Teacher

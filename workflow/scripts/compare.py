@@ -4,7 +4,7 @@ from importlib import import_module
 
 from tgr import job
 from tgr.artifacts import save_tensors
-from tgr.config.schema import TaskSpace
+from tgr.config.teachers import TaskSpace
 from tgr.inversion.recovered import load_recovered
 from tgr.pool.teacher import load_teachers
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings

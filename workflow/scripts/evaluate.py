@@ -1,7 +1,8 @@
 """Evaluate one trained model."""
 
 from tgr import job
-from tgr.config.schema import Evaluation, Meta, Scenario
+from tgr.config.experiments import Scenario
+from tgr.config.learning import Evaluation, Meta
 from tgr.evaluation.stage import evaluate
 
 with job.stage(snakemake) as run:

@@ -1,7 +1,7 @@
 """Recover images from a shard of teachers."""
 
 from tgr import job
-from tgr.config.schema import Inversion, TaskSpace
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.inversion.stage import invert_shard
 
 with job.stage(snakemake) as run:

@@ -1,7 +1,7 @@
 """Read a dataset of any source."""
 
 from tgr import job
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs
 from tgr.data.sources import load_dataset
 

@@ -3,7 +3,8 @@
 from tgr import job
 from tgr.analysis.pairs import Draw, Kind, Learner, measure_draw
 from tgr.backbones.probe import load_probe
-from tgr.config.schema import Evaluation, Inversion, Meta, MetaModel, Pool, Pretrain, TaskSpace
+from tgr.config.learning import Evaluation, Meta, MetaModel
+from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.evaluation.tasks import real_tasks
 

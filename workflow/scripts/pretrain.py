@@ -1,7 +1,7 @@
 """Train a shard of teachers."""
 
 from tgr import job
-from tgr.config.schema import Pool, Pretrain
+from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.pool.pretrain import pretrain_shard
 

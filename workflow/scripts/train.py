@@ -1,8 +1,8 @@
 """Train one method on one scenario with one seed."""
 
 from tgr import job
+from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.registry import parameters_of
-from tgr.config.schema import Meta, MetaModel
 from tgr.methods.stage import train_method
 
 with job.stage(snakemake) as run:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.download import CIFAR100
 from tgr.data.readers.base import About, Inputs, Source, image_files, read_image, required_path, some
 from tgr.data.splits import class_indices, class_order, read_splits

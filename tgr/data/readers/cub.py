@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers import folder
 from tgr.data.readers.base import About, Inputs, Source, required_path, some
 from tgr.data.splits import class_order, read_splits

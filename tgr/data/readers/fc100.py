@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers import cifar100
 from tgr.data.readers.base import Inputs, Source
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs, Source, image_files
 from tgr.data.splits import class_indices, class_order, read_splits
 from tgr.errors import TgrError

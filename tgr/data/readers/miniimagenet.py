@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from tgr.artifacts import read_json
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import About, Inputs, Source, required_path, some
 from tgr.data.splits import SPLITS, class_indices, class_order, read_splits
 from tgr.errors import TgrError

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgr.artifacts import refuse_bombs
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs, Source
 from tgr.data.splits import class_indices, read_splits
 from tgr.errors import TgrError

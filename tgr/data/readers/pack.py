@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from tgr.artifacts import read_json
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs, Source
 from tgr.data.splits import SPLITS
 from tgr.errors import TgrError

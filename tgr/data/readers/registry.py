@@ -5,7 +5,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import get_args
 
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs
 
 RESOURCES = Path(__file__).parents[3] / "resources"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tgr.artifacts import read_json
-from tgr.config.schema import Dataset
+from tgr.config.teachers import Dataset
 from tgr.data.readers.base import About, Inputs, Source, required_path
 from tgr.data.splits import class_indices, class_order, read_splits
 from tgr.errors import TgrError

@@ -1,0 +1,57 @@
+"""Sections of the configuration about what is compared and shown."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from tgr.config.base import Name, Section
+from tgr.config.learning import MetaModel
+from tgr.config.variants import Factors
+
+
+class Scenario(MetaModel):
+    """One question: which teachers, which methods, and on which unseen classes."""
+
+    pools: list[Name] = Field(min_length=1, description="Keys of `pools`; all their teachers take part.")
+    evaluate_on: list[Name] = Field(min_length=1, description="Keys of `datasets`; their meta-test classes are used.")
+    methods: list[str] | None = Field(None, min_length=1, description="Keys of `methods`; `null`: all of them.")
+
+
+class Ablation(Section):
+    """A table of its own: variants of some methods in one scenario, beside these methods as configured."""
+
+    scenario: Name = Field(description="A key of `scenarios`.")
+    methods: list[str] = Field(["tgr"], min_length=1, description="Keys of `methods` that are varied.")
+    factors: Factors = Field(
+        min_length=1, description="Parameters of these methods, each with its values; all combinations are run."
+    )
+    caption: str = Field("Ablation", description="Caption of the table.")
+
+
+class Pairs(Section):
+    """A figure of its own: what a second teacher adds to a base teacher, by common classes and by architecture."""
+
+    pool: Name = Field(description="A key of `pools` with `dataset`: how the base teacher and its like are made.")
+    others: list[Name] = Field(
+        [],
+        description="Further such pools of the same `n_way`: second teachers without a class in common with the base.",
+    )
+    n_draws: int = Field(10, ge=2, description="Draws of the base teacher's classes.")
+    steps: int = Field(60, ge=1, description="Outer steps of replay on the images of two teachers.")
+
+
+class Sweep(Section):
+    """A figure of its own: how methods fare as something varies between scenarios."""
+
+    label: str = Field(description="What varies, as the horizontal axis says it.")
+    scenarios: dict[float, Name] = Field(
+        min_length=1, description="Keys of `scenarios`, each at its value; their common methods are shown."
+    )
+
+
+class Figures(Section):
+    """How figures look; nothing is computed again for them."""
+
+    venue: Literal["icml", "neurips", "cvpr", "slide"] = Field("icml", description="Whose text width the figures fill.")
+    n_teachers: int = Field(4, ge=1, description="Teachers in the figure of recovered images; at least one a pool.")
+    images_per_class: int = Field(3, ge=1, description="Images of each class in that figure.")

