@@ -69,14 +69,14 @@ def bank_of_recovered(
         torch.tensor([position[name] for name in own])[r.labels[k]]
         for own, r, k in zip(names, recovered, keep, strict=True)
     ]
-    images = [resize(r.images[k], size) for r, k in zip(recovered, keep, strict=True)]
+    images = [r.images[k] for r, k in zip(recovered, keep, strict=True)]
     widest = max(len(own) for own in names)
     logits = [
         pad(r.logits[k], (0, widest - len(own)), value=-torch.inf)
         for r, k, own in zip(recovered, keep, names, strict=True)
     ]
     return ImageBank(
-        images=normalise(torch.cat(images), MEAN, STD),
+        images=_pooled(images, size),
         classes=torch.cat(rows),
         class_names=class_names,
         owners=torch.cat([torch.full((int(k.sum()),), i) for i, k in enumerate(keep)]),
@@ -99,13 +99,13 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
     for dataset in datasets:
         for index in dataset.splits["meta_train"]:
             members = dataset.indices_of(index)
-            images.append(resize(dataset.images[members], size))
+            images.append(dataset.images[members])
             rows.append(torch.full((len(members),), len(class_names)))
             flips.append(torch.full((len(members),), dataset.flips))
             class_names.append(f"{dataset.name}/{dataset.class_names[index]}")
     classes = torch.cat(rows)
     return ImageBank(
-        images=normalise(torch.cat(images), MEAN, STD),
+        images=_pooled(images, size),
         classes=classes,
         class_names=class_names,
         owners=torch.zeros_like(classes),
@@ -113,3 +113,11 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
         logits=None,
         flips=torch.cat(flips),
     )
+
+
+def _pooled(parts: Sequence[Tensor], size: int) -> Tensor:
+    """Resize, normalise and join images (each uint8 (n, 3, s, s)), without a second copy of them all as floats."""
+    pooled = torch.empty((sum(map(len, parts)), 3, size, size), memory_format=torch.channels_last)
+    for place, part in zip(pooled.split([len(part) for part in parts]), parts, strict=True):
+        place.copy_(normalise(resize(part, size), MEAN, STD))
+    return pooled

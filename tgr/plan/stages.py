@@ -155,7 +155,8 @@ class Planner(Counts):
         for name, scenario in self.config.scenarios.items():
             bank = sum(self.pools[pool].n_teachers * self.n_recovered(pool) for pool in scenario.pools)
             model = network(scenario, scenario.image_size)
-            memory = max(memory, bank * 3 * scenario.image_size**2 * FLOAT / MB + model.training_mb(TRAINING_BATCH))
+            images = bank * 3 * scenario.image_size**2 * (FLOAT + 1) / MB  # as bytes when read, then as floats
+            memory = max(memory, images + model.training_mb(TRAINING_BATCH))
             for variant in self.variants[name].values():
                 shots = {self.config.training_shot(variant, shot) for shot in self.config.evaluation.shots}
                 jobs += len(shots) * seeds
