@@ -146,19 +146,17 @@ class _BatchNormGradient(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, u: Tensor, v: Tensor, w: Tensor) -> Gradients:
         g, x, weight, mean, inverse, sum_gh, sum_g = ctx.saved_tensors
-        m = x.numel() // x.shape[1]
-        u = _like(x, u)
+        m, u = x.numel() // x.shape[1], _like(x, u)
         projected, sum_uh, sum_u = _batchnorm_gradient(u, x, weight, mean, inverse, ctx.eps)
-        gh, g_mean, uh, u_mean = sum_gh / m, sum_g / m, sum_uh / m, sum_u / m
-        gu = (g * u).sum((0, 2, 3)) / m
-        covariance = gu - g_mean * u_mean - gh * uh
-        grad_g = _affine(projected, x, slope=v * inverse, offset=w - v * inverse * mean)
-        scale = weight * inverse**2
-        by_g, by_u = v * inverse - scale * uh, -scale * gh
-        by_h = -scale * (covariance - 2 * gh * uh) - v * inverse * gh
-        offset = scale * (uh * g_mean + gh * u_mean) - v * inverse * g_mean - by_h * inverse * mean
-        grad_x = _affine(_affine(g * _channels(by_g), u, by_u, offset), x, by_h * inverse)
-        return grad_g, grad_x, m * inverse * covariance, None, None, None
+        gh, g_mean, uh, u_mean = torch.stack((sum_gh, sum_g, sum_uh, sum_u)).div_(m)
+        covariance = (g * u).mean((0, 2, 3)).addcmul_(g_mean, u_mean, value=-1).addcmul_(gh, uh, value=-1)
+        scale, slope = weight * inverse**2, v * inverse
+        grad_g = _affine(projected, x, slope, torch.addcmul(w, slope, mean, value=-1))
+        by_g, by_u = torch.addcmul(slope, scale, uh, value=-1), -scale * gh
+        by_x = (scale * covariance).addcmul_(gh, by_g).addcmul_(uh, by_u).mul_(-inverse)
+        offset = (by_x * mean).addcmul_(g_mean, by_g).addcmul_(u_mean, by_u).neg_()
+        grad_x = _affine(_affine(g * _channels(by_g), u, by_u, offset), x, by_x)
+        return grad_g, grad_x, covariance.mul_(inverse).mul_(m), None, None, None
 
 
 def _batchnorm_gradient(
