@@ -131,6 +131,13 @@ def test_documents_show_the_committed_tables(document: Path) -> None:
     assert reference.filled(text) == text, "run `python -m tgr.reporting.reference`"
 
 
+def test_summary_of_several_datasets_shows_all_episodes_pooled() -> None:
+    columns = ["method", "role", "dataset", "shot", "protocol", "mean", "ci95"]
+    rows = [("bank", "method", name, 1, "ncm", mean, 0.01) for name, mean in (("all", 0.4), ("a", 0.3), ("b", 0.5))]
+    lines = reference.summary(pd.DataFrame(rows, columns=columns)).splitlines()
+    assert lines == ["| method | 1-shot ncm |", "|---|--:|", "| `bank` | 40.0 \u00b1 1.0 |"]
+
+
 @pytest.mark.parametrize("document", reference.DOCUMENTS, ids=str)
 def test_documents_show_committed_figures(document: Path) -> None:
     file = reference.ROOT / document

@@ -22,6 +22,7 @@ import pandas as pd
 from tgr.artifacts import digest, read_json, write_json
 from tgr.config.load import load
 from tgr.errors import TgrError
+from tgr.evaluation.summary import over_all_datasets
 from tgr.reporting.markup import MISSING
 from tgr.reporting.overview import write_overview
 
@@ -143,9 +144,14 @@ def filled(text: str) -> str:
 
 
 def summary(table: pd.DataFrame) -> str:
-    """Return the accuracies of a main table in percent, with intervals, as Markdown: one row a method."""
+    """Return the accuracies of a main table in percent, with intervals, as Markdown: one row a method.
+
+    Of several datasets, those of all episodes pooled.
+    """
     names = {"finetune": "finetune", "finetune_tuned": "tuned", "ncm": "ncm"}
-    columns = [(shot, protocol) for shot in sorted(table["shot"].unique()) for protocol in names]
+    table = over_all_datasets(table)
+    shown = [name for name in names if name in set(table["protocol"])]
+    columns = [(shot, protocol) for shot in sorted(table["shot"].unique()) for protocol in shown]
     lines = ["| method | " + " | ".join(f"{shot}-shot {names[protocol]}" for shot, protocol in columns) + " |"]
     lines.append("|---|" + "--:|" * len(columns))
     for method, own in table.groupby("method", sort=False):
