@@ -1,4 +1,4 @@
-"""The second gradients of convolution and BatchNorm against PyTorch's own, in float64."""
+"""The second gradients of convolution, BatchNorm and max-pooling against PyTorch's own, in float64."""
 
 from contextlib import nullcontext
 
@@ -18,6 +18,14 @@ CONVOLUTIONS = {
     "named padding": nn.Conv2d(3, 4, 3, padding="same"),
     "reflected": nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"),
 }
+
+POOLINGS = {
+    "halving": nn.MaxPool2d(2),
+    "overlapping": nn.MaxPool2d(3, stride=2, padding=1),
+    "uneven": nn.MaxPool2d((2, 3), ceil_mode=True),
+    "dilated": nn.MaxPool2d(2, stride=1, dilation=2),
+}
+LAYOUTS = [torch.contiguous_format, torch.channels_last]
 
 
 def values(*shape: int) -> Tensor:
@@ -47,7 +55,13 @@ def test_convolution(name: str) -> None:
     assert_same(layer, values(2, layer.in_channels, 6, 7))
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", POOLINGS)
+def test_max_pooling(name: str, layout: torch.memory_format) -> None:
+    assert_same(POOLINGS[name], values(2, 3, 7, 8).contiguous(memory_format=layout))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
 def test_batchnorm_on_batch_statistics(layout: torch.memory_format) -> None:
     layer = nn.BatchNorm2d(4, track_running_stats=False).double()
     with torch.no_grad():

@@ -13,10 +13,11 @@ class Block(nn.Module):
         super().__init__()
         self.conv = nn.Conv2d(inputs, outputs, 3, padding=1)
         self.norm = nn.BatchNorm2d(outputs)
+        self.pool = nn.MaxPool2d(2)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features (n, outputs, h // 2, w // 2) of x (n, inputs, h, w)."""
-        return nn.functional.max_pool2d(self.norm(self.conv(x)), 2).relu()
+        return self.pool(self.norm(self.conv(x))).relu()
 
 
 def conv4_trunk(width: int, image_size: int) -> tuple[nn.Module, int]:

@@ -1,9 +1,10 @@
-"""Convolution and BatchNorm whose gradient has a fast gradient, for learners that differentiate through inner steps.
+"""Layers whose gradient has a fast gradient, for learners that differentiate through inner steps.
 
-PyTorch differentiates the gradient of BatchNorm by some twenty passes over the feature maps, and that of a convolution
-by convolutions in which images and channels have changed places; on a CPU these two are half of a second-order episode.
-Here both second gradients are made of the operators of the first ones, with other arguments. Values and first gradients
-come from the same kernels as without this module.
+PyTorch differentiates the gradient of BatchNorm by some twenty passes over the feature maps, that of a convolution by
+convolutions in which images and channels have changed places, and that of max-pooling into another layout, with which
+all that follows is slow; on a CPU these are half of a second-order episode. Here the second gradients are made of the
+operators of the first ones, with other arguments, in the layout of the images. Values and first gradients come from
+the same kernels as without this module.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,10 +22,10 @@ ALL = (True, True, True)
 
 @contextmanager
 def differentiable_twice(model: nn.Module) -> Iterator[None]:
-    """Let the convolutions and BatchNorm layers of a model use this module inside the block.
+    """Let the layers of a model use this module inside the block.
 
-    It concerns plain ``nn.Conv2d`` with zero padding and ``nn.BatchNorm2d`` with batch statistics; a subclass, or a
-    layer in another mode, computes as it did.
+    It concerns plain ``nn.Conv2d`` with zero padding, ``nn.BatchNorm2d`` with batch statistics and ``nn.MaxPool2d``; a
+    subclass, or a layer in another mode, computes as it did.
     """
     layers = [module for module in model.modules() if type(module) in FORWARDS]
     for layer in layers:
@@ -49,7 +50,19 @@ def _normalise(layer: nn.BatchNorm2d, x: Tensor) -> Tensor:
     return _BatchNorm.apply(x, layer.weight, layer.bias, layer.eps)[0]
 
 
-FORWARDS: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {nn.Conv2d: _convolve, nn.BatchNorm2d: _normalise}
+def _pool(layer: nn.MaxPool2d, x: Tensor) -> Tensor:
+    if layer.return_indices:
+        return nn.MaxPool2d.forward(layer, x)
+    window = (layer.kernel_size, layer.stride, layer.padding, layer.dilation)
+    settings = [[value] * 2 if isinstance(value, int) else list(value) for value in window]
+    return _MaxPool.apply(x, (*settings, layer.ceil_mode))
+
+
+FORWARDS: dict[type[nn.Module], Callable[[Any, Tensor], Tensor]] = {
+    nn.Conv2d: _convolve,
+    nn.BatchNorm2d: _normalise,
+    nn.MaxPool2d: _pool,
+}
 
 
 class _Convolution(torch.autograd.Function):
@@ -116,12 +129,13 @@ class _BatchNorm(torch.autograd.Function):
         ctx.save_for_backward(x, weight, mean, inverse)
         ctx.eps = eps
         ctx.mark_non_differentiable(mean, inverse)
+        ctx.set_materialize_grads(False)
         return output, mean, inverse
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor, _mean: Tensor, _inverse: Tensor) -> Gradients:
+    def backward(ctx: Any, grad: Tensor, _mean: None, _inverse: None) -> Gradients:
         x, weight, mean, inverse = ctx.saved_tensors
-        return *_BatchNormGradient.apply(_like(x, grad), x, weight, mean, inverse, ctx.eps), None
+        return *_BatchNormGradient.apply(grad, x, weight, mean, inverse, ctx.eps), None
 
 
 class _BatchNormGradient(torch.autograd.Function):
@@ -146,7 +160,7 @@ class _BatchNormGradient(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, u: Tensor, v: Tensor, w: Tensor) -> Gradients:
         g, x, weight, mean, inverse, sum_gh, sum_g = ctx.saved_tensors
-        m, u = x.numel() // x.shape[1], _like(x, u)
+        m = x.numel() // x.shape[1]
         projected, sum_uh, sum_u = _batchnorm_gradient(u, x, weight, mean, inverse, ctx.eps)
         gh, g_mean, uh, u_mean = torch.stack((sum_gh, sum_g, sum_uh, sum_u)).div_(m)
         covariance = (g * u).mean((0, 2, 3)).addcmul_(g_mean, u_mean, value=-1).addcmul_(gh, uh, value=-1)
@@ -166,12 +180,6 @@ def _batchnorm_gradient(
     return torch.ops.aten.native_batch_norm_backward(*arguments)
 
 
-def _like(x: Tensor, grad: Tensor) -> Tensor:
-    """Return a gradient in the layout of x: that of max-pooling's gradient has another, which is slow."""
-    channels_last = x.is_contiguous(memory_format=torch.channels_last)
-    return grad.contiguous(memory_format=torch.channels_last if channels_last else torch.contiguous_format)
-
-
 def _affine(total: Tensor, x: Tensor, slope: Tensor, offset: Tensor | None = None) -> Tensor:
     """Add slope * x + offset, both by channel, to a tensor in place."""
     total.addcmul_(x, _channels(slope))
@@ -180,3 +188,34 @@ def _affine(total: Tensor, x: Tensor, slope: Tensor, offset: Tensor | None = Non
 
 def _channels(values: Tensor) -> Tensor:
     return values.view(1, -1, 1, 1)
+
+
+class _MaxPool(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, settings: tuple[Any, ...]) -> Tensor:
+        output, indices = torch.ops.aten.max_pool2d_with_indices(x, *settings)
+        ctx.save_for_backward(x, indices)
+        ctx.settings = settings
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> Gradients:
+        return _MaxPoolGradient.apply(grad, *ctx.saved_tensors, ctx.settings), None
+
+
+class _MaxPoolGradient(torch.autograd.Function):
+    """Max-pooling's gradient. It is linear in the output's gradient, whose gradient is read at the largest pixels."""
+
+    @staticmethod
+    def forward(ctx: Any, grad: Tensor, x: Tensor, indices: Tensor, settings: tuple[Any, ...]) -> Tensor:
+        ctx.save_for_backward(indices)
+        return torch.ops.aten.max_pool2d_with_indices_backward(grad, x, *settings, indices)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, u: Tensor) -> Gradients:
+        (indices,) = ctx.saved_tensors
+        pixels, places = (tensor.permute(0, 2, 3, 1) for tensor in (u, indices))
+        n, _, _, channels = places.shape
+        read = pixels.reshape(n, -1, channels).gather(1, places.reshape(n, -1, channels))
+        return read.view(places.shape).permute(0, 3, 1, 2), None, None, None
