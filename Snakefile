@@ -51,6 +51,8 @@ rule all:
         ),
         collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),
         collect("results/figures/sweeps/{sweep}.{suffix}", sweep=settings.sweeps, suffix=["png", "pdf"]),
+        collect("results/tables/pairs/{pairs}.csv", pairs=settings.pairs),
+        collect("results/tables/sweeps/{sweep}.csv", sweep=settings.sweeps),
         ablation_figures(["png", "pdf"]),
         collect("results/figures/theory.{suffix}", suffix=["png", "pdf"]),
         "results/index.html",
