@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from workflow_project import ENVIRONMENT, STAGES, Project, copy_project
 
+from tests.faults.kills import jobs_of
+
 HOLD_THE_LOCK = """
 import fcntl, time
 file = open(".snakemake/tgr.lock", "w")
@@ -41,7 +43,7 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (project.root / "results/teachers/shapes-conv4/shard-0").exists()
-    _wait_for(lambda: not _jobs_of(project), None, "a job outlived its workflow")
+    _wait_for(lambda: not jobs_of(project), None, "a job outlived its workflow")
 
     output = project.run(*TARGETS, cores=1)
 
@@ -76,18 +78,6 @@ def test_half_written_output_is_never_taken_for_done(project: Project) -> None:
     assert "teacher-0000.safetensors" in lines[0]
     assert "Traceback" not in output
     assert not (project.root / "results/embeddings/shapes-conv4/shard-0").exists()
-
-
-def _jobs_of(project: Project) -> list[str]:
-    """Return the running processes that work in the project, where the system lists them."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*") if Path("/proc").is_dir() else []:
-        try:
-            if (entry / "cwd").readlink() == project.root and b".snakemake/scripts" in (entry / "cmdline").read_bytes():
-                found.append(entry.name)
-        except OSError:
-            continue
-    return found
 
 
 def _wait_for(condition: object, process: subprocess.Popen | None, message: str = "", seconds: int = 300) -> None:
