@@ -48,11 +48,11 @@ smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
 
 .PHONY: verify
 verify: $(STAMP) ## Compare all results in RUN with their records; name what is damaged or missing
-	$(BIN)/python -m tgr.verify "$(RUN)"
+	$(BIN)/python -m tgr.run.verify "$(RUN)"
 
 .PHONY: repair
 repair: $(STAMP) ## Move what is damaged, and what was made from it, to results/damaged, so that the next run makes it again
-	$(BIN)/python -m tgr.verify "$(RUN)" --repair
+	$(BIN)/python -m tgr.run.verify "$(RUN)" --repair
 
 .PHONY: test
 test: $(STAMP) ## Run the tests

@@ -15,8 +15,8 @@ from pathlib import Path
 from tests.faults.kills import start
 from tests.workflow.workflow_project import Project, job_counts
 from tgr.artifacts import provenance_path, remove
-from tgr.provenance import read_record
-from tgr.verify import repair, verify
+from tgr.run.provenance import read_record
+from tgr.run.verify import repair, verify
 
 PAGE = 4096
 OTHER_VOLUME = Path("/dev/shm")

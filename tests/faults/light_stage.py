@@ -6,8 +6,8 @@ It takes the place of each script. It writes slowly, in several pieces, so that 
 import json
 import time
 
-from tgr import job
 from tgr.artifacts import digest
+from tgr.run import job
 
 with job.stage(snakemake) as run:  # noqa: F821
     sources = [path for paths in vars(run.input).values() for path in (paths if isinstance(paths, list) else [paths])]

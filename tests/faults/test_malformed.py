@@ -17,7 +17,6 @@ import yaml
 from PIL import Image
 
 from tests.workflow.workflow_project import REPOSITORY
-from tgr import job
 from tgr.artifacts import digest, read_json, save_tensors, write_json
 from tgr.backbones.registry import build
 from tgr.config.load import load
@@ -26,6 +25,7 @@ from tgr.config.teachers import Dataset, Inversion
 from tgr.data.readers import registry as readers
 from tgr.errors import TgrError
 from tgr.pool.own import import_shard
+from tgr.run import job
 
 CLASSES = ("ant", "bee", "cat", "dog")
 SPLITS = {"meta_train": ["ant", "bee"], "meta_val": ["cat"], "meta_test": ["dog"]}

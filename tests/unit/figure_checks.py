@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from tgr.reporting.style import WIDTHS
+from tgr.reporting.figures.style import WIDTHS
 
 SMALLEST = 5.5
 """Points: the smallest letters that print well."""

@@ -12,7 +12,6 @@ from sklearn.metrics import silhouette_score
 from synthetic_ablation import write_variant, write_variants
 from synthetic_results import write_evaluation, write_task_space
 
-from tgr import source_graph
 from tgr.analysis import task_map, theory
 from tgr.analysis.ablation import write_ablation
 from tgr.analysis.cost import STAGES, front, write_cost
@@ -23,6 +22,7 @@ from tgr.config.methods.registry import Methods, parameters_of
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
+from tgr.run import source_graph
 
 
 def test_explicit_gradients_agree_with_finite_differences() -> None:

@@ -14,13 +14,13 @@ from tgr.analysis.ablation import write_ablation
 from tgr.analysis.cost import write_cost
 from tgr.analysis.selection import write_selection
 from tgr.analysis.task_map import write_task_map
-from tgr.reporting.ablation_figure import write_ablation_figure
-from tgr.reporting.conflict import write_conflict_figure
-from tgr.reporting.cost_figure import write_cost_figure
-from tgr.reporting.panels import panels_of, read_table
-from tgr.reporting.selection import write_selection_figure
-from tgr.reporting.task_map import letter, write_task_map_figure
-from tgr.reporting.theory import write_theory_figure
+from tgr.reporting.figures.ablation import write_ablation_figure
+from tgr.reporting.figures.conflict import write_conflict_figure
+from tgr.reporting.figures.cost import write_cost_figure
+from tgr.reporting.figures.panels import panels_of, read_table
+from tgr.reporting.figures.selection import write_selection_figure
+from tgr.reporting.figures.task_map import letter, write_task_map_figure
+from tgr.reporting.figures.theory import write_theory_figure
 
 
 def test_theory_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

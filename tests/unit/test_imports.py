@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tgr import source_graph
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
+from tgr.run import source_graph
 
 STAGES = (
     "data",
@@ -22,8 +22,8 @@ STAGES = (
     "analysis",
     "reporting",
 )
-SERVICES = ("config", "errors", "seeds", "artifacts", "devices", "provenance")
-TOOLS = ("plan",)
+SERVICES = ("config", "errors", "seeds", "artifacts", "devices")
+TOOLS = ("plan", "run")
 """Beside the stages: they import services only."""
 MODULES = source_graph.all_modules()
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from synthetic_results import write_evaluation
 
-from tgr.reporting.index import write_index
+from tgr.reporting.publish.index import write_index
 
 METHODS = {"pixels": "Pixels", "bank": "Bank </script>", "tgr": "TGR", "realdata": "Real data"}
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
-from tgr import job
 from tgr.artifacts import digest
+from tgr.config.teachers import Pretrain
 from tgr.errors import TgrError
+from tgr.run import job
 
 
 @pytest.fixture
@@ -67,6 +68,36 @@ def test_script_sees_names_as_attributes(snakemake: SimpleNamespace) -> None:
         assert run.input.one == Path("in.txt") and run.input.many == [Path("in.txt"), Path("code.py")]
 
 
+def test_function_is_called_with_what_the_rule_names(snakemake: SimpleNamespace) -> None:
+    snakemake.params["pretrain"] = {"epochs": 2}
+
+    def stage(
+        *, pool: str, shard: int, members: list[int], pretrain: Pretrain, one: Path, folder: Path, limit: int = 7
+    ) -> tuple[Any, ...]:
+        return pool, shard, members, pretrain.epochs, one, "shard-0" in folder.name, limit
+
+    with job.stage(snakemake) as run:
+        write(run)
+        assert run.call(stage) == ("p", 0, [0, 1], 2, Path("in.txt"), True, 7)
+        assert run.call(stage, limit=8, members=[])[-1] == 8
+
+
+def test_input_without_a_file_is_none_and_a_missing_parameter_is_an_error(snakemake: SimpleNamespace) -> None:
+    snakemake.input["groups"] = []
+
+    def stage(*, groups: Path | None) -> Path | None:
+        return groups
+
+    def greedy(*, nowhere: int) -> int:
+        return nowhere
+
+    with job.stage(snakemake) as run:
+        write(run)
+        assert run.call(stage) is None
+        with pytest.raises(TypeError, match="nowhere"):
+            run.call(greedy)
+
+
 def test_provenance_says_how_each_output_was_made(snakemake: SimpleNamespace) -> None:
     snakemake.wildcards["seed"] = "4"
     with job.stage(snakemake) as run:
@@ -78,7 +109,7 @@ def test_provenance_says_how_each_output_was_made(snakemake: SimpleNamespace) ->
         assert record["rule"] == "invert" and record["params"] == {"steps": 3, "members": [0, 1]}
         assert record["seed"] == "4" and record["wall_seconds"] >= 0
         assert record["inputs"]["one"] == {"in.txt": digest("in.txt")}
-        assert "code" not in record["inputs"] and record["code"]["files"] == ["tgr/job.py"]
+        assert "code" not in record["inputs"] and record["code"]["files"] == ["tgr/run/job.py"]
         assert record["versions"]["python"].startswith("3.")
         assert str(Path.cwd()) not in json.dumps(record)
 
@@ -165,12 +196,12 @@ def test_terminated_job_cleans_up(snakemake: SimpleNamespace) -> None:
     assert [path.name for path in Path("results").iterdir()] == ["logs"]
 
 
-FOLLOWING = "import time; from tgr import job; job._follow_owner(); print('started', flush=True); time.sleep(600)"
+FOLLOWING = "import time; from tgr.run import job; job._follow_owner(); print('started', flush=True); time.sleep(600)"
 
 
 def follower(owner: str) -> subprocess.Popen:
     """Return a running process that follows an owner."""
-    environment = os.environ | {job.OWNER: owner, "PYTHONPATH": str(Path(job.__file__).parents[1])}
+    environment = os.environ | {job.OWNER: owner, "PYTHONPATH": str(Path(job.__file__).parents[2])}
     started = subprocess.Popen([sys.executable, "-c", FOLLOWING], env=environment, stdout=subprocess.PIPE, text=True)
     assert started.stdout and started.stdout.readline() == "started\n"
     return started

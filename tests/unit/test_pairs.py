@@ -14,7 +14,7 @@ from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.evaluation.tasks import real_tasks
-from tgr.reporting.pairs import gains, write_pairs_figure
+from tgr.reporting.figures.pairs import gains, write_pairs_figure
 
 CPU = torch.device("cpu")
 KIND = Kind(

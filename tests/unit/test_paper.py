@@ -14,9 +14,9 @@ from synthetic_results import write_evaluation
 from tgr.artifacts import digest, write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
-from tgr.reporting.paper import CITED, TEMPLATES, Caption, write_paper
-from tgr.reporting.style import save, style
-from tgr.reporting.tables import write_main_table, write_selection_table
+from tgr.reporting.figures.style import save, style
+from tgr.reporting.publish.paper import CITED, TEMPLATES, Caption, write_paper
+from tgr.reporting.tables.main import write_main_table, write_selection_table
 
 METHODS = {"pixels": "Pixels", "bank": "Bank & co_1", "tgr": "TGR", "realdata": "Real data"}
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"

@@ -18,13 +18,13 @@ from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
 from tgr.inversion.recovered import load_recovered
-from tgr.reporting.accuracy import write_accuracy_figure
-from tgr.reporting.curves import write_curves_figure
-from tgr.reporting.dissimilarity import write_dissimilarity_figure
-from tgr.reporting.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
-from tgr.reporting.recovered import pick, write_recovered_figure
-from tgr.reporting.style import WIDTHS, method_colours, method_markers, style
-from tgr.reporting.tables import write_main_table, write_selection_table
+from tgr.reporting.figures.accuracy import write_accuracy_figure
+from tgr.reporting.figures.curves import write_curves_figure
+from tgr.reporting.figures.dissimilarity import write_dissimilarity_figure
+from tgr.reporting.figures.recovered import pick, write_recovered_figure
+from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
+from tgr.reporting.tables.main import write_main_table, write_selection_table
+from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
 
 METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
 MEANS = {"pixels": 0.35, "random": 0.3, "bank": 0.52, "tgr": 0.6, "realdata": 0.8}

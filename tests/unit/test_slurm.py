@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tgr.slurm import jobs_logging_below
+from tgr.run.slurm import jobs_logging_below
 
 
 def put_squeue(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,11 +13,11 @@ from synthetic_results import make_dataset, write_evaluation, write_model, write
 
 from tgr.artifacts import read_json, write_json
 from tgr.errors import TgrError
-from tgr.reporting import reference
-from tgr.reporting.ablation import write_ablation_table
-from tgr.reporting.cost import count_images, write_cost_table
-from tgr.reporting.overview import write_overview_table
-from tgr.reporting.pools import write_pools_table
+from tgr.reporting.publish import reference
+from tgr.reporting.tables.ablation import write_ablation_table
+from tgr.reporting.tables.cost import count_images, write_cost_table
+from tgr.reporting.tables.overview import write_overview_table
+from tgr.reporting.tables.pools import write_pools_table
 
 VARIANTS = {
     "tgr.heads-shared": {"method": "TGR", "changes": {"heads": "shared"}},
@@ -128,7 +128,7 @@ def test_overview_puts_scenarios_side_by_side(tmp_path: Path) -> None:
 def test_documents_show_the_committed_tables(document: Path) -> None:
     text = (reference.ROOT / document).read_text(encoding="utf-8")
     assert reference.TABLE.search(text)
-    assert reference.filled(text) == text, "run `python -m tgr.reporting.reference`"
+    assert reference.filled(text) == text, "run `python -m tgr.reporting.publish.reference`"
 
 
 def test_summary_of_several_datasets_shows_all_episodes_pooled() -> None:

@@ -8,10 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from tgr import job, verify
 from tgr.artifacts import digest, provenance_path, write_json
 from tgr.errors import TgrError
-from tgr.provenance import read_record, verified_digest, write_record
+from tgr.run import job, verify
+from tgr.run.provenance import read_record, verified_digest, write_record
 
 DATASET, SHARD, FIGURE = Path("results/dataset.bin"), Path("results/teachers/p/shard-0"), Path("results/figures/f.png")
 FILES = ("results/data/d.bin", "results/teachers/p/shard-0/a.json", "results/teachers/p/shard-0/b.bin")

@@ -101,7 +101,7 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
 @pytest.mark.parametrize(
     ("module", "expected"),
     [
-        ("tgr/reporting/curves.py", {"plot_curves": 1}),
+        ("tgr/reporting/figures/curves.py", {"plot_curves": 1}),
         (
             "tgr/methods/bank.py",
             AFTER_ONE_METHOD,
@@ -111,9 +111,9 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
             {"evaluate": 4, "measure_pairs": 2, "plot_pairs": 1, "plot_accuracy": 1}
             | dict.fromkeys({*ABLATION, *ACCURACIES}, 1),
         ),
-        ("tgr/reporting/overview.py", {"tabulate_overview": 1}),
+        ("tgr/reporting/tables/overview.py", {"tabulate_overview": 1}),
         ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
-        ("tgr/reporting/templates/index.css", {"write_index": 1}),
+        ("tgr/reporting/publish/templates/index.css", {"write_index": 1}),
         ("tgr/errors.py", {}),
         ("tgr/config/methods/tgr.py", {}),
     ],

@@ -56,7 +56,7 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
 
 
 def test_second_run_in_the_same_folder_is_refused(project: Project) -> None:
-    project.edit("tgr/reporting/curves.py")
+    project.edit("tgr/reporting/figures/curves.py")
     holder = subprocess.Popen(["python3", "-c", HOLD_THE_LOCK], cwd=project.root, stdout=subprocess.PIPE, text=True)
     try:
         assert holder.stdout and holder.stdout.readline() == "locked\n"

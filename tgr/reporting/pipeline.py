@@ -18,7 +18,7 @@ from matplotlib.path import Path as Outline
 
 from tgr.artifacts import atomic
 from tgr.errors import TgrError
-from tgr.reporting.style import BLACK, BLUE, GREEN, GREY, OLIVE, ORANGE, PURPLE, SKY, VERMILION, style
+from tgr.reporting.figures.style import BLACK, BLUE, GREEN, GREY, OLIVE, ORANGE, PURPLE, SKY, VERMILION, style
 
 LANES = ("datasets", "pool", "inversion", "task_space", "meta", "evaluation")
 """Stages with a column each, left to right; each has a file of rules."""

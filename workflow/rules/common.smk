@@ -13,7 +13,7 @@ import os
 import re
 from pathlib import Path
 
-from tgr import job, source_graph
+from tgr.run import job, source_graph
 from tgr.config.load import refuse_repeated_keys, validate
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.own_models import read_table
@@ -21,7 +21,7 @@ from tgr.data.download import CIFAR100
 from tgr.data.readers import registry as readers
 from tgr.data.readers.base import Inputs
 from tgr.errors import TgrError
-from tgr.slurm import jobs_logging_below
+from tgr.run.slurm import jobs_logging_below
 
 BASE = Path(os.path.relpath(workflow.basedir))
 

@@ -316,8 +316,8 @@ def swept_evaluations(wildcards):
 
 
 def templates(*names):
-    """Return files of `tgr/reporting/templates`."""
-    return [str(BASE / "tgr/reporting/templates" / name) for name in names]
+    """Return files of `tgr/reporting/publish/templates`."""
+    return [str(BASE / "tgr/reporting/publish/templates" / name) for name in names]
 
 
 def made(*suffixes):

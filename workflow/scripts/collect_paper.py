@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tgr import job
-from tgr.reporting.paper import Caption, write_paper
+from tgr.reporting.publish.paper import Caption, write_paper
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     about, files = run.params.paper, {file.name: file for file in run.input.captions}

@@ -2,11 +2,11 @@
 
 from importlib import import_module
 
-from tgr import job
 from tgr.artifacts import save_tensors
 from tgr.config.teachers import TaskSpace
 from tgr.inversion.recovered import load_recovered
 from tgr.pool.teacher import load_teachers
+from tgr.run import job
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 
 with job.stage(snakemake) as run:

@@ -1,8 +1,9 @@
 """Draw the frozen episodes of a dataset."""
 
-from tgr import job, seeds
+from tgr import seeds
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import save_episodes, split_episodes
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     dataset, shot = ImageDataset.load(run.input.dataset), int(run.wildcards.shot)

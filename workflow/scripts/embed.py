@@ -1,7 +1,7 @@
 """Embed a shard of teachers in task space."""
 
-from tgr import job
 from tgr.config.teachers import TaskSpace
+from tgr.run import job
 from tgr.task_space.fisher import embed_shard
 
 with job.stage(snakemake) as run:

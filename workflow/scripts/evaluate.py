@@ -1,9 +1,9 @@
 """Evaluate one trained model."""
 
-from tgr import job
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta
 from tgr.evaluation.stage import evaluate
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     scenario = Scenario(**run.params.scenario)

@@ -1,7 +1,8 @@
 """Group the teachers of a scenario."""
 
-from tgr import job, seeds
+from tgr import seeds
 from tgr.artifacts import load_tensors, write_json
+from tgr.run import job
 from tgr.task_space.grouping import group
 
 with job.stage(snakemake) as run:

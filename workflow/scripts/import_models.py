@@ -1,7 +1,7 @@
 """Take a shard of existing models into a pool."""
 
-from tgr import job
 from tgr.pool.own import import_shard
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     import_shard(run.wildcards.pool, run.input.table, run.params.members, run.output.teachers)

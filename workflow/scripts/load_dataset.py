@@ -1,9 +1,9 @@
 """Read a dataset of any source."""
 
-from tgr import job
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs
 from tgr.data.sources import load_dataset
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     inputs = Inputs(run.input.source, run.input.images or None)

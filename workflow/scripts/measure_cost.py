@@ -1,7 +1,7 @@
 """Set accuracy beside cost."""
 
-from tgr import job
 from tgr.analysis.cost import write_cost
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_cost(

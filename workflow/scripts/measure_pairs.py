@@ -1,12 +1,12 @@
 """Measure pairs of teachers for one draw."""
 
-from tgr import job
 from tgr.analysis.pairs import Draw, Kind, Learner, measure_draw
 from tgr.backbones.probe import load_probe
 from tgr.config.learning import Evaluation, Meta, MetaModel
 from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.evaluation.tasks import real_tasks
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     params = run.params.pairs

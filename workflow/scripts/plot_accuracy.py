@@ -1,7 +1,7 @@
 """Draw the accuracy of every method."""
 
-from tgr import job
-from tgr.reporting.accuracy import write_accuracy_figure
+from tgr.reporting.figures.accuracy import write_accuracy_figure
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_accuracy_figure(

@@ -1,7 +1,7 @@
 """Draw the dissimilarity of all pairs of teachers."""
 
-from tgr import job
-from tgr.reporting.dissimilarity import write_dissimilarity_figure
+from tgr.reporting.figures.dissimilarity import write_dissimilarity_figure
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_dissimilarity_figure(

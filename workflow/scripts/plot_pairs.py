@@ -1,7 +1,7 @@
 """Draw what second teachers add to a base teacher."""
 
-from tgr import job
-from tgr.reporting.pairs import write_pairs_figure
+from tgr.reporting.figures.pairs import write_pairs_figure
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_pairs_figure(

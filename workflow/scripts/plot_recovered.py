@@ -1,7 +1,7 @@
 """Draw recovered images above real ones."""
 
-from tgr import job
-from tgr.reporting.recovered import write_recovered_figure
+from tgr.reporting.figures.recovered import write_recovered_figure
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     figures = run.params.figures

@@ -1,7 +1,7 @@
 """Draw methods across scenarios."""
 
-from tgr import job
-from tgr.reporting.sweep import write_sweep_figure
+from tgr.reporting.figures.sweep import write_sweep_figure
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_sweep_figure(

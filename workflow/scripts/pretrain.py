@@ -1,9 +1,9 @@
 """Train a shard of teachers."""
 
-from tgr import job
 from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.pool.pretrain import pretrain_shard
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     pretrain_shard(

@@ -1,7 +1,7 @@
 """Gather the numbers of an ablation."""
 
-from tgr import job
 from tgr.analysis.ablation import write_ablation
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_ablation(

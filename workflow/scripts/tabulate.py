@@ -1,7 +1,7 @@
 """Write the main table of a scenario."""
 
-from tgr import job
-from tgr.reporting.tables import write_main_table
+from tgr.reporting.tables.main import write_main_table
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_main_table(

@@ -1,7 +1,7 @@
 """Write the table of an ablation."""
 
-from tgr import job
-from tgr.reporting.ablation import write_ablation_table
+from tgr.reporting.tables.ablation import write_ablation_table
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     about = run.params.ablation

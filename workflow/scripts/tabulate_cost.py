@@ -1,8 +1,8 @@
 """Write the table of costs of a scenario."""
 
-from tgr import job
 from tgr.pool.teacher import read_cards
-from tgr.reporting.cost import count_images, write_cost_table
+from tgr.reporting.tables.cost import count_images, write_cost_table
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     n_teachers = sum(len(read_cards(folder)) for folder in run.input.teachers)

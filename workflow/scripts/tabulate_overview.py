@@ -1,7 +1,7 @@
 """Write the overview of all scenarios."""
 
-from tgr import job
-from tgr.reporting.overview import write_overview_table
+from tgr.reporting.tables.overview import write_overview_table
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_overview_table(

@@ -1,7 +1,7 @@
 """Write the table of pools of a scenario."""
 
-from tgr import job
-from tgr.reporting.pools import write_pools_table
+from tgr.reporting.tables.pools import write_pools_table
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_pools_table(

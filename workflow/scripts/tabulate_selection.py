@@ -1,7 +1,7 @@
 """Write the table of selection rules."""
 
-from tgr import job
-from tgr.reporting.tables import write_selection_table
+from tgr.reporting.tables.main import write_selection_table
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_selection_table(

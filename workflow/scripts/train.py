@@ -1,9 +1,9 @@
 """Train one method on one scenario with one seed."""
 
-from tgr import job
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.registry import parameters_of
 from tgr.methods.stage import train_method
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     [(method, values)] = run.params.method.items()

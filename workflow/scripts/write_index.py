@@ -1,7 +1,7 @@
 """Write the page with all accuracies."""
 
-from tgr import job
-from tgr.reporting.index import write_index
+from tgr.reporting.publish.index import write_index
+from tgr.run import job
 
 with job.stage(snakemake) as run:
     write_index(

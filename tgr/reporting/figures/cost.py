@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, GREY, method_colours, method_markers, save, style, width
+from tgr.reporting.figures.style import BLACK, GREY, method_colours, method_markers, save, style, width
 
 
 def write_cost_figure(cost_file: Path, png: Path, pdf: Path, venue: str = "icml") -> None:

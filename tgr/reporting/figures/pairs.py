@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tgr.evaluation.statistics import mean_interval
-from tgr.reporting.style import BLACK, GREY, ORANGE, VERMILION, save, style, width
+from tgr.reporting.figures.style import BLACK, GREY, ORANGE, VERMILION, save, style, width
 
 HEIGHT = 2.2
 """Inches."""

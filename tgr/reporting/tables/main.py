@@ -7,7 +7,7 @@ import pandas as pd
 
 from tgr.evaluation.summary import ALL, REFERENCE, TIED, headline_rows, read_episodes, summarise
 from tgr.reporting import labels
-from tgr.reporting.markup import Block, Cell, Table, to_latex, to_markdown
+from tgr.reporting.tables.markup import Block, Cell, Table, to_latex, to_markdown
 
 TIES = f"Bold: the best of a column and those tied with it (paired t-test on the same episodes, p >= {TIED})."
 

@@ -8,8 +8,8 @@ import pandas as pd
 
 from tgr.artifacts import provenance_path, read_json
 from tgr.errors import TgrError
-from tgr.reporting.markup import Block, Table
-from tgr.reporting.tables import write_table
+from tgr.reporting.tables.main import write_table
+from tgr.reporting.tables.markup import Block, Table
 
 COLUMNS = {"jobs": "jobs", "seconds": "seconds", "each": "seconds each", "memory_mb": "peak memory (MB)"}
 

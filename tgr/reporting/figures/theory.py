@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator
 
-from tgr.reporting.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, save, style, width
+from tgr.reporting.figures.style import BLACK, BLUE, GREEN, GREY, ORANGE, VERMILION, save, style, width
 
 VARIANTS = {
     (False, 0.5): ("displacement held, c = 1/2", BLUE, "-", "o"),

@@ -1,8 +1,8 @@
 """Are all results what they were when they were written?
 
-``python -m tgr.verify [<working directory>]`` compares every artefact with its record, names each damaged or missing
-file, and ends with exit code 1 if there is any. ``--repair`` moves these artefacts, and all that were made from them,
-to ``results/damaged``, so that the next run makes exactly them again. Moving the damaged ones alone would not do:
+``python -m tgr.run.verify [<working directory>]`` compares every artefact with its record, names each damaged or
+missing file, and ends with exit code 1 if there is any. ``--repair`` moves these artefacts, and all that were made from
+them, to ``results/damaged``, so that the next run makes exactly them again. Moving the damaged ones alone would not do:
 Snakemake does not miss an intermediate result as long as what was made from it is there.
 """
 
@@ -21,7 +21,7 @@ from tqdm import tqdm
 
 from tgr.artifacts import PROVENANCE, provenance_path, remove
 from tgr.errors import TgrError
-from tgr.provenance import Damage, damages, read_record
+from tgr.run.provenance import Damage, damages, read_record
 
 RESULTS = "results"
 DAMAGED = "damaged"
@@ -163,7 +163,9 @@ def _no_run(directory: Path) -> Iterator[None]:
 
 def main(arguments: Sequence[str]) -> int:
     """Verify, and perhaps repair; return the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m tgr.verify", description="Compare all results with their records.")
+    parser = argparse.ArgumentParser(
+        prog="python -m tgr.run.verify", description="Compare all results with their records."
+    )
     parser.add_argument(
         "directory", nargs="?", default=".", type=Path, help="working directory of the run (default: .)"
     )

@@ -7,8 +7,8 @@ import pandas as pd
 
 from tgr.evaluation.summary import headline_rows, over_all_datasets, summarise_scenarios
 from tgr.reporting import labels
-from tgr.reporting.markup import Block, Cell, Table
-from tgr.reporting.tables import TIES, common_notes, difference_note, result_cell, write_table
+from tgr.reporting.tables.main import TIES, common_notes, difference_note, result_cell, write_table
+from tgr.reporting.tables.markup import Block, Cell, Table
 
 
 def write_overview_table(

@@ -6,6 +6,7 @@ object ``snakemake`` is only looked at, so that a stand-in with the same attribu
 
 import errno
 import hashlib
+import inspect
 import logging
 import os
 import platform
@@ -16,19 +17,20 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, NoReturn
+from types import NoneType, SimpleNamespace, UnionType
+from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tgr import __version__
 from tgr.artifacts import atomic, digest, provenance_path
+from tgr.config.base import Section
 from tgr.errors import TgrError
-from tgr.provenance import file_digests, verified_digest, write_record
+from tgr.run.provenance import file_digests, verified_digest, write_record
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """The unit in which the system states the largest resident size."""
@@ -40,6 +42,7 @@ LIBRARIES = {"sklearn": "scikit-learn"} | {
 """Modules whose version provenance records if they were imported, and their distributions."""
 CODE = "code"
 """The input that holds a stage's source files."""
+Result = TypeVar("Result")
 
 
 def owner() -> str:
@@ -67,6 +70,39 @@ class Run:
     def device(self) -> Any:
         """The torch device that the parameter ``device`` means."""
         return _device(self.params.device)
+
+    def call(self, function: Callable[..., Result], **more: Any) -> Result:
+        """Call a function whose parameters are named like the rule's outputs, inputs, parameters and wildcards.
+
+        Values take the types that the function names: a section of the configuration is made from a mapping, a number
+        from a wildcard, None from an input without a file. ``device`` is the torch device.
+
+        Args:
+            function: takes keyword-only parameters.
+            more: values that the rule does not know, or that take the place of its own.
+
+        Raises:
+            TypeError: a parameter without a default has no value.
+        """
+        hints = get_type_hints(function)
+        parts = (self.output, self.input, self.params, self.wildcards)
+        values = {name: value for part in reversed(parts) for name, value in vars(part).items()}
+        if "device" in values:
+            values["device"] = self.device
+        values |= more
+        names = [name for name in inspect.signature(function).parameters if name in values]
+        return function(**{name: _typed(values[name], hints.get(name)) for name in names})
+
+
+def _typed(value: Any, hint: Any) -> Any:
+    """Return a value of a job as the type that a function wants, e.g. the wildcard ``"5"`` as the number 5."""
+    choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    if isinstance(value, list) and not value and NoneType in choices:
+        return None
+    for choice in choices:
+        if isinstance(value, Mapping) and isinstance(choice, type) and issubclass(choice, Section):
+            return choice.model_validate(value)
+    return int(value) if isinstance(value, str) and choices == (int,) else value
 
 
 @contextmanager
@@ -163,7 +199,7 @@ def _relative(path: Path) -> str:
 
 
 def _in_repository(path: str) -> str:
-    return Path(os.path.relpath(path, Path(__file__).parents[1])).as_posix()
+    return Path(os.path.relpath(path, Path(__file__).parents[2])).as_posix()
 
 
 def _use_one_thread() -> None:

@@ -9,8 +9,8 @@ import pandas as pd
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import headline_rows, read_episodes, summarise
 from tgr.reporting import labels
-from tgr.reporting.markup import Block, Cell, Table
-from tgr.reporting.tables import TIES, common_notes, dataset_title, difference_note, result_cell, write_table
+from tgr.reporting.tables.main import TIES, common_notes, dataset_title, difference_note, result_cell, write_table
+from tgr.reporting.tables.markup import Block, Cell, Table
 
 CONFLICT = {"gradient_cosine": "cosine", "relative_variance": "variance"}
 

@@ -10,8 +10,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from tgr.reporting.panels import AblationTable, Panel, legend_columns, panels_of, read_table, value_label
-from tgr.reporting.style import BLACK, BLUE, CYCLE, GREY, save, style, width
+from tgr.reporting.figures.panels import AblationTable, Panel, legend_columns, panels_of, read_table, value_label
+from tgr.reporting.figures.style import BLACK, BLUE, CYCLE, GREY, save, style, width
 
 LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from tgr.evaluation.summary import ALL, over_all_datasets, read_episodes, summarise
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, GREY, method_colours, save, style, width
+from tgr.reporting.figures.style import BLACK, GREY, method_colours, save, style, width
 
 DATASET_MARKERS = ("s", "^", "D", "v", "<", ">", "p", "X")
 

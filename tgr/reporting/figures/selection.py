@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, BLUE, GREEN, GREY, VERMILION, save, style, width
+from tgr.reporting.figures.style import BLACK, BLUE, GREEN, GREY, VERMILION, save, style, width
 
 LOOKS = {"datafree": ("s", GREEN), "meta_val": ("o", BLUE), "oracle": ("*", VERMILION)}
 RELEASE = (50, 60)

@@ -12,8 +12,8 @@ from typing import Any
 
 from tgr.errors import TgrError
 
-PACKAGE = Path(__file__).parent
-NEUTRAL = ("tgr.config", "tgr.errors", "tgr.job")
+PACKAGE = Path(__file__).parents[1]
+NEUTRAL = ("tgr.config", "tgr.errors", "tgr.run.job")
 """Modules (with all below them) that are no part of a stage's code: the configuration reaches a stage as resolved
 values, which are parameters of its rule; errors and the job wrapper leave no trace in what a stage computes."""
 

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
 
-from tgr.reporting.panels import legend_columns, read_frame, value_label
-from tgr.reporting.style import BLACK, CYCLE, save, style, width
+from tgr.reporting.figures.panels import legend_columns, read_frame, value_label
+from tgr.reporting.figures.style import BLACK, CYCLE, save, style, width
 
 QUANTITIES = {
     "relative_variance": "variance of the gradients,\nrelative to \u2016mean\u2016\u00b2",

@@ -17,8 +17,8 @@ from jinja2 import StrictUndefined, Template
 from tgr import __version__
 from tgr.artifacts import digest, provenance_path, read_json, write_json
 from tgr.errors import TgrError
-from tgr.reporting.markup import escape_latex
-from tgr.reporting.style import WIDTHS
+from tgr.reporting.figures.style import WIDTHS
+from tgr.reporting.tables.markup import escape_latex
 
 TEMPLATES = Path(__file__).parent / "templates"
 CITED = {

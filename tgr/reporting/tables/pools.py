@@ -10,8 +10,8 @@ import pandas as pd
 from tgr.artifacts import read_json
 from tgr.inversion.recovered import Recovery, read_report
 from tgr.pool.teacher import Card, read_cards
-from tgr.reporting.markup import Block, Table
-from tgr.reporting.tables import write_table
+from tgr.reporting.tables.main import write_table
+from tgr.reporting.tables.markup import Block, Table
 
 COLUMNS = {
     "dataset": "domain",

@@ -1,9 +1,9 @@
 """A snapshot of a finished run for the repository: its tables and figures, and where they come from.
 
-``python -m tgr.reporting.reference [--keep] <name> <config> [<working directory>]`` copies the configuration's tables
-and the figures that documents show to ``results/reference/<name>``, writes the manifest, and renews the tables in the
-documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables stand
-between lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->``
+``python -m tgr.reporting.publish.reference [--keep] <name> <config> [<working directory>]`` copies the configuration's
+tables and the figures that documents show to ``results/reference/<name>``, writes the manifest, and renews the tables
+in the documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables
+stand between lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->``
 (accuracies only) and ``<!-- end of table -->``.
 """
 
@@ -23,10 +23,10 @@ from tgr.artifacts import digest, read_json, write_json
 from tgr.config.load import load
 from tgr.errors import TgrError
 from tgr.evaluation.summary import over_all_datasets
-from tgr.reporting.markup import MISSING
-from tgr.reporting.overview import write_overview
+from tgr.reporting.tables.markup import MISSING
+from tgr.reporting.tables.overview import write_overview
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
 KINDS = ("tables", "figures")
 DOCUMENTS = (Path("README.md"), Path("docs/results.md"))

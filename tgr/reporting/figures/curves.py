@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatter
 
 from tgr.evaluation.curves import read_curves
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, method_colours, method_markers, save, style, width
+from tgr.reporting.figures.style import BLACK, method_colours, method_markers, save, style, width
 
 QUANTITIES = {
     "loss": "training loss (nats)",

@@ -12,7 +12,7 @@ from tgr.artifacts import read_json
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, load_recovered
-from tgr.reporting.style import save, style, width
+from tgr.reporting.figures.style import save, style, width
 
 N_CLASSES = 5
 """Classes shown of each teacher."""

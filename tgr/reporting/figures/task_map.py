@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tgr.artifacts import read_json
-from tgr.reporting.style import BLACK, CYCLE, GREY, save, style, width
+from tgr.reporting.figures.style import BLACK, CYCLE, GREY, save, style, width
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 SIDE = 3.3

@@ -12,8 +12,8 @@ from matplotlib.patches import Patch
 
 from tgr.artifacts import load_tensors, read_json
 from tgr.errors import TgrError
-from tgr.reporting.style import BLACK, CYCLE, save, style, width
-from tgr.reporting.task_map import letter
+from tgr.reporting.figures.style import BLACK, CYCLE, save, style, width
+from tgr.reporting.figures.task_map import letter
 
 PANEL = 3.1
 """Side of the heat map in inches."""

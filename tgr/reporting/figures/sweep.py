@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from tgr.evaluation.summary import headline_rows, over_all_datasets, summarise_scenarios
 from tgr.reporting import labels
-from tgr.reporting.style import BLACK, method_colours, method_markers, save, style, width
+from tgr.reporting.figures.style import BLACK, method_colours, method_markers, save, style, width
 
 PANEL_HEIGHT = 1.7
 """Inches."""

@@ -1,0 +1,1 @@
+"""Figures: a frame becomes a matplotlib `Figure`, which is written as PNG and PDF."""

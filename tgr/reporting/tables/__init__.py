@@ -1,0 +1,1 @@
+"""Tables: a frame becomes a `Table`, which is written as CSV, Markdown and LaTeX."""
