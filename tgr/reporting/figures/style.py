@@ -3,13 +3,12 @@ embedded fonts, reproducible bytes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
 
 from tgr.config.methods.registry import CARDS
+from tgr.reporting.save import save as save
 
 WIDTHS = {"icml": (3.25, 6.75), "neurips": (5.5, 5.5), "cvpr": (3.25, 6.875), "slide": (6.0, 12.0)}
 """Widths in inches of one column and of the whole text, by venue."""
@@ -27,8 +26,6 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 """Okabe and Ito, Color Universal Design (2008)."""
 GREY = "#7F7F7F"
 
-OLIVE = "#999933"
-"""Of Paul Tol's muted scheme."""
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK)
 
 MARKERS = ("8", "2", "3", "4", "H", "1", "v", "p", "d", "s", "h", "^", "o", "*", "<", ">", "D", "P", "X")
@@ -105,11 +102,3 @@ def _given_or_next(methods: Sequence[str], key: str, looks: Looks | None, palett
     free = [value for value in palette if value not in given.values()] or list(palette)
     others = [name for name in methods if name not in given]
     return given | {name: free[index % len(free)] for index, name in enumerate(others)}
-
-
-def save(figure: Figure, png: str | Path, pdf: str | Path) -> None:
-    """Write a figure at its own size as PNG (200 dpi) and PDF; neither carries a date or a program's name."""
-    for file in (Path(png), Path(pdf)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(png, format="png", metadata={"Software": None})
-    figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
