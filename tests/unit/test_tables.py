@@ -31,6 +31,7 @@ def outputs(root: Path) -> list[Path]:
 def write_conflict(root: Path, method: str, cosine: float) -> Path:
     folder = root / "models" / "toys" / method / "shot-any" / "seed-0"
     folder.mkdir(parents=True)
+    write_json(folder / "model.json", {"scenario": "toys", "method": method, "shot": "any", "seed": 0})
     rows = [(step, "group", "gradient_cosine", cosine + 0.1 * (step - 2)) for step in (1, 2, 3)]
     rows += [(step, "group", "relative_variance", 4.0) for step in (1, 2, 3)]
     rows.append((4, "replay", "loss", 1.0))
@@ -89,6 +90,8 @@ def test_pools_table(tmp_path: Path) -> None:
 def test_cost_table_adds_the_jobs_of_a_stage(tmp_path: Path) -> None:
     teachers, recovered = write_shard(tmp_path, "toys-a", make_dataset("toys"))
     models = [write_model(tmp_path / "models" / "toys" / "tgr" / shot / "seed-0") for shot in ("shot-1", "shot-5")]
+    for model in models:
+        write_json(model / "model.json", read_json(model / "model.json") | {"method": "tgr"})
     for seconds, folder in enumerate([teachers, *models], start=1):
         write_json(folder / "provenance.json", {"wall_seconds": float(seconds), "peak_memory_mb": 100 * seconds})
     files = outputs(tmp_path)

@@ -7,12 +7,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
-
-from annotated_types import Ge, Gt, Le, Lt
-from pydantic import BaseModel
-from pydantic.fields import FieldInfo
+from typing import Any
 
 from tgr.config.base import NAME_PATTERN
 from tgr.config.schema import Config
@@ -22,7 +17,9 @@ ROOT = Path(__file__).parents[2]
 SCHEMA = Path("workflow/schemas/config.schema.json")
 README = Path("config/README.md")
 DEFAULT = "config.yaml"
-BOUNDS: dict[type, tuple[str, str]] = {Gt: (">", "gt"), Ge: ("≥", "ge"), Lt: ("<", "lt"), Le: ("≤", "le")}
+BOUNDS = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+TYPES = {"string": "text", "integer": "integer", "number": "number", "boolean": "`true` | `false`", "null": "`null`"}
+Schema = dict[str, Any]
 
 
 def schema() -> str:
@@ -50,16 +47,80 @@ def _description(file: Path) -> str:
 
 def key_tables() -> str:
     """Return one Markdown table for each section of the configuration that has keys."""
-    return "\n\n".join(_table(section, model) for section, model in _sections(Config, "") if model.model_fields)
+    return "\n\n".join(_table(name, section) for name, section in sections() if section.get("properties"))
 
 
-def _table(section: str, model: type[BaseModel]) -> str:
-    head = f"### {f'`{section}`' if section else 'Top level'}\n\n{_first_paragraph(model)}\n"
+def sections() -> Iterator[tuple[str, Schema]]:
+    """Yield the name and the JSON schema of each section, depth first.
+
+    In a name, ``<name>`` stands for a key of the user's choice. A section that repeats one of the top level, such as
+    ``pools.<name>.pretrain``, is left out.
+    """
+    whole = Config.model_json_schema()
+    at_the_top = {_model(field) for field in whole["properties"].values()}
+
+    def walk(name: str, section: Schema) -> Iterator[tuple[str, Schema]]:
+        yield name, section
+        for key, field in section.get("properties", {}).items():
+            model = _model(field)
+            if model and not (name and model in at_the_top):
+                below = f"{name}.{key}" if name else key
+                yield from walk(f"{below}.<name>" if "patternProperties" in field else below, whole["$defs"][model])
+
+    return walk("", whole)
+
+
+def _model(field: Schema) -> str | None:
+    """Return the name of the model that describes a field, if it is a section or sections by name."""
+    parts = (field, *field.get("anyOf", ()), *field.get("patternProperties", {}).values())
+    return next((part["$ref"].removeprefix("#/$defs/") for part in parts if "$ref" in part), None)
+
+
+def _table(name: str, section: Schema) -> str:
+    meaning = " ".join(section["description"].split("\n\n")[0].split())
+    head = f"### {f'`{name}`' if name else 'Top level'}\n\n{meaning}\n"
     rows = [
-        f"| `{name}` | {_type(field)} | {_default(field)} | {_bounds(field)} | {field.description or ''} |"
-        for name, field in model.model_fields.items()
+        f"| `{key}` | {_type(field)} | {_default(key, field, section)} | {', '.join(_bounds(field))} | "
+        f"{field.get('description', '')} |"
+        for key, field in section["properties"].items()
     ]
     return "\n".join([head, "| key | type | default | bounds | meaning |", "|---|---|---|---|---|", *rows])
+
+
+def _type(field: Schema) -> str:
+    return " | ".join(_types(field)).replace("|", "\\|")
+
+
+def _types(field: Schema) -> Iterator[str]:
+    if "anyOf" in field:
+        for part in field["anyOf"]:
+            if part != {"type": "null"} or not _model(field):
+                yield from _types(part)
+    elif "$ref" in field:
+        yield "section"
+    elif "enum" in field or "const" in field:
+        yield from (f"`{value}`" for value in field.get("enum", [field.get("const")]))
+    elif field["type"] == "array":
+        yield f"list of {' | '.join(_types(field['items']))}"
+    elif field["type"] == "object":
+        yield "sections by name"
+    else:
+        yield "name" if field.get("pattern") == NAME_PATTERN else TYPES[field["type"]]
+
+
+def _default(key: str, field: Schema, section: Schema) -> str:
+    if key in section.get("required", ()):
+        return "required"
+    if _model(field) and "patternProperties" not in field:
+        return "as below" if field["default"] else "absent"
+    return f"`{json.dumps(field['default'], ensure_ascii=False)}`".replace('"', "")
+
+
+def _bounds(field: Schema) -> list[str]:
+    """Say the bounds of a number, also where they stand inside a union or a list."""
+    own = [f"{sign} {field[key]:g}" for key, sign in BOUNDS.items() if key in field]
+    parts = [*field.get("anyOf", ()), *([field["items"]] if "items" in field else [])]
+    return list(dict.fromkeys(own + [bound for part in parts for bound in _bounds(part)]))
 
 
 def documents() -> dict[Path, str]:
@@ -87,95 +148,6 @@ def main(arguments: list[str]) -> int:
 
 def _read(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
-
-
-def _sections(model: type[BaseModel], path: str) -> Iterator[tuple[str, type[BaseModel]]]:
-    """Walk the sections, depth first; ``<name>`` stands for a key of the user's choice."""
-    yield path, model
-    for name, field in model.model_fields.items():
-        inner = f"{path}.{name}" if path else name
-        below = _model(field.annotation)
-        if below and not _is_override(field):
-            yield from _sections(below, f"{inner}.<name>" if get_origin(field.annotation) is dict else inner)
-
-
-def _model(annotation: Any) -> type[BaseModel] | None:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    return next((model for model in map(_model, get_args(annotation)) if model), None)
-
-
-def _is_override(field: FieldInfo) -> bool:
-    """Whether a field repeats a top-level section, such as ``pools.<name>.pretrain``."""
-    return field.default is None and _model(field.annotation) in _top_level()
-
-
-def _top_level() -> list[type[BaseModel] | None]:
-    return [_model(field.annotation) for field in Config.model_fields.values()]
-
-
-def _type(field: FieldInfo) -> str:
-    return _type_name(field.annotation, field.metadata).replace("|", "\\|")
-
-
-def _type_name(annotation: Any, metadata: list[Any] | None = None) -> str:
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    pattern = _pattern(metadata or [])
-    if origin is Annotated:
-        return _type_name(arguments[0], list(arguments[1:]))
-    if origin is Literal:
-        return " | ".join(f"`{value}`" for value in arguments)
-    if origin in (Union, UnionType):
-        given = [argument for argument in arguments if not (argument is NoneType and _model(annotation))]
-        return " | ".join(_type_name(argument) for argument in given)
-    if origin is dict:
-        return "sections by name"
-    if origin is list:
-        return f"list of {_type_name(arguments[0])}"
-    if annotation is NoneType:
-        return "`null`"
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "section"
-    if pattern == NAME_PATTERN:
-        return "name"
-    return {"str": "text", "int": "integer", "float": "number", "bool": "`true` | `false`"}[annotation.__name__]
-
-
-def _pattern(metadata: list[Any]) -> str | None:
-    patterns = [getattr(part, "pattern", None) for part in metadata]
-    return next((pattern for pattern in patterns if isinstance(pattern, str)), None)
-
-
-def _default(field: FieldInfo) -> str:
-    if field.is_required():
-        return "required"
-    if isinstance(field.default, BaseModel):
-        return "as below"
-    if field.default is None and _model(field.annotation):
-        return "absent"
-    return f"`{json.dumps(field.default, ensure_ascii=False)}`".replace('"', "")
-
-
-def _bounds(field: FieldInfo) -> str:
-    """Say the bounds of a number, also where they stand inside a union or a list."""
-    return ", ".join(dict.fromkeys(_bounds_in(field.annotation, list(field.metadata))))
-
-
-def _bounds_in(annotation: Any, metadata: list[Any]) -> Iterator[str]:
-    for part in metadata:
-        for one in part.metadata if isinstance(part, FieldInfo) else [part]:
-            if type(one) in BOUNDS:
-                sign, name = BOUNDS[type(one)]
-                yield f"{sign} {getattr(one, name):g}"
-    if get_origin(annotation) is Annotated:
-        yield from _bounds_in(get_args(annotation)[0], list(get_args(annotation)[1:]))
-    elif get_origin(annotation) in (Union, UnionType, list):
-        for argument in get_args(annotation):
-            yield from _bounds_in(argument, [])
-
-
-def _first_paragraph(model: type[BaseModel]) -> str:
-    return " ".join((model.__doc__ or "").strip().split("\n\n")[0].split())
 
 
 if __name__ == "__main__":
