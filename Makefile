@@ -85,11 +85,6 @@ format: $(STAMP) ## Format Python and Snakemake files
 generate: $(STAMP) ## Write the JSON schema and the table of keys from the configuration models
 	$(BIN)/python -m tgr.config.generate
 
-.PHONY: pipeline
-pipeline: $(STAMP) ## Draw docs/figures/pipeline from the rules of the workflow
-	for name in full_cpu analysis; do $(BIN)/python -m snakemake --configfile config/$$name.yaml --rulegraph; done | \
-		$(BIN)/python -m tgr.reporting.pipeline workflow/rules docs/figures/pipeline.svg docs/figures/pipeline.png
-
 .PHONY: lock
 lock: ## Resolve envs/requirements.in anew, into requirements.lock and tgr.yaml
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \

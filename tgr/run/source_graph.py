@@ -5,10 +5,11 @@ that use it.
 """
 
 import ast
-from collections.abc import Iterable, Iterator
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
-from typing import Any
+
+import grimp
 
 from tgr.errors import TgrError
 
@@ -18,98 +19,51 @@ NEUTRAL = ("tgr.config", "tgr.errors", "tgr.run.job")
 values, which are parameters of its rule; errors and the job wrapper leave no trace in what a stage computes."""
 
 
+@cache
+def import_graph() -> grimp.ImportGraph:
+    """Return which module of this package imports which, anywhere but in blocks for type checking."""
+    return grimp.build_graph(PACKAGE.name, exclude_type_checking_imports=True, cache_dir=None)
+
+
+@cache
+def all_modules() -> frozenset[str]:
+    """Return the names of all modules of this package. Packages are left out: their ``__init__.py`` holds no code."""
+    return frozenset(module for module in import_graph().modules if file_of(module).is_file())
+
+
+def file_of(module: str) -> Path:
+    """Return where the source of a module of this package is."""
+    return PACKAGE.parent / (module.replace(".", "/") + ".py")
+
+
 def sources_of(*modules: str) -> list[Path]:
     """Return the source files of some modules of this package and of everything that they import from it, sorted.
 
     Raises:
         TgrError: there is no such module.
     """
-    return sorted(file_of(module) for module in _closure(modules))
+    if unknown := sorted({*modules} - all_modules()):
+        raise TgrError(f"{unknown[0]}: no such module in {PACKAGE}")
+    graph = _graph_without_neutral_modules()
+    used = graph.modules.intersection(modules)
+    used = used.union(*map(graph.find_upstream_modules, used))
+    return sorted(map(file_of, used & all_modules()))
 
 
 def sources_of_script(script: str | Path, *modules: str) -> list[Path]:
     """Return a script, and the sources of the modules that it imports and of further ``modules``, sorted."""
-    return sorted([Path(script), *sources_of(*imports_of(Path(script)), *modules)])
+    names = set()
+    for node in ast.walk(ast.parse(Path(script).read_bytes(), filename=str(script))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):  # `from a import b` may mean the module `a` or `a.b`
+            names |= {f"{node.module}", *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return sorted([Path(script), *sources_of(*names & all_modules(), *modules)])
 
 
 @cache
-def imports_of(file: Path) -> tuple[str, ...]:
-    """Return the modules of this package that a file imports anywhere, type-checking blocks excepted, sorted.
-
-    Packages are left out: their ``__init__.py`` files hold no code.
-    """
-    tree = ast.parse(file.read_bytes(), filename=str(file))
-    return tuple(sorted({module for node in _running(tree) for module in _targets(node) if _is_module(module)}))
-
-
-def file_of(module: str) -> Path:
-    """Return the source file of a module of this package.
-
-    Raises:
-        TgrError: there is no such module.
-    """
-    if not _is_module(module):
-        raise TgrError(f"{module}: no such module in {PACKAGE}")
-    return PACKAGE.parent / (module.replace(".", "/") + ".py")
-
-
-def all_modules() -> list[str]:
-    """Return the names of all modules of this package, packages left out."""
-    files = (file.relative_to(PACKAGE.parent) for file in PACKAGE.rglob("*.py") if file.name != "__init__.py")
-    return sorted(".".join(file.with_suffix("").parts) for file in files)
-
-
-def constant(module: str, name: str) -> Any:
-    """Return a literal that a module assigns at its top level, e.g. a registry, without importing the module.
-
-    Raises:
-        TgrError: there is no such literal.
-    """
-    for node in ast.parse(file_of(module).read_bytes()).body:
-        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
-        named = any(isinstance(target, ast.Name) and target.id == name for target in targets)
-        if isinstance(node, ast.Assign | ast.AnnAssign) and named and node.value is not None:
-            return ast.literal_eval(node.value)
-    raise TgrError(f"{module}: assigns no literal {name}")
-
-
-def _closure(modules: Iterable[str]) -> set[str]:
-    seen: set[str] = set()
-    waiting = list(modules)
-    while waiting:
-        module = waiting.pop()
-        if module not in seen and not _is_neutral(module):
-            seen.add(module)
-            waiting += imports_of(file_of(module))
-    return seen
-
-
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Walk the statements of a syntax tree without the bodies of ``if TYPE_CHECKING``: imports are statements."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and ast.unparse(child.test).endswith("TYPE_CHECKING"):
-            for alternative in child.orelse:
-                yield alternative
-                yield from _running(alternative)
-        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
-            yield child
-            yield from _running(child)
-
-
-def _targets(node: ast.AST) -> Iterator[str]:
-    """Name everything that may be a module in an import statement: ``from a import b`` may mean ``a`` or ``a.b``."""
-    if isinstance(node, ast.Import):
-        yield from (alias.name for alias in node.names)
-    elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
-        yield node.module
-        yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-@cache
-def _is_module(name: str) -> bool:
-    parts = name.split(".")
-    return parts[0] == PACKAGE.name and (PACKAGE.parent / "/".join(parts)).with_suffix(".py").is_file()
-
-
-def _is_neutral(module: str) -> bool:
-    return any(module == name or module.startswith(f"{name}.") for name in NEUTRAL)
+def _graph_without_neutral_modules() -> grimp.ImportGraph:
+    graph = deepcopy(import_graph())
+    for module in NEUTRAL:
+        graph.remove_module(module)
+    return graph
