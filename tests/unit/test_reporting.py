@@ -208,6 +208,7 @@ def test_dissimilarity_figure(tmp_path: Path) -> None:
 def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:
     folder = root / method / "shot-any" / f"seed-{seed}"
     folder.mkdir(parents=True)
+    write_json(folder / "model.json", {"scenario": "toys", "method": method, "shot": "any", "seed": seed})
     frame = pd.DataFrame(rows, columns=["step", "phase", "name", "value"])
     frame.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
     return folder

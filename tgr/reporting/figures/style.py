@@ -3,11 +3,11 @@ embedded fonts, reproducible bytes."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-from matplotlib.figure import Figure
+
+from tgr.reporting.save import save as save
 
 WIDTHS = {"icml": (3.25, 6.75), "neurips": (5.5, 5.5), "cvpr": (3.25, 6.875), "slide": (6.0, 12.0)}
 """Widths in inches of one column and of the whole text, by venue."""
@@ -124,11 +124,3 @@ def method_markers(methods: Sequence[str]) -> dict[str, str]:
     return {name: METHOD_MARKERS[name] for name in methods if name in METHOD_MARKERS} | {
         name: free[index % len(free)] for index, name in enumerate(others)
     }
-
-
-def save(figure: Figure, png: str | Path, pdf: str | Path) -> None:
-    """Write a figure at its own size as PNG (200 dpi) and PDF; neither carries a date or a program's name."""
-    for file in (Path(png), Path(pdf)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(png, format="png", metadata={"Software": None})
-    figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
