@@ -18,7 +18,7 @@ from torch.nn.functional import max_pool2d
 
 from tgr.backbones.classifier import recalibrate_batchnorm
 from tgr.backbones.conv4 import Block
-from tgr.config.methods.peers import Ota
+from tgr.config.methods.ota import Ota
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
