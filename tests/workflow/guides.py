@@ -12,7 +12,7 @@ from pathlib import Path
 
 from workflow_project import ENVIRONMENT, REPOSITORY
 
-BLOCK = re.compile(r"^`([\w./-]+)`[^`\n]*:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^(?:`|\*\*)([\w./-]+)(?:`|\*\*)[^\n]*:\n\n```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 GENERATED = {"workflow/schemas/config.schema.json", "config/README.md"}
 """What `make generate` writes."""
 
@@ -39,10 +39,10 @@ def follow(guide: str, root: Path) -> dict[str, int]:
         file = root / name
         if language == "diff":
             lines = text.splitlines(keepends=True)
-            old = "".join(line[1:] for line in lines if not line.startswith("+"))
+            old = "".join(line[1:] or line for line in lines if not line.startswith("+"))
             content = file.read_text()
             assert content.count(old) == 1, f"{guide}: {name} has not exactly once:\n{old}"
-            file.write_text(content.replace(old, "".join(line[1:] for line in lines)))
+            file.write_text(content.replace(old, "".join(line[1:] or line for line in lines)))
             added[name] = sum(line.startswith("+") for line in lines)
         else:
             assert not file.exists(), f"{guide}: {name} is there already"
