@@ -23,6 +23,8 @@ class MethodParameters(Section):
 
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
     """The stages from whose outputs it starts, as its cost is counted: ``teachers``, ``recovered``, ``task_space``."""
+    checkpointed: ClassVar[bool] = True
+    """True if its training keeps ``meta.n_checkpoints`` models to choose from; False if it gives one model."""
     logs_conflict: ClassVar[bool] = False
     """True if its training records the conflict among the teachers' gradients, step by step."""
 

@@ -11,6 +11,7 @@ class Pixels(MethodParameters):
     """Floor: nearest class mean on raw pixels."""
 
     label: ClassVar[str] = "Pixels"
+    checkpointed: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
     protocols: ClassVar[tuple[str, ...]] = ("ncm",)
 
@@ -19,6 +20,7 @@ class Random(MethodParameters):
     """A fresh backbone, adapted on the support set only."""
 
     label: ClassVar[str] = "Random"
+    checkpointed: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ()
 
 
@@ -26,6 +28,7 @@ class Best(MethodParameters):
     """The teacher with the highest held-out accuracy as initialisation."""
 
     label: ClassVar[str] = "Best teacher"
+    checkpointed: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
 
@@ -33,6 +36,7 @@ class Average(MethodParameters):
     """The mean of all teachers' weights (one architecture only)."""
 
     label: ClassVar[str] = "Average"
+    checkpointed: ClassVar[bool] = False
     needs: ClassVar[tuple[str, ...]] = ("teachers",)
 
 

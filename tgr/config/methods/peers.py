@@ -11,6 +11,7 @@ class Ota(MethodParameters):
     """Teachers' neurons aligned by optimal transport, then averaged (one architecture only)."""
 
     label: ClassVar[str] = "OTA"
+    checkpointed: ClassVar[bool] = False
 
     ground_metric: Literal["weights", "activations"] = Field(
         "weights", description="What makes two neurons alike: incoming weights, or activations on common images."
@@ -22,6 +23,7 @@ class Dro(Ota):
     """Robust fusion of aligned teachers through a network over task embeddings (one architecture only)."""
 
     label: ClassVar[str] = "DRO"
+    checkpointed: ClassVar[bool] = True
 
     steps: int = Field(150, ge=1, description="Training steps of the fusion network.")
     teachers_per_step: int = Field(4, ge=1, description="Teachers whose losses make one step.")
