@@ -26,7 +26,7 @@ class Inputs:
 
     Attributes:
         jobs: the jobs of the configuration.
-        repository: the folder with ``workflow`` and ``resources``, relative to the working directory.
+        repository: the folder with ``workflow`` and ``tgr``, relative to the working directory.
         tables: the tables of existing models, by pool.
         sources: what each dataset that is no mix is read from.
     """
@@ -40,7 +40,7 @@ class Inputs:
         self.jobs, self.repository = jobs, repository
         self._settings = jobs.settings
         self.tables = read_tables(jobs.settings)
-        self.sources = find_sources(jobs.settings, repository / "resources")
+        self.sources = find_sources(jobs.settings, repository / "tgr/resources")
 
     # Sources of stages
 

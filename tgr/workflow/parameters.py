@@ -7,6 +7,7 @@ from typing import Any
 from tgr.config.base import Section
 from tgr.config.experiments import Pairs
 from tgr.config.methods.base import MethodParameters
+from tgr.config.methods.registry import bibliography
 from tgr.config.schema import Config
 from tgr.config.teachers import Dataset, Pool
 from tgr.workflow.jobs import Jobs
@@ -42,6 +43,10 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         },
         "methods": {
             scenario: {name: variant.parameters.label for name, variant in members.items()}
+            for scenario, members in methods
+        },
+        "looks": {
+            scenario: {name: variant.parameters.look() for name, variant in members.items()}
             for scenario, members in methods
         },
         "needs": {
@@ -105,6 +110,7 @@ def paper(jobs: Jobs, targets: Iterable[str], captions: Mapping[str, str], confi
     return {
         "captions": figure_captions(targets, captions),
         "methods": dict(zip(names, labels, strict=True)),
+        "bibliography": bibliography(),
         "settings": dump(jobs.settings),
         "command": f"snakemake --cores all --configfile {' '.join(configs)}",
     }

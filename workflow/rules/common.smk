@@ -1,4 +1,4 @@
-"""What all rules share: the validated configuration, what jobs need (tgr/workflow), and the environment in which they run."""
+"""What all rules share: the validated configuration, what jobs need (tgr/workflow), the environment of jobs."""
 
 import inspect
 import os
