@@ -88,6 +88,11 @@ def parameter(path):
     return parameter_tree.entry(PARAMETERS, path)
 
 
+def paper_parameters(wildcards):
+    """Return what the kit says of the run; captions are known when all rules are read."""
+    return parameter_tree.paper(jobs, TARGETS, CAPTIONS, CONFIGS)
+
+
 CAPTIONS = {}
 """The caption of each output that the report shows, by its path with wildcards."""
 KINDS = {".png": "figures", ".csv": "tables", ".html": "pages"}

@@ -1,11 +1,6 @@
 """What others read: a page of all accuracies, and the kit for a paper. Made from what the other rules made."""
 
 
-def paper_parameters(wildcards):
-    """Return what the kit says of the run; captions are known when all rules are read."""
-    return parameter_tree.paper(jobs, TARGETS, CAPTIONS, CONFIGS)
-
-
 rule write_index:
     """Write the page with all accuracies, to filter, to hover over and to download."""
     input:
