@@ -1,4 +1,4 @@
-"""Write `tgr.yaml`, the conda environment of the jobs, with the pins of `requirements.lock`: the same versions for pip and conda.
+"""Write `tgr.yaml`, the conda environment of the jobs, with the pins of `requirements.lock`: one set for pip and conda.
 
 `make lock` calls it after it has resolved `requirements.in`.
 """
