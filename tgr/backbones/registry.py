@@ -1,13 +1,13 @@
-"""One name, one backbone."""
+"""One name, one backbone: a name of ``tgr.config.base.ARCHITECTURES`` is a module here; others are timm models."""
 
 from collections.abc import Mapping
+from importlib import import_module
 
 import torch
 from torch import nn
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
-from tgr.backbones.conv4 import conv4_trunk
 from tgr.backbones.timm_trunk import Option, timm_trunk
 from tgr.config.base import ARCHITECTURES
 from tgr.errors import TgrError
@@ -24,7 +24,7 @@ def build(
     """Return a freshly initialised classifier, in channels-last layout.
 
     Args:
-        architecture: ``conv4``, ``resnet10``, ``resnet18``, or ``timm:<name>``.
+        architecture: one of ``ARCHITECTURES``, or ``timm:<name>``.
         n_classes: outputs of the head.
         width: channels of Conv4 or of the first ResNet stage; timm models have their own.
         image_size: input size in pixels.
@@ -43,14 +43,9 @@ def build(
 def _trunk(architecture: str, width: int, image_size: int, options: Mapping[str, Option]) -> tuple[nn.Module, int]:
     if architecture.startswith("timm:"):
         return timm_trunk(architecture.removeprefix("timm:"), image_size, options)
+    if architecture not in ARCHITECTURES:
+        raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
     if options:
         raise TgrError(f"architecture {architecture} takes no options, found {', '.join(options)}; timm models do")
-    if architecture == "conv4":
-        if image_size < 16:
-            raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")
-        return conv4_trunk(width, image_size)
-    if architecture in ("resnet10", "resnet18"):
-        from tgr.backbones.resnet import resnet_trunk  # torchvision takes two seconds to import
-
-        return resnet_trunk(1 if architecture == "resnet10" else 2, width)
-    raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
+    trunk: tuple[nn.Module, int] = import_module(f"tgr.backbones.{architecture}").trunk(width, image_size)
+    return trunk

@@ -1,4 +1,4 @@
-"""ResNet-10 and ResNet-18 for small images: 3x3 stem, no first pooling (He et al., CVPR 2016)."""
+"""ResNets for small images: 3x3 stem, no first pooling (He et al., CVPR 2016)."""
 
 from torch import nn
 from torchvision.models.resnet import BasicBlock

@@ -19,7 +19,12 @@ NAME_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=40)]
 """Identifiers that become file names: lower case letters and digits, joined by single `-` or `_`."""
 
-ARCHITECTURES = ("conv4", "resnet10", "resnet18")
+ARCHITECTURES = (
+    "conv4",
+    "resnet10",
+    "resnet18",
+)
+"""Each is a module of ``tgr.backbones``; beside them there are the models of timm."""
 MINIMUM_RESNET_WIDTH = 8
 """Narrower ones crash PyTorch on CPUs: channels-last 1x1 convolutions of stride 2 with fewer than 8 input channels
 overwrite memory in oneDNN."""
