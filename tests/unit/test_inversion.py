@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.teachers import make_card
 from tgr import seeds
 from tgr.artifacts import digest, read_json, write_json
 from tgr.backbones.classifier import Classifier, batchnorm_layers
@@ -31,22 +32,8 @@ PROBE = TaskSpace(probe="test_resnet", weights="random", image_size=32)
 
 
 def _card(index: int = 0, pool: str = "toys", n_way: int = N_WAY, size: int = SIZE) -> Card:
-    return Card(
-        name=f"teacher-{index:04d}",
-        pool=pool,
-        dataset="toys",
-        classes=[f"class-{i}" for i in range(n_way)],
-        architecture="conv4",
-        width=8,
-        image_size=size,
-        mean=[0.5, 0.4, 0.3],
-        std=[0.2, 0.25, 0.3],
-        flips=True,
-        held_out_accuracy=0.5,
-        train_accuracy=0.5,
-        sha256="",
-        wall_seconds=0.0,
-    )
+    normalisation = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]}
+    return make_card(index, n_way, pool=pool, dataset="toys", image_size=size, **normalisation)
 
 
 def _model(card: Card) -> Classifier:

@@ -14,14 +14,14 @@ from sklearn.manifold import spectral_embedding
 from sklearn.metrics import silhouette_score
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.artifacts import save_tensors
 from tgr.backbones import checkpoints
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery, save_recovered
-from tgr.pool.teacher import Card
+from tgr.inversion.recovered import Recovered, save_recovered
 from tgr.task_space import dissimilarity as module
 from tgr.task_space import grouping
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
@@ -202,28 +202,21 @@ def test_head_fits_and_stays_uncertain(n_way: int) -> None:
     torch.testing.assert_close(scaled.weight * 1000, head.weight, rtol=1e-2, atol=1e-3)
 
 
-def write_shard(folder: Path, names: list[str]) -> tuple[Path, Path]:
+def write_shard(folder: Path, n_teachers: int) -> tuple[Path, Path]:
     """Write cards and recovered images of a shard; the teachers' weights are not needed."""
     recovered, teachers = folder / "recovered", folder / "teachers"
     recovered.mkdir(parents=True)
     teachers.mkdir()
-    for i, name in enumerate(names):
-        card = Card(
-            name=name, pool="toy", dataset="toy", classes=["a", "b", "c"], architecture="conv4", width=8, image_size=16,
-            mean=[0.5] * 3, std=[0.5] * 3, flips=True, held_out_accuracy=1, train_accuracy=1, sha256="", wall_seconds=0,
-        )  # fmt: skip
+    for i in range(n_teachers):
+        card = make_card(i, pool="toy", dataset="toy", classes=["a", "b", "c"], std=[0.5] * 3)
         images, labels = task(10 * i)
-        report = Recovery(
-            name=name, pool="toy", engine="pixel", images_per_class=4, classes=[0, 1, 2], agreement=1, bn_distance=0,
-            loss=0, sha256="", wall_seconds=0,
-        )  # fmt: skip
-        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, report))
-        (teachers / f"{name}.json").write_text(json.dumps(card.model_dump()))
+        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, make_report(card, 4)))
+        (teachers / f"{card.name}.json").write_text(json.dumps(card.model_dump()))
     return recovered, teachers
 
 
 def test_embed_shard_and_load(tmp_path: Path) -> None:
-    recovered, teachers = write_shard(tmp_path, ["teacher-0000", "teacher-0001"])
+    recovered, teachers = write_shard(tmp_path, 2)
     embed_shard(recovered, teachers, SMALL, tmp_path / "one", torch.device("cpu"))
     keys, embeddings = load_embeddings([tmp_path / "one"])
     assert keys == ["toy/teacher-0000", "toy/teacher-0001"]
