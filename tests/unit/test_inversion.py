@@ -156,7 +156,7 @@ def test_bn_weight_pulls_the_statistics_closer() -> None:
     assert distance(3) < 0.8 * distance(0)
 
 
-def test_tv_weight_smooths() -> None:
+def test_tv_weight_smooths_images() -> None:
     def roughness(tv_weight: float) -> float:
         images = invert_teacher(_teacher(), _config("pixel", 15, tv_weight=tv_weight)).images
         return float(total_variation(images.float().div(255)))
@@ -233,7 +233,7 @@ def test_stage_loads_the_probe_only_where_it_is_used(shard: Path, tmp_path: Path
     assert digest(tmp_path / "with") != digest(tmp_path / "without")
 
 
-def test_unknown_engine() -> None:
+def test_unknown_engine_is_an_error() -> None:
     with pytest.raises(KeyError):
         get("magic")
 
@@ -255,7 +255,7 @@ def test_generator_reaches_every_size(size: int) -> None:
 # The stage and its files
 
 
-def test_stage_round_trip(engine: str, shard: Path, tmp_path: Path) -> None:
+def test_recovered_images_of_a_shard_read_back(engine: str, shard: Path, tmp_path: Path) -> None:
     invert_shard(shard, _config(engine), PROBE, tmp_path / "recovered", CPU)
     recovered = load_recovered([tmp_path / "recovered"], [shard])
     assert [item.card.name for item in recovered] == ["teacher-0000", "teacher-0001"]
