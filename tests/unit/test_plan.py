@@ -71,7 +71,7 @@ def test_constants_are_those_of_the_stages() -> None:
 
 def test_packs_are_as_large_as_the_plan_says() -> None:
     for name in ("icons", "glyphs", "emoji"):
-        about = json.loads((REPOSITORY / f"resources/packs/{name}.json").read_text())
+        about = json.loads((REPOSITORY / f"tgr/resources/packs/{name}.json").read_text())
         assert counts.DATASETS[name] == (len(about["classes"]), about["n_images"], about["image_size"])
 
 

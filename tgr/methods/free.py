@@ -29,9 +29,9 @@ from tgr.meta.replay import require_finite
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
+    as_meta_input,
     distillation,
     replay_memory,
-    to_meta,
 )
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
@@ -116,7 +116,7 @@ def _adapt(
         if config.adversarial_weight > 0:
             known = logits[:, task.classes.to(device)]
             with batchnorm_mode(model, "batch"):
-                student = model(to_meta(images, images.shape[-1]))
+                student = model(as_meta_input(images, images.shape[-1]))
             loss = loss - config.adversarial_weight * distillation(student, known)
         require_finite(loss, "method free", step, f"methods.free.generator_lr ({config.generator_lr})")
         optimizer.zero_grad()
@@ -137,7 +137,7 @@ def _distil(
         for task, own in zip(tasks, images, strict=True):
             with torch.no_grad():
                 target = task.logits(own)
-            seen = to_meta(own, own.shape[-1])
+            seen = as_meta_input(own, own.shape[-1])
             for _ in range(config.kd_steps):
                 student = clone(seen)
                 loss = distillation(student, target)

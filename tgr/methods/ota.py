@@ -11,7 +11,6 @@ images recovered from all teachers; BatchNorm statistics are measured anew on su
 
 from collections.abc import Sequence
 
-import ot
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -26,6 +25,11 @@ from tgr.meta.bank import MEAN, STD, ImageBank
 from tgr.methods.average import best_of, matching_teachers, mean_normalisation, mean_trunk
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Teacher
+
+try:
+    import ot
+except ModuleNotFoundError as error:
+    raise TgrError("methods.ota: needs the library POT, which is not installed; pip install POT") from error
 
 State = dict[str, Tensor]
 Order = list[Tensor]

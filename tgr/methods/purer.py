@@ -29,8 +29,8 @@ from tgr.data.transforms import normalise, random_crop_flip
 from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances
 from tgr.meta.bank import ImageBank
-from tgr.meta.replay import backward_episodes, draw, require_finite
-from tgr.meta.synthesis import TeacherTask, to_meta
+from tgr.meta.replay import backward_episodes, draw_episodes, require_finite
+from tgr.meta.synthesis import TeacherTask, as_meta_input
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
@@ -106,7 +106,7 @@ def _train(config: Purer, training: Training) -> Trained:
         turn += len(moved)
         bank.images.requires_grad_(stalled).grad = None
         optimizer.zero_grad()
-        batch = draw(bank, meta, training.k_shot, episodes, training.device)
+        batch = draw_episodes(bank, meta, training.k_shot, episodes, training.device)
         values = backward_episodes("method purer", model, batch, meta, step)
         optimizer.step()
         outer = bank.images.grad
@@ -116,7 +116,7 @@ def _train(config: Purer, training: Training) -> Trained:
         ]
         with torch.no_grad():
             for own in (sets[i] for i in moved):
-                bank.images[own.rows] = to_meta(own.images(), training.meta_model.image_size).cpu()
+                bank.images[own.rows] = as_meta_input(own.images(), training.meta_model.image_size).cpu()
         trained.log(step, "purer", values | {"inversion_loss": sum(losses) / len(losses), "curriculum": float(stalled)})
         stalled = stall.observe(values["train_accuracy"])
         if step in marks:
@@ -144,7 +144,7 @@ def _bank(sets: list[ImageSet], config: Purer, training: Training) -> ImageBank:
     names = sorted({key for own in sets for key in own.task.keys})
     rows = [torch.tensor([names.index(key) for key in own.task.keys])[own.labels] for own in sets]
     with torch.no_grad():
-        images = torch.cat([to_meta(own.images(), training.meta_model.image_size).cpu() for own in sets])
+        images = torch.cat([as_meta_input(own.images(), training.meta_model.image_size).cpu() for own in sets])
     return ImageBank(
         images=images,
         classes=torch.cat(rows),
@@ -178,7 +178,7 @@ def _move(
     require_finite(loss, "method purer", step, keys)
     aim = loss
     if outer is not None:
-        seen = to_meta(images, training.meta_model.image_size)
+        seen = as_meta_input(images, training.meta_model.image_size)
         aim = loss - config.curriculum_weight * (seen * outer.to(seen.device)).sum()
     own.optimizer.zero_grad()
     aim.backward()

@@ -44,7 +44,8 @@ def lines(config: Config, units: Units, cores: int) -> list[str]:
         rule,
         table[-1],
         "",
-        f"On {cores} idle cores: about {_hours(everything.seconds / cores)} hours, up to {cores * everything.memory_mb / 1000:.1f} GB of memory.",
+        f"On {cores} idle cores: about {_hours(everything.seconds / cores)} hours, "
+        f"up to {cores * everything.memory_mb / 1000:.1f} GB of memory.",
         "Estimates, good to a factor of two: steps and images are counted from the configuration and multiplied",
         f"by unit costs ({units.machine}; `{units.command}`).",
         f"GPU hours are not measured: a GPU is taken for {units.assumed['gpu_speedup']:.0f} such cores.",

@@ -88,7 +88,7 @@ class Estimates:
             waited = self.units.job_start + seconds / (1 if on_cpu else self.units.assumed["gpu_speedup"])
             self._known[key] = Estimate(
                 self.units.job_start + seconds,
-                self.units.memory_mb.get(rule, self.units.memory_mb["job"]) + memory,
+                self._base_mb(rule) + memory,
                 disk,
                 ceil(TIME_MARGIN * waited / 60 + TIME_ALLOWANCE),
             )
@@ -110,7 +110,8 @@ class Estimates:
         return count * self.parts.teacher_seconds(pool), memory, count * net.weights_mb
 
     def _import(self, pool: str, shard: object) -> tuple[float, float, float]:
-        return 0.0, 0.0, self._n(pool, shard) * self.parts.teacher(pool).weights_mb
+        weights = self.parts.teacher(pool).weights_mb
+        return 0.0, 3 * weights, self._n(pool, shard) * weights
 
     def _invert(self, pool: str, shard: object) -> tuple[float, float, float]:
         count = self._n(pool, shard)
@@ -126,18 +127,20 @@ class Estimates:
         return count * (tested + learnt), self.parts.pool_dataset_mb(section), 0.01
 
     def _embed(self, pool: str, shard: object) -> tuple[float, float, float]:
-        space, section, count = self.config.task_space, self.config.pools[pool], self._n(pool, shard)
-        images = section.n_way * min(space.images_per_class, self.config.inversion_of(pool).images_per_class)
-        seconds = count * images * self.units.embed_image * (space.image_size / 64) ** 2
-        return seconds, 0.0, count * self._embedding_values() * FLOAT / MB
+        count = self._n(pool, shard)
+        share = count / self.config.pools[pool].n_teachers
+        return share * self._embedding_seconds(pool), 0.0, count * self._embedding_values() * FLOAT / MB
 
     def _compare(self, scenario: str, embedding: str) -> tuple[float, float, float]:
         n = self.parts.n_teachers(scenario)
         value, pairs, size = self.units.compare_value, n**2 / 2, 8
         if n > DIRECT_LIMIT:
             value, pairs, size = self.units.compare_landmark_value, n * N_LANDMARKS, FLOAT
-        seconds = pairs * self._embedding_values() * value if embedding == "fisher" else 0.0
-        return seconds, 2 * n**2 * size / MB, n**2 * size / MB
+        disk = n**2 * size / MB
+        if embedding == "fisher":
+            return pairs * self._embedding_values() * value, 2 * disk, disk
+        seconds = sum(self._embedding_seconds(pool) for pool in self.config.scenarios[scenario].pools)
+        return seconds, 2 * disk + self._base_mb("embed") - self._base_mb("compare"), disk
 
     def _group(self, scenario: str, grouping: str) -> tuple[float, float, float]:
         return 0.0, 4 * self.parts.n_teachers(scenario) ** 2 * 8 / MB, 0.01
@@ -169,6 +172,14 @@ class Estimates:
     def _n(self, pool: str, shard: object) -> int:
         return len(self.config.pools[pool].shard(int(str(shard))))
 
+    def _embedding_seconds(self, pool: str) -> float:
+        """Seconds of sending images of all teachers of a pool through the probe network, and back."""
+        space, section = self.config.task_space, self.config.pools[pool]
+        images = section.n_way * min(space.images_per_class, self.config.inversion_of(pool).images_per_class)
+        return section.n_teachers * images * self.units.embed_image * (space.image_size / 64) ** 2
+
+    def _base_mb(self, rule: str) -> float:
+        return self.units.memory_mb.get(rule, self.units.memory_mb["job"])
+
     def _embedding_values(self) -> int:
         return EMBEDDING_VALUES if self.config.task_space.fisher == "filter" else PROBE_PARAMETERS
-

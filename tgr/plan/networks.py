@@ -1,6 +1,7 @@
-"""How large a network is: read from ``resources/networks.json``, so that planning need not import torch, or counted.
+"""How large a network is: read from ``tgr/resources/networks.json``, so that planning need not import torch, or counted
+where it is not listed there.
 
-``python -m tgr.plan.networks config/*.yaml`` writes that file for the networks of some configurations.
+``python -m tgr.plan.networks config/*.yaml tests/workflow/tiny.yaml`` writes it for these files.
 """
 
 import json
@@ -17,7 +18,7 @@ from tgr.config.schema import Config
 from tgr.config.teachers import Pool
 from tgr.plan.shapes import pool_pixels
 
-FILE = Path(__file__).parents[2] / "resources" / "networks.json"
+FILE = Path(__file__).parents[1] / "resources" / "networks.json"
 FLOAT = 4
 COPIES = 3
 """Of each layer's output that a step keeps: itself, normalised, and its gradient, about."""

@@ -70,16 +70,19 @@ class Parts:
         generator = inversion.engine == "generator"
         image = self.units.invert(self.teacher(name))
         if generator:
-            image += self.units.generator_image * (inversion.generator_width / GENERATOR_WIDTH) ** 2 * (pixels / 32) ** 2
+            image += (
+                self.units.generator_image * (inversion.generator_width / GENERATOR_WIDTH) ** 2 * (pixels / 32) ** 2
+            )
         return (inversion.steps or (200 if generator else 100)) * self.n_recovered(name) * image
 
     def inversion_mb(self, name: str) -> float:
         """MB of the feature maps that a step of the inversion keeps."""
-        inversion, pixels, images = self.config.inversion_of(name), self.config.pools[name], self.n_recovered(name)
+        inversion, images = self.config.inversion_of(name), self.n_recovered(name)
         maps = self.teacher(name).training_mb(images)
         if inversion.engine == "generator":
-            values = GENERATOR_OUTPUTS * inversion.generator_width * pool_pixels(self.config, pixels) ** 2
-            maps += Network("generator", 0, 0, values / 1e6).training_mb(images)
+            pixels = pool_pixels(self.config, self.config.pools[name]) ** 2
+            outputs = GENERATOR_OUTPUTS * inversion.generator_width * pixels / 1e6
+            maps += Network("generator", 0.0, 0.0, outputs).training_mb(images)
         return maps
 
     def n_teachers(self, scenario: str) -> int:
@@ -134,4 +137,4 @@ class Parts:
 
     def n_checkpoints(self, variant: Variant) -> int:
         """Checkpoints that a method keeps."""
-        return self.config.meta.n_checkpoints if variant.parameters.small else 1
+        return self.config.meta.n_checkpoints if variant.parameters.checkpointed else 1

@@ -30,9 +30,9 @@ rule download_cifar100:
 rule load_dataset:
     """Read a dataset, or unite several, and resize it."""
     input:
-        source=source_files,
-        images=ancient(image_folder),
-        code=dataset_code,
+        source=for_job(needed.dataset_files),
+        images=ancient(for_job(needed.image_folder)),
+        code=for_job(needed.load_dataset_code),
     output:
         dataset=DATASET,
     log:
@@ -43,8 +43,8 @@ rule load_dataset:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("load_dataset", "mem_mb"),
+        runtime=planned("load_dataset", "minutes"),
     params:
         dataset=parameter("dataset/{dataset}"),
     script:
@@ -66,8 +66,8 @@ rule draw_episodes:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=planned("draw_episodes", "mem_mb"),
+        runtime=planned("draw_episodes", "minutes"),
     params:
         episodes=parameter("episodes/{dataset}"),
     script:

@@ -4,11 +4,11 @@
 rule evaluate:
     """Choose checkpoints by every selection rule and score them on the frozen episodes."""
     input:
-        model=trained_model,
-        datasets=evaluated_datasets(DATASET),
-        episodes=evaluated_datasets(EPISODES),
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
+        model=for_job(needed.model),
+        datasets=for_job(needed.evaluated_datasets),
+        episodes=for_job(needed.evaluated_episodes),
+        teachers=for_job(needed.selection_teachers),
+        recovered=for_job(needed.selection_recovered),
         code=code("evaluate.py"),
     output:
         evaluation=directory(EVALUATION),
@@ -20,8 +20,8 @@ rule evaluate:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=planned("evaluate", "mem_mb"),
+        runtime=planned("evaluate", "minutes"),
     params:
         scenario=parameter("scenario/{scenario}"),
         evaluation=parameter("evaluation/{scenario}/{method}"),

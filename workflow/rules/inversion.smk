@@ -4,9 +4,9 @@
 rule invert:
     """Recover images from each teacher of a shard."""
     input:
-        teachers=shard_teachers,
-        weights=inversion_probe_weights,
-        code=inversion_code,
+        teachers=for_job(needed.shard_teachers),
+        weights=for_job(needed.invert_weights),
+        code=for_job(needed.invert_code),
     output:
         recovered=directory(RECOVERED),
     log:
@@ -18,8 +18,8 @@ rule invert:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=planned("invert", "mem_mb"),
+        runtime=planned("invert", "minutes"),
     params:
         inversion=parameter("inversion/{pool}"),
         probe=parameter("probe/{pool}"),
@@ -31,9 +31,9 @@ rule invert:
 rule measure_transfer:
     """Measure how well students of recovered images alone know the real ones."""
     input:
-        teachers=pool_shards(TEACHERS),
-        recovered=pool_shards(RECOVERED),
-        dataset=pool_dataset,
+        teachers=for_job(needed.pool_teachers),
+        recovered=for_job(needed.pool_recovered),
+        dataset=for_job(needed.pool_dataset),
         code=code("measure_transfer.py"),
     output:
         transfer=TRANSFER,
@@ -45,8 +45,8 @@ rule measure_transfer:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("measure_transfer", "mem_mb"),
+        runtime=planned("measure_transfer", "minutes"),
     params:
         n_teachers=parameter("n_students"),
         device=parameter("device"),

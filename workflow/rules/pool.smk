@@ -4,7 +4,7 @@
 rule pretrain:
     """Train a shard of teachers, each on classes of its own."""
     input:
-        dataset=pool_dataset,
+        dataset=for_job(needed.pool_dataset),
         code=code("pretrain.py"),
     output:
         teachers=directory(TEACHERS),
@@ -13,16 +13,16 @@ rule pretrain:
     benchmark:
         "results/benchmarks/pretrain/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
-        pool="|".join(settings.trained_pools) or "none",
+        pool=any_of(settings.trained_pools),
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=planned("pretrain", "mem_mb"),
+        runtime=planned("pretrain", "minutes"),
     params:
-        members=shard_members,
+        members=for_job(needed.members),
         pool=parameter("pool/{pool}"),
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
@@ -33,8 +33,8 @@ rule pretrain:
 rule import_models:
     """Take a shard of existing models into a pool, after checking each of them."""
     input:
-        table=model_table,
-        models=model_files,
+        table=for_job(needed.model_table),
+        models=for_job(needed.model_files),
         code=code("import_models.py"),
     output:
         teachers=directory(TEACHERS),
@@ -43,15 +43,15 @@ rule import_models:
     benchmark:
         "results/benchmarks/import_models/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
-        pool="|".join(TABLES) or "none",
+        pool=any_of(needed.tables),
     conda:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("import_models", "mem_mb"),
+        runtime=planned("import_models", "minutes"),
     params:
-        members=shard_members,
-        rows=shard_rows,
+        members=for_job(needed.members),
+        rows=for_job(needed.rows),
     script:
         "../scripts/import_models.py"

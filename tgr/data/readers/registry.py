@@ -8,7 +8,7 @@ from tgr.config.sources import SOURCES
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs
 
-RESOURCES = Path(__file__).parents[3] / "resources"
+RESOURCES = Path(__file__).parents[2] / "resources"
 READERS = tuple(source for source in SOURCES if source != "mix")
 
 
