@@ -24,7 +24,7 @@ STUDENT_STEPS, STUDENT_BATCH = 100, 64
 TRAINING_BATCH = 150
 """Images of a meta-model's step, about, whose feature maps are kept."""
 
-DEVICE_RULES = ("pretrain", "invert", "measure_transfer", "embed", "train", "evaluate", "measure_pairs")
+DEVICE_RULES = ("pretrain", "invert", "measure_transfer", "embed", "compare", "train", "evaluate", "measure_pairs")
 """Rules that use a GPU where there is one."""
 
 TIME_MARGIN, TIME_ALLOWANCE = 3.0, 10.0
