@@ -23,6 +23,7 @@ MODEL = "results/models/{scenario}/{method}/shot-{shot}/seed-{seed}"
 EVALUATION = "results/evaluation/{scenario}/{method}/shot-{shot}/seed-{seed}"
 PAIRS = "results/analysis/pairs/{pairs}/draw-{draw}.parquet"
 TABLE = "results/tables/{scenario}/{name}.{suffix}"
+ABLATION = "results/tables/{scenario}/ablation-{ablation}"
 FIGURE = "results/figures/{scenario}/{name}.{suffix}"
 
 PROBE_EMBEDDING = "fisher"

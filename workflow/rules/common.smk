@@ -14,7 +14,7 @@ from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, MODEL, PAIRS, RECOVERED
-from tgr.workflow.paths import TEACHERS, TRANSFER, any_of, constraints
+from tgr.workflow.paths import ABLATION, TEACHERS, TRANSFER, any_of, constraints
 from tgr.workflow.targets import all_targets, ending_in
 
 BASE = Path(os.path.relpath(workflow.basedir))

@@ -163,11 +163,9 @@ rule tabulate_ablation:
         models=for_job(needed.ablation_models),
         code=code("tabulate_ablation.py"),
     output:
-        csv=report_item(
-            "results/tables/{scenario}/ablation-{ablation}.csv", "ablation_table", item="ablation {ablation}"
-        ),
-        markdown="results/tables/{scenario}/ablation-{ablation}.md",
-        latex="results/tables/{scenario}/ablation-{ablation}.tex",
+        csv=report_item(f"{ABLATION}.csv", "ablation_table", item="ablation {ablation}"),
+        markdown=f"{ABLATION}.md",
+        latex=f"{ABLATION}.tex",
     log:
         "results/logs/tabulate_ablation/{scenario}/{ablation}.log",
     benchmark:
