@@ -85,7 +85,7 @@ def test_unused_parameter_gets_a_zero_gradient() -> None:
     torch.testing.assert_close(gradient, torch.zeros(2, dtype=torch.float64))
 
 
-def test_conflict_by_hand() -> None:
+def test_conflict_equals_the_one_computed_by_hand() -> None:
     found = conflict(torch.tensor([[1.0, 0.0], [0.0, 1.0]]))
     assert found.variance == pytest.approx(0.5)
     assert found.cosine == pytest.approx(0.0)

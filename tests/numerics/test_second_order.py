@@ -50,14 +50,14 @@ def assert_same(model: nn.Module, x: Tensor) -> None:
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
-def test_convolution(name: str) -> None:
+def test_convolution_has_the_gradients_of_pytorch(name: str) -> None:
     layer = CONVOLUTIONS[name].double()
     assert_same(layer, values(2, layer.in_channels, 6, 7))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", POOLINGS)
-def test_max_pooling(name: str, layout: torch.memory_format) -> None:
+def test_max_pooling_has_the_gradients_of_pytorch(name: str, layout: torch.memory_format) -> None:
     assert_same(POOLINGS[name], values(2, 3, 7, 8).contiguous(memory_format=layout))
 
 
@@ -93,7 +93,7 @@ def test_each_part_of_a_gradient_alone(only: str) -> None:
 
 
 @pytest.mark.parametrize("architecture", ["conv4", "resnet10"])
-def test_whole_networks(architecture: str) -> None:
+def test_whole_networks_have_the_gradients_of_pytorch(architecture: str) -> None:
     model = build(architecture, 3, 8, 16, "test").double()
     with batchnorm_mode(model, "batch"):
         assert_same(model, values(6, 3, 16, 16))

@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.backbones.registry import build
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.dro import Dro
 from tgr.config.methods.ota import Ota
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery
+from tgr.inversion.recovered import Recovered
 from tgr.methods import dro, ota
 from tgr.methods.training import Training
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.teacher import Teacher
 
 WIDTH, SIZE, N_WAY = 8, 32, 3
 METRICS = ["weights", "activations"]
@@ -20,21 +21,14 @@ SMALL = {"steps": 3, "teachers_per_step": 2, "images_per_teacher": 4, "images": 
 
 
 def teacher(seed: int, index: int = 0, accuracy: float | None = 0.5, size: int = SIZE, **changes: object) -> Teacher:
-    card = Card(
-        name=f"teacher-{index:04d}",
-        pool="pool",
-        dataset="d",
-        classes=[f"class-{i}" for i in range(N_WAY)],
-        architecture="conv4",
+    card = make_card(
+        index,
+        N_WAY,
         width=WIDTH,
         image_size=size,
         mean=[0.4, 0.5, 0.6],
         std=[0.2, 0.25, 0.3],
-        flips=True,
         held_out_accuracy=accuracy,
-        train_accuracy=1.0,
-        sha256="",
-        wall_seconds=0,
     )
     model = build("conv4", N_WAY, WIDTH, size, "test", seed)
     generator = torch.Generator().manual_seed(seed)
@@ -49,20 +43,8 @@ def recovered_of(teacher: Teacher, seed: int, per_class: int = 6) -> Recovered:
     card = teacher.card
     labels = torch.arange(N_WAY).repeat_interleave(per_class)
     images = images_of(len(labels), card.image_size, seed)
-    report = Recovery(
-        name=card.name,
-        pool=card.pool,
-        engine="pixel",
-        images_per_class=per_class,
-        classes=list(range(N_WAY)),
-        agreement=1.0,
-        bn_distance=0.0,
-        loss=0.0,
-        sha256="",
-        wall_seconds=0,
-    )
     with torch.no_grad():
-        return Recovered(images, labels, teacher.logits(images), card, report)
+        return Recovered(images, labels, teacher.logits(images), card, make_report(card, per_class))
 
 
 def images_of(n: int, size: int = SIZE, seed: int = 0) -> Tensor:

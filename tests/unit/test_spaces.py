@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.backbones.registry import build
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery
-from tgr.pool.teacher import Card, Teacher
+from tgr.inversion.recovered import Recovered
+from tgr.pool.teacher import Teacher
 from tgr.task_space import features, logits, parameters
 
 CPU = torch.device("cpu")
@@ -21,22 +22,7 @@ NAMES = ["features", "logits", "parameters"]
 
 
 def teacher(seed: int, n_way: int = 3, architecture: str = "conv4", width: int = 8, size: int = 16) -> Teacher:
-    card = Card(
-        name=f"teacher-{seed:04d}",
-        pool="pool",
-        dataset="d",
-        classes=[f"class-{i}" for i in range(n_way)],
-        architecture=architecture,
-        width=width,
-        image_size=size,
-        mean=[0.5] * 3,
-        std=[0.25] * 3,
-        flips=True,
-        held_out_accuracy=1.0,
-        train_accuracy=1.0,
-        sha256="",
-        wall_seconds=0,
-    )
+    card = make_card(seed, n_way, architecture=architecture, width=width, image_size=size)
     return Teacher(card, build(architecture, n_way, width, size, "test", seed).eval())
 
 
@@ -48,19 +34,8 @@ def recovered_of(teacher: Teacher, seed: int, per_class: int = 4) -> Recovered:
     labels = torch.arange(n_way).repeat_interleave(per_class)
     colours = torch.randint(0, 200, (n_way, 3, 1, 1), generator=generator)[labels]
     noise = torch.randint(0, 55, (len(labels), 3, size, size), generator=generator)
-    report = Recovery(
-        name=card.name,
-        pool=card.pool,
-        engine="pixel",
-        images_per_class=per_class,
-        classes=list(range(n_way)),
-        agreement=1.0,
-        bn_distance=0.0,
-        loss=0.0,
-        sha256="",
-        wall_seconds=0,
-    )
-    return Recovered((colours + noise).to(torch.uint8), labels, torch.zeros(len(labels), n_way), card, report)
+    images = (colours + noise).to(torch.uint8)
+    return Recovered(images, labels, torch.zeros(len(labels), n_way), card, make_report(card, per_class))
 
 
 def pool(*teachers: Teacher) -> tuple[list[Recovered], list[Teacher]]:

@@ -59,7 +59,7 @@ def test_paired_difference_by_hand() -> None:
 
 
 @pytest.mark.parametrize(("offset", "p_value"), [(0.0, 1.0), (0.1, 0.0)])
-def test_constant_differences(offset: float, p_value: float) -> None:
+def test_constant_differences_have_an_interval_without_width(offset: float, p_value: float) -> None:
     values = np.array([0.1, 0.5, 0.7])
     found = paired_difference(values + offset, values)
     assert (found.half_width, found.p_value) == (0.0, p_value)
@@ -127,5 +127,5 @@ def test_several_datasets_are_pooled_beside_themselves() -> None:
         (["pixels"], "pixels"),
     ],
 )
-def test_reference_falls_back(methods: list[str], reference: str) -> None:
+def test_reference_is_the_closest_method_if_tgr_is_absent(methods: list[str], reference: str) -> None:
     assert reference_method(methods) == reference

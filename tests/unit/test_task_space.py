@@ -14,14 +14,14 @@ from sklearn.manifold import spectral_embedding
 from sklearn.metrics import silhouette_score
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.artifacts import save_tensors
 from tgr.backbones import checkpoints
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery, save_recovered
-from tgr.pool.teacher import Card
+from tgr.inversion.recovered import Recovered, save_recovered
 from tgr.task_space import dissimilarity as module
 from tgr.task_space import grouping
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
@@ -62,7 +62,7 @@ def test_normalisation_comes_from_the_probe(probe: Probe) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_checkpoint_file(tmp_path: Path, suffix: str) -> None:
+def test_probe_takes_the_weights_of_a_checkpoint(tmp_path: Path, suffix: str) -> None:
     model = timm.create_model("test_resnet", num_classes=7)
     file = tmp_path / f"weights{suffix}"
     if suffix == ".pth":
@@ -101,7 +101,7 @@ def test_pickle_that_could_run_code_is_refused(tmp_path: Path, capsys: pytest.Ca
         ({"probe": "vit_tiny_patch16_224"}, "cannot take images of 32 px .* its own size is 224"),
     ],
 )
-def test_probe_errors(update: dict, message: str) -> None:
+def test_bad_probe_is_named(update: dict, message: str) -> None:
     with pytest.raises(TgrError, match=message):
         load_probe(SMALL.model_copy(update=update))
 
@@ -110,7 +110,7 @@ def test_probe_errors(update: dict, message: str) -> None:
     ("content", "message"),
     [([1, 2], "mapping of names"), ({"a": 1}, "mapping of names"), ({"a": torch.zeros(1)}, "does not fit")],
 )
-def test_checkpoints_of_another_kind(tmp_path: Path, content: object, message: str) -> None:
+def test_checkpoints_of_another_kind_are_refused(tmp_path: Path, content: object, message: str) -> None:
     file = tmp_path / "weights.pt"
     torch.save(content, file)
     with pytest.raises(TgrError, match=message):
@@ -155,7 +155,7 @@ def task(seed: int, n_way: int = 3, per_class: int = 4, size: int = 16) -> tuple
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
-def test_embed(name: str) -> None:
+def test_embedding_has_a_value_for_each_filter_or_weight(name: str) -> None:
     config = SMALL.model_copy(update={"probe": name})
     probe = load_probe(config)
     images, labels = task(0)
@@ -182,7 +182,7 @@ def test_embedding_does_not_depend_on_label_numbers(probe: Probe) -> None:
         torch.testing.assert_close(value, other[key], rtol=1e-2, atol=float(value.max()) * 1e-3)
 
 
-def test_first_of_each_class() -> None:
+def test_first_images_of_each_class_are_taken() -> None:
     labels = torch.tensor([1, 0, 1, 1, 0, 2])
     assert first_of_each_class(labels, 2).tolist() == [1, 4, 0, 2, 5]
     with pytest.raises(TgrError, match="two classes"):
@@ -202,28 +202,21 @@ def test_head_fits_and_stays_uncertain(n_way: int) -> None:
     torch.testing.assert_close(scaled.weight * 1000, head.weight, rtol=1e-2, atol=1e-3)
 
 
-def write_shard(folder: Path, names: list[str]) -> tuple[Path, Path]:
+def write_shard(folder: Path, n_teachers: int) -> tuple[Path, Path]:
     """Write cards and recovered images of a shard; the teachers' weights are not needed."""
     recovered, teachers = folder / "recovered", folder / "teachers"
     recovered.mkdir(parents=True)
     teachers.mkdir()
-    for i, name in enumerate(names):
-        card = Card(
-            name=name, pool="toy", dataset="toy", classes=["a", "b", "c"], architecture="conv4", width=8, image_size=16,
-            mean=[0.5] * 3, std=[0.5] * 3, flips=True, held_out_accuracy=1, train_accuracy=1, sha256="", wall_seconds=0,
-        )  # fmt: skip
+    for i in range(n_teachers):
+        card = make_card(i, pool="toy", dataset="toy", classes=["a", "b", "c"], std=[0.5] * 3)
         images, labels = task(10 * i)
-        report = Recovery(
-            name=name, pool="toy", engine="pixel", images_per_class=4, classes=[0, 1, 2], agreement=1, bn_distance=0,
-            loss=0, sha256="", wall_seconds=0,
-        )  # fmt: skip
-        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, report))
-        (teachers / f"{name}.json").write_text(json.dumps(card.model_dump()))
+        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, make_report(card, 4)))
+        (teachers / f"{card.name}.json").write_text(json.dumps(card.model_dump()))
     return recovered, teachers
 
 
-def test_embed_shard_and_load(tmp_path: Path) -> None:
-    recovered, teachers = write_shard(tmp_path, ["teacher-0000", "teacher-0001"])
+def test_embeddings_of_a_shard_read_back(tmp_path: Path) -> None:
+    recovered, teachers = write_shard(tmp_path, 2)
     embed_shard(recovered, teachers, SMALL, tmp_path / "one", torch.device("cpu"))
     keys, embeddings = load_embeddings([tmp_path / "one"])
     assert keys == ["toy/teacher-0000", "toy/teacher-0001"]
@@ -405,7 +398,9 @@ def test_groups_are_deterministic(kind: str) -> None:
         (torch.zeros(1, 1), 1, [0]),
     ],
 )
-def test_degenerate_groups(matrix: Tensor, n_groups: int, labels: list[int], kind: str) -> None:
+def test_teachers_that_cannot_be_told_apart_are_dealt_out(
+    matrix: Tensor, n_groups: int, labels: list[int], kind: str
+) -> None:
     groups = group(matrix, kind, n_groups, 0)
     assert groups.labels == labels
     assert sum(groups.quality["sizes"]) == len(labels)
@@ -430,7 +425,7 @@ def test_all_alike_or_all_unlike_teachers_are_dealt_out() -> None:
     assert group(unlike, "homogeneous", 2, 0).labels == [0, 1, 0, 1, 0]  # no similarity at all
 
 
-def test_quality_by_hand() -> None:
+def test_quality_equals_the_one_computed_by_hand() -> None:
     found = measure(domains().numpy(), [0] * 12 + [1] * 6 + [2] * 5, 3)
     matrix, labels = domains().numpy(), np.repeat([0, 1, 2], [12, 6, 5])
     same, pairs = labels[:, None] == labels, np.triu(np.ones((23, 23), bool), 1)

@@ -83,7 +83,7 @@ def test_implicit_is_the_regularised_gradient() -> None:
         assert float((flat(found) - drawn().mean(0)).norm()) > 1e-3
 
 
-def test_pcgrad_by_hand() -> None:
+def test_pcgrad_equals_the_projection_by_hand() -> None:
     first, second = torch.tensor([1.0, 0, 0, 0, 0, 0]), torch.tensor([-1.0, 1, 0, 0, 0, 0])
     # first . second = -1: first + second / 2 = (1/2, 1/2), second + first = (0, 1); half of their sum
     wanted = torch.tensor([0.25, 0.75, 0, 0, 0, 0], dtype=torch.float64)
@@ -103,7 +103,7 @@ def test_mgda_descends_every_loss(seed: int) -> None:
     assert float(direction.norm()) <= min(float(gradients.mean(0).norm()), float(gradients.norm(dim=1).min())) + 1e-9
 
 
-def test_mgda_by_hand() -> None:
+def test_mgda_equals_the_shortest_vector_by_hand() -> None:
     direction = flat(treat("mgda", torch.tensor([[2.0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]])))
     wanted = torch.tensor([0.4, 0.8, 0, 0, 0, 0], dtype=torch.float64)  # foot of the perpendicular from the origin
     torch.testing.assert_close(direction, wanted)
@@ -150,6 +150,6 @@ def test_treatments_are_those_of_the_configuration() -> None:
     assert get_args(Tgr.model_fields["treatment"].annotation) == TREATMENTS
 
 
-def test_unknown_treatment() -> None:
+def test_unknown_treatment_is_named() -> None:
     with pytest.raises(TgrError, match=r"methods\.tgr\.treatment: there is no 'magic'; valid: implicit, none"):
         treat("magic", drawn())

@@ -1,4 +1,4 @@
-"""One name, one backbone: a name of ``tgr.config.base.ARCHITECTURES`` is a module here; others are timm models."""
+"""Backbones by name: each name of ``tgr.config.base.ARCHITECTURES`` is a module here; the others are timm models."""
 
 from collections.abc import Mapping
 from importlib import import_module
