@@ -238,11 +238,11 @@ def test_truncated_embedding_is_named(tmp_path: Path) -> None:
 
 def embeddings(n: int, seed: int = 0) -> list[dict[str, Tensor]]:
     """Random embeddings over many orders of magnitude, with zeros."""
-    found = []
+    actual = []
     for i in range(n):
         values = {f"layer{k}": torch.randn(d, generator=generator(seed + 10 * i + k)) for k, d in enumerate((5, 17, 3))}
-        found.append({k: (v.double() * 3).exp() * (v > -1) for k, v in values.items()})
-    return found
+        actual.append({k: (v.double() * 3).exp() * (v > -1) for k, v in values.items()})
+    return actual
 
 
 def naive(embeddings: list[dict[str, Tensor]]) -> Tensor:
@@ -263,18 +263,18 @@ def naive(embeddings: list[dict[str, Tensor]]) -> Tensor:
 def test_dissimilarity_equals_the_double_loop(monkeypatch: pytest.MonkeyPatch, chunk_elements: int) -> None:
     monkeypatch.setattr(module, "CHUNK_ELEMENTS", chunk_elements)
     tasks = embeddings(7)
-    found = dissimilarity(tasks)
-    torch.testing.assert_close(found, naive(tasks), rtol=0, atol=1e-12)
-    assert torch.equal(found, found.T)
-    assert not found.diagonal().any()
-    assert found.min() >= 0
+    actual = dissimilarity(tasks)
+    torch.testing.assert_close(actual, naive(tasks), rtol=0, atol=1e-12)
+    assert torch.equal(actual, actual.T)
+    assert not actual.diagonal().any()
+    assert actual.min() >= 0
 
 
 def test_dissimilarity_of_layers_without_information() -> None:
     zero, some = torch.zeros(3), torch.tensor([1.0, 2.0, 0.0])
-    found = dissimilarity([{"a": zero, "b": some}, {"a": zero, "b": some}, {"a": some, "b": some}])
+    actual = dissimilarity([{"a": zero, "b": some}, {"a": zero, "b": some}, {"a": some, "b": some}])
     expected = torch.tensor([[0, 0, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]], dtype=torch.float64)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(actual, expected)
 
 
 # --- groups --------------------------------------------------------------------------------------------------------
@@ -310,10 +310,10 @@ def test_homogeneous_groups_hold_alike_teachers() -> None:
 
 def test_random_groups_ignore_the_matrix_and_follow_the_seed() -> None:
     matrix, _ = cliques(3, 5)
-    found = group(matrix, "random", 4, 0)
-    assert sorted(found.quality["sizes"]) == [3, 4, 4, 4]
-    assert group(torch.zeros(15, 15), "random", 4, 0).labels == found.labels
-    assert group(matrix, "random", 4, 1).labels != found.labels
+    actual = group(matrix, "random", 4, 0)
+    assert sorted(actual.quality["sizes"]) == [3, 4, 4, 4]
+    assert group(torch.zeros(15, 15), "random", 4, 0).labels == actual.labels
+    assert group(matrix, "random", 4, 1).labels != actual.labels
 
 
 def test_a_single_group_ignores_their_number() -> None:
@@ -366,9 +366,9 @@ def test_balanced_groups_are_the_best_of_all_for_a_few_teachers() -> None:
 def test_levels_lead_from_alike_to_unlike_groups() -> None:
     noise = torch.rand(20, 20, generator=generator(), dtype=torch.float64)
     matrix = (noise + noise.T).fill_diagonal_(0)
-    found = {level: group(matrix, "balanced", 4, 0, level) for level in (0, 0.25, 0.5, 0.75, 1)}
-    within = {level: groups.quality["within"] for level, groups in found.items()}
-    assert all(groups.quality["sizes"] == [5] * 4 for groups in found.values())
+    actual = {level: group(matrix, "balanced", 4, 0, level) for level in (0, 0.25, 0.5, 0.75, 1)}
+    within = {level: groups.quality["within"] for level, groups in actual.items()}
+    assert all(groups.quality["sizes"] == [5] * 4 for groups in actual.values())
     assert within[1] == group(matrix, "balanced", 4, 0).quality["within"]
     for level, value in within.items():
         assert value == pytest.approx(within[0] + level * (within[1] - within[0]), abs=0.002)
@@ -379,12 +379,12 @@ def test_groups_are_deterministic(kind: str) -> None:
     noise = torch.rand(30, 30, generator=generator(), dtype=torch.float64)
     matrix = (noise + noise.T).fill_diagonal_(0)
     before = torch.get_num_threads()
-    found = []
+    actual = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        found += [group(matrix, kind, 4, 2**40 + 7), group(matrix, kind, 4, 2**40 + 7)]
+        actual += [group(matrix, kind, 4, 2**40 + 7), group(matrix, kind, 4, 2**40 + 7)]
     torch.set_num_threads(before)
-    assert all(groups == found[0] for groups in found)
+    assert all(groups == actual[0] for groups in actual)
 
 
 @pytest.mark.parametrize("kind", ["heterogeneous", "balanced", "homogeneous"])
@@ -426,12 +426,12 @@ def test_all_alike_or_all_unlike_teachers_are_dealt_out() -> None:
 
 
 def test_quality_equals_the_one_computed_by_hand() -> None:
-    found = measure(domains().numpy(), [0] * 12 + [1] * 6 + [2] * 5, 3)
+    actual = measure(domains().numpy(), [0] * 12 + [1] * 6 + [2] * 5, 3)
     matrix, labels = domains().numpy(), np.repeat([0, 1, 2], [12, 6, 5])
     same, pairs = labels[:, None] == labels, np.triu(np.ones((23, 23), bool), 1)
-    assert found["within"] == pytest.approx(matrix[same & pairs].mean())
-    assert found["between"] == pytest.approx(matrix[~same & pairs].mean())
-    assert found["silhouette"] == pytest.approx(silhouette_score(matrix, labels, metric="precomputed"))
+    assert actual["within"] == pytest.approx(matrix[same & pairs].mean())
+    assert actual["between"] == pytest.approx(matrix[~same & pairs].mean())
+    assert actual["silhouette"] == pytest.approx(silhouette_score(matrix, labels, metric="precomputed"))
     alone = measure(matrix, [0] * 11 + [1] + [2] * 11, 4)
     expected = silhouette_score(matrix, np.repeat([0, 1, 2], [11, 1, 11]), metric="precomputed")
     assert alone["silhouette"] == pytest.approx(expected)
@@ -456,8 +456,8 @@ def mixture(n: int, n_domains: int) -> tuple[list[dict[str, Tensor]], Tensor]:
 def test_similarity_to_references_equals_the_direct_one() -> None:
     tasks = embeddings(9)
     expected = 1 - naive(tasks)
-    found = torch.stack([similarity_to(*[torch.stack([t[k] for t in tasks]).float()] * 2) for k in tasks[0]]).mean(0)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    actual = torch.stack([similarity_to(*[torch.stack([t[k] for t in tasks]).float()] * 2) for k in tasks[0]]).mean(0)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
     zero = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     assert similarity_to(zero, zero).tolist() == [[1, 0], [0, 1]]
 
@@ -467,14 +467,14 @@ def test_landmarks_give_nearly_the_same_dissimilarity(monkeypatch: pytest.Monkey
     exact = dissimilarity(tasks)
     monkeypatch.setattr(module, "DIRECT_LIMIT", 100)
     monkeypatch.setattr(module, "BLOCK_ROWS", 64)
-    found = dissimilarity(tasks)
-    assert found.dtype == torch.float32
-    assert torch.equal(found, found.T) and not found.diagonal().any()
-    assert float((found - exact).abs().mean()) < 0.01
+    actual = dissimilarity(tasks)
+    assert actual.dtype == torch.float32
+    assert torch.equal(actual, actual.T) and not actual.diagonal().any()
+    assert float((actual - exact).abs().mean()) < 0.01
     chosen = choose_landmarks(200)
-    torch.testing.assert_close(found[chosen].double(), exact[chosen], rtol=0, atol=2e-3)
+    torch.testing.assert_close(actual[chosen].double(), exact[chosen], rtol=0, atol=2e-3)
     for kind in ("homogeneous", "balanced"):
-        ours, direct = group(found, kind, 4, 0), group(exact, kind, 4, 0)
+        ours, direct = group(actual, kind, 4, 0), group(exact, kind, 4, 0)
         assert ours.quality["within"] == pytest.approx(direct.quality["within"], abs=0.01)
         if kind == "homogeneous":
             assert ours.labels == direct.labels == labels.tolist()
@@ -497,8 +497,8 @@ def test_large_and_small_pools_are_grouped_alike(kind: str, monkeypatch: pytest.
 def test_spectral_coordinates_are_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     affinity = (1 - domains().numpy()).clip(min=0)
     monkeypatch.setattr(grouping, "TOLERANCE", 0)
-    found = spectral_coordinates(affinity, 3, np.random.RandomState(0))
+    actual = spectral_coordinates(affinity, 3, np.random.RandomState(0))
     expected = spectral_embedding(affinity, n_components=3, drop_first=False, random_state=0)
-    for ours, theirs in zip(found.T, expected.T, strict=True):
+    for ours, theirs in zip(actual.T, expected.T, strict=True):
         assert abs(np.corrcoef(ours, theirs)[0, 1]) > 0.9999 or np.ptp(theirs) < 1e-6
         np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=1e-6, atol=1e-9)
