@@ -1,19 +1,29 @@
 """The guides `docs/adding-*.md`, each followed to the letter: what they touch, what the tests say, what then runs."""
 
+import io
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from guides import changed_files, copy_repository, follow, run
+from PIL import Image
 from workflow_project import REPOSITORY, Project
+
+from tgr.data.dataset import ImageDataset
 
 pytestmark = pytest.mark.slow
 REGISTRIES = {
     "adding-a-method.md": "tgr/config/methods/registry.py",
+    "adding-a-dataset-reader.md": "tgr/config/sources.py",
+    "adding-an-architecture.md": "tgr/config/base.py",
 }
 """The one file that each guide changes, by one line."""
+ALWAYS = [f"tests/unit/test_{name}.py" for name in ("config", "imports", "plan", "workflow_jobs", "documents")]
 FAST_TESTS = {
     "adding-a-method.md": ["tests/contract/test_methods.py", "tests/unit"],
+    "adding-a-dataset-reader.md": [*ALWAYS, "tests/unit/test_data.py", "tests/unit/test_benchmarks.py"],
+    "adding-an-architecture.md": [*ALWAYS, "tests/contract/test_architectures.py"],
 }
 
 
@@ -47,3 +57,34 @@ def test_a_new_method_runs_alone_and_stands_in_the_table(project: Project) -> No
     table = pd.read_csv(project.root / "results/tables/shapes/main.csv")
     assert table.loc[table["method"] == "reptile", "mean"].between(0, 1).all()
     assert (project.root / "results/tables/shapes/main.md").read_text().count("| Reptile") == 1
+
+
+def test_a_new_reader_makes_its_dataset_and_nothing_else(project: Project) -> None:
+    follow("adding-a-dataset-reader.md", project.root)
+    arrays = np.load(project.root / "data/shapes.npz")
+    table = {"image": [], "label": arrays["class_names"][arrays["labels"]]}
+    for image in arrays["images"]:
+        content = io.BytesIO()
+        Image.fromarray(image).save(content, "PNG")
+        table["image"].append({"bytes": content.getvalue()})
+    pd.DataFrame(table).to_parquet(project.root / "data/shapes.parquet")
+    entry = "  more: {source: parquet, path: data/shapes.parquet, splits: data/splits.json}\n"
+    project.replace(project.config, "\npools:", f"{entry}\npools:")
+    dataset = "results/datasets/more.safetensors"
+    assert project.planned() == {}
+    assert project.planned(dataset) == {"load_dataset": 1}
+    project.run(dataset)
+    made, same = (
+        ImageDataset.load(project.root / f"results/datasets/{name}.safetensors") for name in ("more", "shapes")
+    )
+    for split, classes in same.splits.items():
+        assert [made.class_names[i] for i in made.splits[split]] == [same.class_names[i] for i in classes]
+    assert made.images.shape == same.images.shape and made.images.sum() == same.images.sum()
+
+
+def test_a_new_architecture_trains_its_own_teachers_alone(project: Project) -> None:
+    follow("adding-an-architecture.md", project.root)
+    assert project.planned() == {}
+    pool = "  more: {dataset: shapes, architecture: allconv, width: 4, n_teachers: 2, n_way: 2}\n"
+    project.replace(project.config, "  strangers: {", f"{pool}  strangers: {{")
+    assert project.planned("results/recovered/more/shard-0") == {"pretrain": 1, "invert": 1}

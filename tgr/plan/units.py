@@ -52,7 +52,7 @@ class Units(Section):
         return self.invert_image * self._relative(network)
 
     def _relative(self, network: Network) -> float:
-        return network.macs / REFERENCE.macs * self.families[network.family]
+        return network.macs / REFERENCE.macs * self.families.get(network.family, 1.0)
 
 
 def load_units(file: Path = FILE) -> Units:
