@@ -1,4 +1,4 @@
-"""One name, one backbone: a name of ``tgr.config.architectures``, and a module here, or a model of timm."""
+"""Backbones by name: a name of ``tgr.config.architectures`` and its module here, or a model of timm."""
 
 from collections.abc import Mapping
 from importlib import import_module
