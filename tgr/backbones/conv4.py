@@ -26,7 +26,7 @@ def trunk(width: int, image_size: int) -> tuple[nn.Module, int]:
     """Return the trunk and its feature length, ``width * (image_size // 16) ** 2``.
 
     Raises:
-        TgrError: images are smaller than 16 pixels.
+        TgrError: images are too small.
     """
     if image_size < 16:
         raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")

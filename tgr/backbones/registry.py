@@ -1,4 +1,4 @@
-"""Backbones by name: each name of ``tgr.config.base.ARCHITECTURES`` is a module here; the others are timm models."""
+"""Backbones by name: a name of ``tgr.config.architectures`` and its module here, or a model of timm."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -9,7 +9,7 @@ from torch import nn
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.timm_trunk import Option, timm_trunk
-from tgr.config.base import ARCHITECTURES
+from tgr.config.architectures import ARCHITECTURES
 from tgr.errors import TgrError
 
 
@@ -24,7 +24,7 @@ def build(
     """Return a freshly initialised classifier, in channels-last layout.
 
     Args:
-        architecture: one of ``ARCHITECTURES``, or ``timm:<name>``.
+        architecture: ``conv4``, ``resnet10``, ``resnet18``, or ``timm:<name>``.
         n_classes: outputs of the head.
         width: channels of Conv4 or of the first ResNet stage; timm models have their own.
         image_size: input size in pixels.
@@ -43,9 +43,10 @@ def build(
 def _trunk(architecture: str, width: int, image_size: int, options: Mapping[str, Option]) -> tuple[nn.Module, int]:
     if architecture.startswith("timm:"):
         return timm_trunk(architecture.removeprefix("timm:"), image_size, options)
-    if architecture not in ARCHITECTURES:
-        raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
     if options:
         raise TgrError(f"architecture {architecture} takes no options, found {', '.join(options)}; timm models do")
-    trunk: tuple[nn.Module, int] = import_module(f"tgr.backbones.{architecture}").trunk(width, image_size)
-    return trunk
+    if architecture not in ARCHITECTURES:
+        raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
+    about = ARCHITECTURES[architecture]
+    # Loaded when it is wanted: torchvision, which ResNets need, takes two seconds.
+    return import_module(f"tgr.backbones.{about.module}").trunk(width, image_size, **about.arguments)

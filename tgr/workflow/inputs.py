@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tgr.config.base import ARCHITECTURES
+from tgr.config.architectures import ARCHITECTURES
 from tgr.config.existing_models import ExistingModel, read_table
 from tgr.config.schema import Config
 from tgr.data.readers import registry as readers
@@ -371,7 +371,7 @@ def find_sources(settings: Config, resources: Path) -> dict[str, DatasetInputs]:
 
 
 def _backbones(architectures: Iterable[str]) -> list[str]:
-    return [f"tgr.backbones.{name}" for name in ARCHITECTURES if name in architectures]
+    return [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in architectures if name in ARCHITECTURES]
 
 
 def _files(pattern: str, jobs: Iterable[Shard | Model | Evaluation | Draw]) -> list[str]:
