@@ -117,6 +117,20 @@ def summarise_scenarios(folders: Sequence[Path], methods: Mapping[str, Mapping[s
     return summaries
 
 
+def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], summary: Path) -> None:
+    """Write what ``summarise`` returns of a scenario as Parquet, with the methods' labels in a column ``label``.
+
+    Args:
+        evaluations: folders of one scenario.
+        methods: labels by name, in the order of the rows.
+
+    Raises:
+        TgrError: there are no evaluations, or they do not belong together.
+    """
+    table = summarise(read_episodes(evaluations), list(methods))
+    table.assign(label=table["method"].map(dict(methods))).to_parquet(summary, index=False)
+
+
 def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:
     """Return the rows of the selection rule that tables and figures show.
 

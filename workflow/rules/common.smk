@@ -54,10 +54,14 @@ GROUPS = "results/task_space/{scenario}/groups/{grouping}.json"
 TRANSFER = "results/transfer/{pool}.json"
 MODEL = "results/models/{scenario}/{method}/shot-{shot}/seed-{seed}"
 EVALUATION = "results/evaluation/{scenario}/{method}/shot-{shot}/seed-{seed}"
+SUMMARY = "results/summary/{scenario}.parquet"
 PAIRS = "results/analysis/pairs/{pairs}/draw-{draw}.parquet"
 TABLE = "results/tables/{scenario}/{name}.{suffix}"
-ABLATION = "results/tables/{scenario}/ablation-{ablation}"
 FIGURE = "results/figures/{scenario}/{name}.{suffix}"
+
+
+BRIEF = {"mem_mb": 2000, "runtime": 10}
+"""Resources of everything after the evaluation: seconds of work on small files. One thread is Snakemake's default."""
 
 
 # Snakemake prefers such jobs among those that are ready. Without it all evaluations of the methods that need no task groups
@@ -170,3 +174,15 @@ def report_item(path, caption, category="{scenario}", item=""):
         subcategory=KINDS[Path(path).suffix],
         labels={"item": item or caption.replace("_", " ")},
     )
+
+
+def table_files(name, caption, category="{scenario}", item=""):
+    """Return the files of a table below `results/tables`; the report shows the CSV. `multiext` knows no captions."""
+    csv = report_item(f"results/tables/{name}.csv", caption, category, item)
+    return {"csv": csv} | {suffix: f"results/tables/{name}.{suffix}" for suffix in ("md", "tex")}
+
+
+def figure_files(name, caption, category="{scenario}", item=""):
+    """Return the files of a figure below `results/figures`; the report shows the PNG."""
+    png = report_item(f"results/figures/{name}.png", caption, category, item)
+    return {"png": png, "pdf": f"results/figures/{name}.pdf"}

@@ -1,40 +1,46 @@
-"""Figures whose numbers are computed once and kept, so that drawing them anew computes nothing."""
+"""Figures: drawn from what the rules of `analysis.smk` measured."""
 
 
-rule measure_theory:
-    """Compare the displaced gradient with the exact one, and descend it, on small problems in float64."""
+rule plot_accuracy:
+    """Draw the accuracy of every method."""
     input:
-        code=code("measure_theory.py"),
+        evaluations=all_evaluations,
+        code=code("plot_accuracy.py"),
     output:
-        errors="results/analysis/theory-errors.csv",
-        descents="results/analysis/theory-descents.csv",
+        png=report_item("results/figures/{scenario}/accuracy.png", "accuracy"),
+        pdf="results/figures/{scenario}/accuracy.pdf",
     log:
-        "results/logs/measure_theory/all.log",
+        "results/logs/plot_accuracy/{scenario}.log",
     benchmark:
-        "results/benchmarks/measure_theory/all.tsv"
+        "results/benchmarks/plot_accuracy/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        methods=parameter("methods/{scenario}"),
+        headline=parameter("headline"),
+        venue=parameter("figures/venue"),
     script:
-        "../scripts/measure_theory.py"
+        "../scripts/plot_accuracy.py"
 
 
-rule plot_theory:
-    """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
+rule plot_dissimilarity:
+    """Draw the dissimilarity of all pairs of teachers, by task group."""
     input:
-        errors="results/analysis/theory-errors.csv",
-        descents="results/analysis/theory-descents.csv",
-        code=code("plot_theory.py"),
+        dissimilarity=shown_dissimilarity,
+        groups=shown_groups,
+        quality="results/analysis/{scenario}/groups.json",
+        code=code("plot_dissimilarity.py"),
     output:
-        png=report_item("results/figures/theory.png", "theory", "all scenarios"),
-        pdf="results/figures/theory.pdf",
+        png=report_item("results/figures/{scenario}/dissimilarity.png", "dissimilarity"),
+        pdf="results/figures/{scenario}/dissimilarity.pdf",
     log:
-        "results/logs/plot_theory/all.log",
+        "results/logs/plot_dissimilarity/{scenario}.log",
     benchmark:
-        "results/benchmarks/plot_theory/all.tsv"
+        "results/benchmarks/plot_dissimilarity/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
     threads: 1
@@ -44,22 +50,24 @@ rule plot_theory:
     params:
         venue=parameter("figures/venue"),
     script:
-        "../scripts/plot_theory.py"
+        "../scripts/plot_dissimilarity.py"
 
 
-rule summarise_ablation:
-    """Gather accuracy, over-fitting and gradient conflict of the variants of an ablation."""
+rule plot_recovered:
+    """Draw recovered images above real ones."""
     input:
-        evaluations=ablation_evaluations,
-        models=ablation_models,
-        code=code("summarise_ablation.py"),
+        teachers=all_shards(TEACHERS),
+        recovered=all_shards(RECOVERED),
+        transfers=scenario_transfers,
+        datasets=teacher_datasets,
+        code=code("plot_recovered.py"),
     output:
-        table="results/analysis/{scenario}/ablation-{ablation}.csv",
-        conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
+        png=report_item("results/figures/{scenario}/recovered.png", "recovered"),
+        pdf="results/figures/{scenario}/recovered.pdf",
     log:
-        "results/logs/summarise_ablation/{scenario}/{ablation}.log",
+        "results/logs/plot_recovered/{scenario}.log",
     benchmark:
-        "results/benchmarks/summarise_ablation/{scenario}/{ablation}.tsv"
+        "results/benchmarks/plot_recovered/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
     threads: 1
@@ -67,10 +75,34 @@ rule summarise_ablation:
         mem_mb=2000,
         runtime=10,
     params:
-        ablation=parameter("ablation/{ablation}"),
-        headline=parameter("headline"),
+        figures=parameter("figures"),
     script:
-        "../scripts/summarise_ablation.py"
+        "../scripts/plot_recovered.py"
+
+
+rule plot_curves:
+    """Draw loss and gradient conflict over training."""
+    input:
+        models=all_models,
+        code=code("plot_curves.py"),
+    output:
+        png=report_item("results/figures/{scenario}/curves.png", "curves"),
+        pdf="results/figures/{scenario}/curves.pdf",
+    log:
+        "results/logs/plot_curves/{scenario}.log",
+    benchmark:
+        "results/benchmarks/plot_curves/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=parameter("methods/{scenario}"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_curves.py"
 
 
 rule plot_ablation:
@@ -121,30 +153,6 @@ rule plot_conflict:
         "../scripts/plot_conflict.py"
 
 
-rule analyse_selection:
-    """Measure what each selection rule gains, and what the best of many evaluations would gain by chance."""
-    input:
-        evaluations=all_evaluations,
-        code=code("analyse_selection.py"),
-    output:
-        gains="results/analysis/{scenario}/selection-gains.csv",
-        inflation="results/analysis/{scenario}/selection-inflation.csv",
-    log:
-        "results/logs/analyse_selection/{scenario}.log",
-    benchmark:
-        "results/benchmarks/analyse_selection/{scenario}.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        methods=parameter("methods/{scenario}"),
-    script:
-        "../scripts/analyse_selection.py"
-
-
 rule plot_selection:
     """Draw what selection rules gain, beside what chance does."""
     input:
@@ -168,30 +176,6 @@ rule plot_selection:
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_selection.py"
-
-
-rule map_task_space:
-    """Place the teachers on a plane, and compare their groups with random ones."""
-    input:
-        dissimilarity=shown_dissimilarity,
-        groups=shown_groups,
-        teachers=all_shards(TEACHERS),
-        code=code("map_task_space.py"),
-    output:
-        map="results/analysis/{scenario}/task-map.csv",
-        quality="results/analysis/{scenario}/groups.json",
-    log:
-        "results/logs/map_task_space/{scenario}.log",
-    benchmark:
-        "results/benchmarks/map_task_space/{scenario}.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    script:
-        "../scripts/map_task_space.py"
 
 
 rule plot_task_map:
@@ -219,35 +203,6 @@ rule plot_task_map:
         "../scripts/plot_task_map.py"
 
 
-rule measure_cost:
-    """Set the accuracy of each method beside the thread-seconds of all that it needs."""
-    input:
-        evaluations=all_evaluations,
-        models=all_models,
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        task_space=shown_task_space,
-        code=code("measure_cost.py"),
-    output:
-        cost="results/analysis/{scenario}/cost.csv",
-    log:
-        "results/logs/measure_cost/{scenario}.log",
-    benchmark:
-        "results/benchmarks/measure_cost/{scenario}.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        methods=parameter("methods/{scenario}"),
-        needs=parameter("needs/{scenario}"),
-        headline=parameter("headline"),
-    script:
-        "../scripts/measure_cost.py"
-
-
 rule plot_cost:
     """Draw accuracy against cost."""
     input:
@@ -270,3 +225,80 @@ rule plot_cost:
         venue=parameter("figures/venue"),
     script:
         "../scripts/plot_cost.py"
+
+
+rule plot_theory:
+    """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
+    input:
+        errors="results/analysis/theory-errors.csv",
+        descents="results/analysis/theory-descents.csv",
+        code=code("plot_theory.py"),
+    output:
+        png=report_item("results/figures/theory.png", "theory", "all scenarios"),
+        pdf="results/figures/theory.pdf",
+    log:
+        "results/logs/plot_theory/all.log",
+    benchmark:
+        "results/benchmarks/plot_theory/all.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_theory.py"
+
+
+rule plot_pairs:
+    """Draw what second teachers add, by common classes and by architecture."""
+    input:
+        draws=pairs_draws,
+        code=code("plot_pairs.py"),
+    output:
+        png=report_item("results/figures/pairs/{pairs}.png", "pairs", "analysis", "pairs {pairs}"),
+        pdf="results/figures/pairs/{pairs}.pdf",
+        csv="results/tables/pairs/{pairs}.csv",
+    log:
+        "results/logs/plot_pairs/{pairs}.log",
+    benchmark:
+        "results/benchmarks/plot_pairs/{pairs}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        base=parameter("pairs/{pairs}/base"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_pairs.py"
+
+
+rule plot_sweep:
+    """Draw how methods fare as something varies between scenarios."""
+    input:
+        sweep="results/tables/sweeps/{sweep}.csv",
+        code=code("plot_sweep.py"),
+    output:
+        png=report_item("results/figures/sweeps/{sweep}.png", "sweep", "analysis", "sweep {sweep}"),
+        pdf="results/figures/sweeps/{sweep}.pdf",
+    log:
+        "results/logs/plot_sweep/{sweep}.log",
+    benchmark:
+        "results/benchmarks/plot_sweep/{sweep}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        methods=parameter("sweep/{sweep}/methods"),
+        label=parameter("sweep/{sweep}/label"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/plot_sweep.py"

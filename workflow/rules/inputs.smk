@@ -231,11 +231,6 @@ def all_evaluations(wildcards):
     return evaluations_of(wildcards.scenario, MAIN[wildcards.scenario])
 
 
-def main_evaluations(wildcards):
-    """Return every evaluation of the main methods of all scenarios."""
-    return [path for scenario, variants in MAIN.items() for path in evaluations_of(scenario, variants)]
-
-
 def all_models(wildcards):
     """Return every trained model of a scenario's main methods."""
     return models_of(wildcards.scenario, MAIN[wildcards.scenario])
@@ -308,11 +303,9 @@ def pairs_draws(wildcards):
     return collect(PAIRS, pairs=wildcards.pairs, draw=range(settings.pairs[wildcards.pairs].n_draws))
 
 
-def swept_evaluations(wildcards):
-    """Return every evaluation of the methods that a sweep shows."""
-    methods = settings.swept_methods(wildcards.sweep)
-    scenarios = settings.sweeps[wildcards.sweep].scenarios.values()
-    return [path for scenario in scenarios for path in evaluations_of(scenario, methods)]
+def swept_summaries(wildcards):
+    """Return the summaries of a sweep's scenarios, in their order."""
+    return collect(SUMMARY, scenario=settings.sweeps[wildcards.sweep].scenarios.values())
 
 
 def templates(*names):

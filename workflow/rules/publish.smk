@@ -4,7 +4,7 @@
 rule write_index:
     """Write the page with all accuracies, to filter, to hover over and to download."""
     input:
-        evaluations=main_evaluations,
+        summaries=collect(SUMMARY, scenario=SCENARIOS),
         templates=templates("index.html", "index.css", "index.js"),
         code=code("write_index.py"),
     output:
@@ -20,7 +20,6 @@ rule write_index:
         mem_mb=2000,
         runtime=10,
     params:
-        methods=parameter("methods"),
         headline=parameter("headline"),
         files=linked_files,
     script:
