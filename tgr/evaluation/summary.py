@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from tgr.config.methods.registry import CARDS
 from tgr.errors import TgrError
 from tgr.evaluation.statistics import compare, mean_interval, per_episode, seed_spread
 
@@ -15,7 +16,7 @@ COLUMNS = {
 }  # fmt: skip
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
-FLOOR, CEILING = "pixels", "realdata"
+FLOOR, CEILING = (next(name for name, card in CARDS.items() if card.role == role) for role in ("floor", "ceiling"))
 REFERENCE = "tgr"
 FALLBACKS = ("replay", "bank", "average", "best", "random")
 """References in the order of preference if a scenario runs without TGR."""

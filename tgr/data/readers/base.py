@@ -3,7 +3,7 @@
 A reader is a module with three names:
     ABOUT: where the images come from; None if they are the user's or the project's own.
     find(name, config, resources) -> Inputs: the files of a dataset, named ``name`` and configured by ``config``;
-        ``resources`` is the project's folder of that name.
+        ``resources`` is the folder ``tgr/resources``.
     read(inputs, name) -> Source: what these files hold.
 Nothing here imports torch, because the workflow asks for the files at every start.
 """
