@@ -1,7 +1,8 @@
 """Tables and figures from small inputs in the real formats."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from figure_checks import assert_figure, assert_legible, legible_figures  # noqa: F401
 from matplotlib.figure import Figure
-from synthetic_results import make_dataset, write_evaluation, write_shard
+from synthetic_results import make_dataset, summary_of, write_evaluation, write_shard
 
 from tgr.artifacts import save_tensors, write_json
 from tgr.config.methods.registry import Methods
@@ -23,8 +24,8 @@ from tgr.reporting.figures.curves import write_curves_figure
 from tgr.reporting.figures.dissimilarity import write_dissimilarity_figure
 from tgr.reporting.figures.recovered import pick, write_recovered_figure
 from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
-from tgr.reporting.tables.main import write_main_table, write_selection_table
-from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
+from tgr.reporting.tables import main, selection
+from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex
 
 METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
 MEANS = {"pixels": 0.35, "random": 0.3, "bank": 0.52, "tgr": 0.6, "realdata": 0.8}
@@ -45,15 +46,18 @@ def evaluations(root: Path, methods: Iterable[str], **options: object) -> list[P
     ]
 
 
-def main_table(root: Path, folders: list[Path], methods: Mapping[str, str]) -> tuple[pd.DataFrame, str, str]:
-    files = [root / "tables" / f"main.{suffix}" for suffix in ("csv", "md", "tex")]
-    write_main_table(folders, methods, "meta_val", *files)
-    return pd.read_csv(files[0]), files[1].read_text(), files[2].read_text()
+def main_table(folders: list[Path], methods: Mapping[str, str]) -> tuple[pd.DataFrame, str, str]:
+    table = main.table(summary_of(folders, methods), headline="meta_val")
+    return pd.read_csv(StringIO(table.to_csv())), table.to_markdown(), table.to_latex()
+
+
+def table_of(block: Block, caption: str = "c", notes: Sequence[str] = ()) -> Table:
+    return Table(pd.DataFrame(), caption, "Method", [block], notes)
 
 
 def test_main_table(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, METHODS)
-    csv, markdown, latex = main_table(tmp_path, folders, METHODS)
+    csv, markdown, latex = main_table(folders, METHODS)
     assert list(dict.fromkeys(csv["method"])) == list(METHODS)
     assert set(csv["selection"]) == {"meta_val"}
     rows = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("| ")]
@@ -76,7 +80,7 @@ def test_main_table(tmp_path: Path) -> None:
 
 def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, ["random", "bank"], selections=("last", "meta_val"))
-    csv, markdown, _ = main_table(tmp_path, folders, METHODS)
+    csv, markdown, _ = main_table(folders, METHODS)
     assert set(csv["reference"]) == {"bank"}
     assert not csv["below_floor"].any()
     for fact in ("TGR takes no part", "Bank is the reference", "No floor", "No ceiling"):
@@ -85,7 +89,7 @@ def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
 
 def test_seeds_are_reported_apart(tmp_path: Path) -> None:
     folders = [write_evaluation(tmp_path, "tgr", 0.5 + 0.1 * seed, seed=seed, protocols=("ncm",)) for seed in (0, 1)]
-    csv, markdown, _ = main_table(tmp_path, folders, METHODS)
+    csv, markdown, _ = main_table(folders, METHODS)
     assert csv["n_seeds"].item() == 2
     assert csv["seed_std"].item() == pytest.approx(0.1 / np.sqrt(2), abs=0.02)
     assert f"s {100 * csv['seed_std'].item():.1f}" in markdown
@@ -94,7 +98,7 @@ def test_seeds_are_reported_apart(tmp_path: Path) -> None:
 
 def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, ["bank", "tgr"], datasets=("toys", "tools"), selections=("meta_val",))
-    _, markdown, latex = main_table(tmp_path, folders, METHODS)
+    _, markdown, latex = main_table(folders, METHODS)
     assert re.findall("^### (.*)$", markdown, re.M) == [
         "All datasets (episodes pooled)", "Unseen classes of tools", "Unseen classes of toys"
     ]  # fmt: skip
@@ -103,14 +107,13 @@ def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
 
 
 def test_selection_table_labels_the_oracle(tmp_path: Path) -> None:
-    files = [tmp_path / f"selection.{suffix}" for suffix in ("csv", "md", "tex")]
-    write_selection_table(evaluations(tmp_path, METHODS), METHODS, *files)
-    markdown = files[1].read_text()
+    table = selection.table(summary_of(evaluations(tmp_path, METHODS), METHODS))
+    markdown = table.to_markdown()
     header = next(line for line in markdown.splitlines() if line.startswith("| "))
     assert [c.split(":")[-1].strip() for c in header.split("|")[2:-1]] == [
         "last", "data-free", "meta-val", "oracle (sees meta-test)"
     ]  # fmt: skip
-    assert len(pd.read_csv(files[0])) == 4 * 2 * (4 * 3 + 1)
+    assert len(table.frame) == 4 * 2 * (4 * 3 + 1)
     rows = [line.split("|")[2:-1] for line in markdown.splitlines() if ", TGR " in line]
     assert all("**" in cell for row in rows for cell in row[:3]), "TGR is the best of these methods"
     assert not any("**" in row[3] for row in rows), "the oracle is no result"
@@ -139,8 +142,8 @@ def test_intervals_allow_so_many_decimals(widths: list[float], expected: int) ->
 def test_numbers_have_the_digits_of_their_interval() -> None:
     cell = Cell(0.56789, 0.0183, difference=-0.0004, difference_ci95=0.0149)
     block = Block("x", [("", ["a"])], [("one", [cell])])
-    assert "56.8 ± 1.8 (0.0 ± 1.5)" in to_markdown(Table("c", "Method", [block], []))
-    assert "$56.8 \\pm 1.8$" in to_latex(Table("c", "Method", [block], []))
+    assert "56.8 ± 1.8 (0.0 ± 1.5)" in table_of(block).to_markdown()
+    assert "$56.8 \\pm 1.8$" in table_of(block).to_latex()
 
 
 def test_markup_escapes_names() -> None:
@@ -157,8 +160,8 @@ def test_markup_escapes_names() -> None:
             ("none", [None]),
         ],
     )
-    table = Table("50 % of_all", "Method", [block], ["p < 0.05 * |"])
-    latex, markdown = to_latex(table), to_markdown(table)
+    table = table_of(block, "50 % of_all", ["p < 0.05 * |"])
+    latex, markdown = table.to_latex(), table.to_markdown()
     assert "my\\_method \\& co" in latex
     assert "50 \\% of\\_all" in latex
     assert "none & --" in latex

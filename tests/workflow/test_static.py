@@ -14,7 +14,7 @@ RULES = {
     for file in sorted(REPOSITORY.glob("workflow/rules/*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(?:(?:    .*)?\n)*", file.read_text(), flags=re.MULTILINE)
 }
-ANALYSIS = {"measure_pairs", "plot_pairs", "plot_sweep"}
+ANALYSIS = {"measure_pairs", "plot_pairs", "gather_sweep", "plot_sweep"}
 DOWNLOADS = {"download_cifar100"}
 ON_REQUEST = {"collect_paper"}
 CONFIGS = sorted(REPOSITORY.glob("config/*.yaml"))
@@ -82,13 +82,14 @@ def test_wildcards_are_limited_to_the_configuration(pristine: Project) -> None:
 def test_rule_is_complete_and_short(name: str) -> None:
     text = RULES[name].rstrip()
     assert re.match(rf'rule {name}:\n    """[A-Z].*\."""\n    input:\n', text)
-    for directive in ("output", "log", "benchmark", "conda", "threads", "resources", "script"):
+    for directive in ("output", "log", "benchmark", "conda", "resources", "script"):
         assert f"\n    {directive}:" in text
     assert "code=" in text and "lambda" not in text
     assert len(text.splitlines()) < 30
     inputs = text.split("input:\n")[1].split("    output:\n")
     outputs = inputs[1].split("    log:\n")[0]
-    assert all(re.match(r"        \w+=", line) for line in (inputs[0] + outputs).splitlines())
+    named = r"        (\w+=|\*\*(table|figure)_files\()"
+    assert all(re.match(named, line) for line in (inputs[0] + outputs).splitlines())
 
 
 def test_pip_and_conda_environments_agree() -> None:

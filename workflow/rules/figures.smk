@@ -15,10 +15,8 @@ rule plot_accuracy:
         "results/benchmarks/plot_accuracy/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         methods=parameter("methods/{scenario}"),
         headline=parameter("headline"),
@@ -43,10 +41,8 @@ rule plot_dissimilarity:
         "results/benchmarks/plot_dissimilarity/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -70,10 +66,8 @@ rule plot_recovered:
         "results/benchmarks/plot_recovered/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         figures=parameter("figures"),
     script:
@@ -94,10 +88,8 @@ rule plot_curves:
         "results/benchmarks/plot_curves/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         methods=parameter("methods/{scenario}"),
         venue=parameter("figures/venue"),
@@ -119,10 +111,8 @@ rule plot_ablation:
         "results/benchmarks/plot_ablation/{scenario}/{ablation}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -143,10 +133,8 @@ rule plot_conflict:
         "results/benchmarks/plot_conflict/{scenario}/{ablation}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -168,10 +156,8 @@ rule plot_selection:
         "results/benchmarks/plot_selection/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -193,10 +179,8 @@ rule plot_task_map:
         "results/benchmarks/plot_task_map/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -217,10 +201,8 @@ rule plot_cost:
         "results/benchmarks/plot_cost/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -242,10 +224,8 @@ rule plot_theory:
         "results/benchmarks/plot_theory/all.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         venue=parameter("figures/venue"),
     script:
@@ -267,10 +247,8 @@ rule plot_pairs:
         "results/benchmarks/plot_pairs/{pairs}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         base=parameter("pairs/{pairs}/base"),
         venue=parameter("figures/venue"),
@@ -292,10 +270,8 @@ rule plot_sweep:
         "results/benchmarks/plot_sweep/{sweep}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         methods=parameter("sweep/{sweep}/methods"),
         label=parameter("sweep/{sweep}/label"),

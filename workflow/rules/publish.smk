@@ -15,10 +15,8 @@ rule write_index:
         "results/benchmarks/write_index/all.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         headline=parameter("headline"),
         files=linked_files,
@@ -42,10 +40,8 @@ rule collect_paper:
         "results/benchmarks/collect_paper/all.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         paper=paper_parameters,
     script:
