@@ -119,11 +119,11 @@ class Config(Section):
         _check_known(f"scenarios.{name}.evaluate_on", scenario.evaluate_on, self.datasets)
         _check_known(f"scenarios.{name}.methods", scenario.methods or [], self.methods.active())
         for method, parameters in self.main_methods(name).items():
-            own = [pool for pool in scenario.pools if self.pools[pool].dataset is None]
-            if parameters.parameters.real_images and own:
+            tables = [pool for pool in scenario.pools if self.pools[pool].dataset is None]
+            if parameters.parameters.real_images and tables:
                 raise ValueError(
                     f"scenarios.{name}.methods: {method} needs the teachers' real images, and those of the pool "
-                    f"{own[0]} are unknown; list the other methods"
+                    f"{tables[0]} are unknown; list the other methods"
                 )
 
     def _check_ablation(self, name: str, ablation: Ablation) -> None:
@@ -176,11 +176,11 @@ class Config(Section):
 
     def main_methods(self, scenario: str) -> dict[str, Variant]:
         """Return the methods of a scenario's main table as they are configured, by name."""
-        wanted = self.scenarios[scenario].methods
+        names = self.scenarios[scenario].methods
         return {
             name: Variant(name, {}, parameters)
             for name, parameters in self.methods.active().items()
-            if wanted is None or name in wanted
+            if names is None or name in names
         }
 
     def ablation_variants(self, ablation: str) -> dict[str, Variant]:
