@@ -14,7 +14,6 @@ from tgr.config.experiments import Ablation, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.registry import Methods
-from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
 from tgr.config.variants import Variant, vary
 
@@ -199,13 +198,13 @@ class Config(Section):
                 variants |= self.ablation_variants(name)
         return variants
 
-    def groups_shown(self, scenario: str) -> str:
-        """Return the name of the grouping that a scenario's figure shows: TGR's, or its default."""
-        n_teachers = sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
-        found = self.main_methods(scenario).get("tgr")
-        shown = found.parameters if found else Tgr(n_groups=min(Tgr().n_groups, n_teachers))
-        assert isinstance(shown, GroupedParameters)
-        return shown.groups_name
+    def groups_shown(self, scenario: str) -> str | None:
+        """Return the name of the grouping that a scenario's figures show: that of the first method which uses task
+        groups, or of the first variant; None if nothing uses them."""
+        for variant in self.all_variants(scenario).values():
+            if isinstance(variant.parameters, GroupedParameters):
+                return variant.parameters.groups_name
+        return None
 
     def pretrain_of(self, pool: str) -> Pretrain:
         """Return the section `pretrain` with a pool's changes."""

@@ -22,6 +22,7 @@ from tqdm import tqdm
 from tgr.artifacts import PROVENANCE, provenance_path, remove
 from tgr.errors import TgrError
 from tgr.run.provenance import Damage, find_damages, read_record
+from tgr.run.working_directory import LOCK, SNAKEMAKE
 
 RESULTS = "results"
 DAMAGED = "damaged"
@@ -29,9 +30,6 @@ AT_THE_TOP = ("index.html", "paper.zip")
 """Artefacts directly in ``results``, where files of other makers may lie too."""
 APART = ("logs", "benchmarks", "reference", DAMAGED)
 """Folders of ``results`` without artefacts of the workflow."""
-SNAKEMAKE = ".snakemake"
-LOCK = f"{SNAKEMAKE}/tgr.lock"
-"""What a run holds as long as it lasts (workflow/rules/common.smk)."""
 TIMESTAMP = ".snakemake_timestamp"
 """What Snakemake puts into each folder that is an artefact."""
 

@@ -1,10 +1,10 @@
-"""What tables, figures and pages show, measured once: nothing that follows reads episodes, models or pools again."""
+"""What tables, figures and pages show, measured once: what follows reads no episodes, models or pools."""
 
 
 rule summarise:
     """Summarise the accuracies of a scenario: what tables, figures and pages show of them."""
     input:
-        evaluations=all_evaluations,
+        evaluations=for_job(needed.main_evaluations),
         code=code("summarise.py"),
     output:
         summary=SUMMARY,
@@ -25,8 +25,8 @@ rule summarise:
 rule summarise_ablation:
     """Gather accuracy, over-fitting and gradient conflict of the variants of an ablation."""
     input:
-        evaluations=ablation_evaluations,
-        models=ablation_models,
+        evaluations=for_job(needed.ablation_evaluations),
+        models=for_job(needed.ablation_models),
         code=code("summarise_ablation.py"),
     output:
         accuracies="results/analysis/{scenario}/ablation-{ablation}-accuracies.csv",
@@ -50,7 +50,7 @@ rule summarise_ablation:
 rule measure_selection:
     """Measure what each selection rule gains, and what the best of many evaluations would gain by chance."""
     input:
-        evaluations=all_evaluations,
+        evaluations=for_job(needed.main_evaluations),
         code=code("measure_selection.py"),
     output:
         gains="results/analysis/{scenario}/selection-gains.csv",
@@ -72,10 +72,10 @@ rule measure_selection:
 rule measure_pools:
     """Measure teachers and recovered images of each pool, and count how often its teachers serve."""
     input:
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        transfers=scenario_transfers,
-        models=all_models,
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.recovered),
+        transfers=for_job(needed.transfers),
+        models=for_job(needed.main_models),
         code=code("measure_pools.py"),
     output:
         pools="results/analysis/{scenario}/pools.parquet",
@@ -95,11 +95,11 @@ rule measure_cost:
     """Add the seconds of each stage, and set each method's accuracy beside those of all that it needs."""
     input:
         summary=SUMMARY,
-        models=all_models,
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        embeddings=all_shards(EMBEDDINGS),
-        task_space=shown_task_space,
+        models=for_job(needed.main_models),
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.recovered),
+        embeddings=for_job(needed.embeddings),
+        task_space=for_job(needed.shown_task_space),
         code=code("measure_cost.py"),
     output:
         cost="results/analysis/{scenario}/cost.csv",
@@ -122,9 +122,9 @@ rule measure_cost:
 rule map_task_space:
     """Place the teachers on a plane, and compare their groups with random ones."""
     input:
-        dissimilarity=shown_dissimilarity,
-        groups=shown_groups,
-        teachers=all_shards(TEACHERS),
+        dissimilarity=for_job(needed.shown_dissimilarity),
+        groups=for_job(needed.shown_groups),
+        teachers=for_job(needed.teachers),
         code=code("map_task_space.py"),
     output:
         task_map="results/analysis/{scenario}/task-map.csv",
@@ -145,7 +145,7 @@ rule map_task_space:
 rule gather_curves:
     """Gather the training curves of a scenario's main methods."""
     input:
-        models=all_models,
+        models=for_job(needed.main_models),
         code=code("gather_curves.py"),
     output:
         curves="results/analysis/{scenario}/curves.parquet",
@@ -161,10 +161,35 @@ rule gather_curves:
         "../scripts/gather_curves.py"
 
 
+rule pick_examples:
+    """Pick recovered images of a few teachers, and real images of their classes."""
+    input:
+        recovered=for_job(needed.recovered),
+        teachers=for_job(needed.teachers),
+        transfers=for_job(needed.transfers),
+        datasets=for_job(needed.teacher_datasets),
+        code=code("pick_examples.py"),
+    output:
+        examples="results/analysis/{scenario}/examples.safetensors",
+    log:
+        "results/logs/pick_examples/{scenario}.log",
+    benchmark:
+        "results/benchmarks/pick_examples/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        n_teachers=parameter("figures/n_teachers"),
+        images_per_class=parameter("figures/images_per_class"),
+    script:
+        "../scripts/pick_examples.py"
+
+
 rule gather_sweep:
     """Gather the accuracies of methods in scenarios between which something varies."""
     input:
-        summaries=swept_summaries,
+        summaries=for_job(needed.sweep_summaries),
         code=code("gather_sweep.py"),
     output:
         sweep="results/tables/sweeps/{sweep}.csv",
@@ -206,10 +231,10 @@ rule measure_theory:
 rule measure_pairs:
     """Measure what second teachers add to a base teacher, for one draw of its classes."""
     input:
-        dataset=pairs_inputs(DATASET),
-        episodes=pairs_inputs(EPISODES),
-        weights=pairs_probe_weights,
-        code=pairs_code,
+        dataset=for_job(needed.pairs_dataset),
+        episodes=for_job(needed.pairs_episodes),
+        weights=for_job(needed.pairs_weights),
+        code=for_job(needed.measure_pairs_code),
     output:
         rows=PAIRS,
     log:
@@ -220,10 +245,30 @@ rule measure_pairs:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=planned("measure_pairs", "mem_mb"),
+        runtime=planned("measure_pairs", "minutes"),
     params:
         pairs=parameter("pairs/{pairs}"),
         device=parameter("device"),
     script:
         "../scripts/measure_pairs.py"
+
+
+rule gather_pairs:
+    """Gather all draws of an experiment with pairs of teachers, and the mean gains over them."""
+    input:
+        draws=for_job(needed.pairs_draws),
+        code=code("gather_pairs.py"),
+    output:
+        rows="results/analysis/pairs/{pairs}.parquet",
+        gains="results/tables/pairs/{pairs}.csv",
+    log:
+        "results/logs/gather_pairs/{pairs}.log",
+    benchmark:
+        "results/benchmarks/gather_pairs/{pairs}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    script:
+        "../scripts/gather_pairs.py"

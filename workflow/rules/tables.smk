@@ -112,7 +112,7 @@ rule tabulate_cost:
 rule tabulate_overview:
     """Write the overview: every method in every scenario."""
     input:
-        summaries=collect(SUMMARY, scenario=SCENARIOS),
+        summaries=needed.summaries(),
         code=code("report.py", "tgr.reporting.tables.overview"),
     output:
         **table_files("overview", "overview_table", "all scenarios"),
