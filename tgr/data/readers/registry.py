@@ -1,15 +1,15 @@
-"""One name, one reader: a value of ``datasets.<name>.source``, and the module of that name here."""
+"""One name, one reader: a name of ``tgr.config.sources``, and the module of that name here."""
 
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
-from typing import get_args
 
+from tgr.config.sources import SOURCES
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs
 
 RESOURCES = Path(__file__).parents[2] / "resources"
-READERS = tuple(source for source in get_args(Dataset.model_fields["source"].annotation) if source != "mix")
+READERS = tuple(source for source in SOURCES if source != "mix")
 
 
 def module(source: str) -> str:
