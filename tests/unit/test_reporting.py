@@ -12,17 +12,17 @@ from figure_checks import assert_figure, assert_legible, legible_figures  # noqa
 from matplotlib.figure import Figure
 from synthetic_results import make_dataset, write_evaluation, write_shard
 
-from tgr.artifacts import save_tensors, write_json
+from tgr.analysis.examples import Example, pick_examples, pick_teachers, read_examples
+from tgr.artifacts import write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
 from tgr.inversion.recovered import load_recovered
+from tgr.reporting.figures import recovered as recovered_figure
 from tgr.reporting.figures.accuracy import write_accuracy_figure
 from tgr.reporting.figures.curves import write_curves_figure
-from tgr.reporting.figures.dissimilarity import write_dissimilarity_figure
-from tgr.reporting.figures.recovered import pick, write_recovered_figure
-from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
+from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, save, style
 from tgr.reporting.tables.main import write_main_table, write_selection_table
 from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
 
@@ -184,27 +184,6 @@ def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> N
     assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
 
 
-def test_dissimilarity_figure(tmp_path: Path) -> None:
-    teachers = [f"{pool}/teacher-{i:04d}" for pool in ("icons-conv4", "glyphs-conv4") for i in range(3)]
-    matrix = torch.rand(6, 6, dtype=torch.float64)
-    save_tensors(tmp_path / "d.safetensors", {"dissimilarity": matrix + matrix.T}, {"teachers": teachers})
-    write_json(tmp_path / "g.json", {"teachers": teachers, "groups": [0, 1, 0, 1, 1, 0], "n_groups": 2})
-    quality = {
-        "within": 1.0,
-        "between": 0.9,
-        "silhouette": None,
-        "random_within": [0.8, 1.1],
-        "random_silhouette": None,
-    }
-    write_json(tmp_path / "q.json", quality)
-    files = [tmp_path / name for name in ("d.safetensors", "g.json", "q.json", "d.png", "d.pdf")]
-    write_dissimilarity_figure(*files)
-    assert_figure(*files[3:])
-    write_json(tmp_path / "g.json", {"teachers": teachers[::-1], "groups": [0] * 6, "n_groups": 1})
-    with pytest.raises(TgrError, match="other teachers"):
-        write_dissimilarity_figure(*files)
-
-
 def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:
     folder = root / method / "shot-any" / f"seed-{seed}"
     folder.mkdir(parents=True)
@@ -238,17 +217,33 @@ def test_recovered_figure(tmp_path: Path) -> None:
         dataset.save(files[name])
         shards.append(write_shard(tmp_path, f"{name}-conv4", dataset))
     teachers, recovered = [t for t, _ in shards], [r for _, r in shards]
-    keys = [one.card.key for one in pick(load_recovered(recovered, teachers), 3)]
+    loaded = load_recovered(recovered, teachers)
+    keys = [one.card.key for one in pick_teachers(loaded, 3)]
     assert keys == ["toys-conv4/teacher-0000", "toys-conv4/teacher-0001", "tools-conv4/teacher-0000"]
-    assert len(pick(load_recovered(recovered, teachers), 1)) == 2, "one of each pool at least"
+    assert len(pick_teachers(loaded, 1)) == 2, "one of each pool at least"
     students = [{"name": "teacher-0000", "student_accuracy": 0.4}]
     write_json(tmp_path / "t.json", {"pool": "toys-conv4", "teachers": students})
-    transfers, figure = [tmp_path / "t.json"], (tmp_path / "r.png", tmp_path / "r.pdf")
-    write_recovered_figure(recovered, teachers, transfers, files, *figure, n_teachers=3, venue="neurips")
+    inputs = {"recovered": recovered, "teachers": teachers, "transfers": [tmp_path / "t.json"], "n_teachers": 3}
+    inputs |= {"images_per_class": 2, "examples": tmp_path / "e.safetensors"}
+    pick_examples(**inputs, datasets=list(files.values()))
+    examples = read_examples(tmp_path / "e.safetensors")
+    assert [one.student for one in examples] == [0.4, None, None]
+    assert all(len(images) == 2 for one in examples for images in (*one.recovered.values(), *one.real.values()))
+    assert torch.equal(examples[0].recovered[1], loaded[0].images[loaded[0].labels == 1][:2])
+    figure = recovered_figure.draw(examples, venue="neurips")
+    save(figure, tmp_path / "r.png", tmp_path / "r.pdf")
     assert_figure(tmp_path / "r.png", tmp_path / "r.pdf")
-    del files["tools"]
+    assert sum("real, unseen by" in text.get_text() for text in figure.texts) == 3
     with pytest.raises(TgrError, match="its dataset tools is not among"):
-        write_recovered_figure(recovered, teachers, transfers, files, *figure)
+        pick_examples(**inputs, datasets=[files["toys"]])
+
+
+def test_models_from_elsewhere_have_no_real_images_to_show(tmp_path: Path) -> None:
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    example = Example("mine", "teacher-0000", "conv4", 9, "pixel", 0.5, None, ["a", "b"], {0: images, 1: images}, {})
+    figure = recovered_figure.draw([example])
+    assert len(figure.axes) == 2
+    assert recovered_figure.NO_REAL in [text.get_text() for text in figure.texts]
 
 
 @pytest.mark.parametrize(

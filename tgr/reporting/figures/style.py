@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
 
 WIDTHS = {"icml": (3.25, 6.75), "neurips": (5.5, 5.5), "cvpr": (3.25, 6.875), "slide": (6.0, 12.0)}
@@ -101,6 +102,15 @@ def style() -> Iterator[None]:
         yield
 
 
+class StyledFigure(Figure):
+    """A figure that is drawn in this style wherever it is shown or saved: ticks are made as late as that."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the figure."""
+        with style():
+            super().draw(renderer)
+
+
 def width(venue: str, *, column: bool = False) -> float:
     """Return the width in inches of the text, or of one column, at a venue of ``WIDTHS``."""
     return WIDTHS[venue][0 if column else 1]
@@ -130,5 +140,6 @@ def save(figure: Figure, png: str | Path, pdf: str | Path) -> None:
     """Write a figure at its own size as PNG (200 dpi) and PDF; neither carries a date or a program's name."""
     for file in (Path(png), Path(pdf)):
         file.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(png, format="png", metadata={"Software": None})
-    figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+    with style():
+        figure.savefig(png, format="png", metadata={"Software": None})
+        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
