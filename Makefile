@@ -13,7 +13,7 @@ BIN := .venv/bin
 STAMP := .venv/.complete
 
 .PHONY: help
-help: ## List the targets
+help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) RUN=$(RUN) PYTHON=$(PYTHON)"
 
@@ -25,7 +25,7 @@ $(STAMP): envs/requirements.lock
 	touch $@
 
 .PHONY: venv
-venv: $(STAMP) ## Set up .venv from the lock file (about 3 minutes, 6 GB)
+venv: $(STAMP) ## Set up .venv from the lock file (a few minutes, 6 GB)
 
 .PHONY: reproduce
 reproduce: $(STAMP) ## Make every table and figure of CONFIG, and the HTML report; continues an interrupted run
@@ -35,23 +35,23 @@ reproduce: $(STAMP) ## Make every table and figure of CONFIG, and the HTML repor
 	fi
 
 .PHONY: paper
-paper: $(STAMP) ## Collect figures, tables, captions and a manifest of a finished run in results/paper and results/paper.zip
+paper: $(STAMP) ## Collect the figures, tables and captions of a finished run in results/paper and results/paper.zip
 	$(BIN)/python -m snakemake --cores 1 --configfile "$(CONFIG)" --allowed-rules collect_paper -- results/paper.zip
 
 .PHONY: plan
-plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG, before anything runs
+plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG before anything runs
 	@$(BIN)/python -m tgr.plan "$(CONFIG)" $(if $(filter-out all,$(CORES)),--cores $(CORES))
 
 .PHONY: smoke
-smoke: $(STAMP) ## Run everything in its smallest form, below results/smoke
+smoke: $(STAMP) ## Run every engine and method in its smallest form, below results/smoke
 	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml --directory results/smoke
 
 .PHONY: verify
-verify: $(STAMP) ## Compare all results in RUN with their records; name what is damaged or missing
+verify: $(STAMP) ## Compare all results in RUN with their records; name damaged and missing files
 	$(BIN)/python -m tgr.run.verify "$(RUN)"
 
 .PHONY: repair
-repair: $(STAMP) ## Move what is damaged, and what was made from it, to results/damaged, so that the next run makes it again
+repair: $(STAMP) ## Move damaged results, and all made from them, to results/damaged; the next run makes them again
 	$(BIN)/python -m tgr.run.verify "$(RUN)" --repair
 
 .PHONY: test
@@ -59,11 +59,11 @@ test: $(STAMP) ## Run the tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 .PHONY: test-faults
-test-faults: $(STAMP) ## Kill, fill the disk, damage results, and more, at length
+test-faults: $(STAMP) ## Kill runs, fill the disk and damage results, at length
 	$(BIN)/python -m tests.faults.campaign
 
 .PHONY: test-cluster
-test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as root; installs Debian's Slurm where it is missing)
+test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as root; installs Debian's Slurm if missing)
 	$(BIN)/python -m pytest tests/cluster
 
 .PHONY: check
@@ -82,16 +82,16 @@ format: $(STAMP) ## Format Python and Snakemake files
 	$(BIN)/snakefmt Snakefile workflow
 
 .PHONY: generate
-generate: $(STAMP) ## Write the JSON schema and the table of keys from the configuration models
+generate: $(STAMP) ## Write the JSON schema, and the files and keys of config/README.md
 	$(BIN)/python -m tgr.config.generate
 
 .PHONY: lock
-lock: ## Resolve envs/requirements.in anew, into requirements.lock and tgr.yaml
+lock: ## Resolve envs/requirements.in into requirements.lock and tgr.yaml
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	$(PYTHON) -m venv "$$folder" && "$$folder/bin/pip" install --quiet --requirement envs/requirements.in && \
 	"$$folder/bin/pip" freeze > "$$folder/freeze.txt" && $(PYTHON) envs/lock.py < "$$folder/freeze.txt"
 
 .PHONY: clean-results
-clean-results: ## Delete what the workflow made, except results/README.md and results/reference
+clean-results: ## Delete all results of the workflow; keep results/README.md and results/reference
 	find results -mindepth 1 -maxdepth 1 ! -name README.md ! -name reference -exec rm -rf {} +
 	rm -rf .snakemake

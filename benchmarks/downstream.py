@@ -16,7 +16,7 @@ from benchmarks import timing
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Meta, MetaModel
-from tgr.config.methods.baselines import Bank
+from tgr.config.methods.bank import Bank
 from tgr.config.teachers import Inversion
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import sample_episodes

@@ -1,4 +1,4 @@
-"""Measure the unit costs of the planner (``make plan``) on this machine, and write resources/unit_costs.json.
+"""Measure the unit costs of the planner (``make plan``) on this machine, and write tgr/resources/unit_costs.json.
 
 Run by hand, from the project's root, with the allocator's settings of the workflow:
 MALLOC_MMAP_THRESHOLD_=4294967296 MALLOC_TRIM_THRESHOLD_=4294967296 python -m benchmarks.unit_costs

@@ -15,7 +15,7 @@ from scipy.io import savemat
 
 from tgr.artifacts import read_json
 from tgr.data.readers.registry import RESOURCES
-from tgr.data.splits import SPLITS, class_order, read_splits
+from tgr.data.splits import SPLITS, list_classes, read_splits
 
 Images = NDArray[np.uint8]
 
@@ -32,7 +32,7 @@ def noise(n: int, size: int, seed: int = 0) -> Images:
 
 def cifar_images(per_class: int = 2) -> dict[str, Images]:
     """Return random images of the 100 classes."""
-    names = sorted(class_order(published("cifar_fs")))
+    names = sorted(list_classes(published("cifar_fs")))
     return dict(zip(names, noise(100 * per_class, 32).reshape(100, per_class, 32, 32, 3), strict=True))
 
 
@@ -126,7 +126,7 @@ def write_miniimagenet(folder: Path, per_class: int = 2, size: int = 84) -> Path
 
 def write_cub(folder: Path) -> Path:
     """Write images/<class>/*.jpg for the 200 classes: two images of different sizes, every fourth class in grey too."""
-    for index, name in enumerate(sorted(class_order(published("cub")))):
+    for index, name in enumerate(sorted(list_classes(published("cub")))):
         (folder / "images" / name).mkdir(parents=True)
         for i, (width, height) in enumerate(((30, 20), (16, 24))):
             image = Image.new("RGB", (width, height), (index, 100, 30 * i))

@@ -1,11 +1,16 @@
-"""The one exception type whose message is meant for the user, and how foreign text appears in it."""
+"""The exception whose message is meant for the user, and how text from elsewhere appears in it."""
 
 
 class TgrError(Exception):
     """A problem that the user can mend: the message names the file or key at fault and says what to do."""
 
 
-def shown(text: object) -> str:
+def escape(text: object) -> str:
     """Return a text as it is if it can be printed in one line, and with escapes if it cannot: names from files may hold
     line breaks and control sequences of a terminal."""
     return str(text) if str(text).isprintable() else repr(str(text))
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, or the error's type if it has no message."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

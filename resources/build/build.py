@@ -21,7 +21,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("packs", nargs="*", choices=[*PACKS, []], help="packs to build (default: all)")
     parser.add_argument("--work", type=Path, default=HERE / ".work", help="folder for the npm packages")
-    parser.add_argument("--out", type=Path, default=ROOT, help="root below which resources/ and docs/ are written")
+    parser.add_argument("--out", type=Path, default=ROOT, help="root below which tgr/resources/ and docs/ are written")
     parser.add_argument("--no-fetch", action="store_true", help="use the packages already installed in --work")
     return parser.parse_args()
 
@@ -32,7 +32,7 @@ def main() -> None:
     work, out = arguments.work.resolve(), arguments.out.resolve()
     if not arguments.no_fetch:
         fetch(work)
-    packs = out / "resources" / "packs"
+    packs = out / "tgr" / "resources" / "packs"
     for name in arguments.packs or PACKS:
         start = time.monotonic()
         index = build_pack(name, work, packs)
@@ -40,7 +40,7 @@ def main() -> None:
         size = (packs / f"{name}.webp").stat().st_size / 1e6
         print(f"{summary(index)}, {size:.2f} MB, {time.monotonic() - start:.0f} s", flush=True)
     written = [name for name in PACKS if (packs / f"{name}.sources.tsv.xz").exists()]
-    write_attribution(work, packs, written, out / "resources" / "ATTRIBUTION.md")
+    write_attribution(work, packs, written, out / "tgr" / "resources" / "ATTRIBUTION.md")
 
 
 if __name__ == "__main__":

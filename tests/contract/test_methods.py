@@ -10,11 +10,12 @@ from tgr.artifacts import digest, read_json, write_json
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Meta
 from tgr.config.methods.base import MethodParameters
-from tgr.config.methods.registry import Methods, parameters_of
+from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
+from tgr.evaluation.identity import read_identity
 from tgr.evaluation.model import read_model
 from tgr.inversion.stage import invert_shard
 from tgr.meta.group_step import GroupSampler
@@ -22,43 +23,14 @@ from tgr.methods.stage import train_method
 from tgr.pool.pretrain import pretrain_shard
 
 CPU = torch.device("cpu")
-METHODS = list(Methods.model_fields)
-POOLING = [name for name in METHODS if "class_identity" in type(parameters_of(name, {})).model_fields]
+METHODS = list(CARDS)
+POOLING = [name for name in METHODS if "class_identity" in CARDS[name].model_fields]
 SCENARIO = Scenario(pools=["tiny-conv4"], evaluate_on=["tiny"], width=8, image_size=16)
 META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_checkpoints=2, held_out_per_class=2)
-SMALL = {
-    "bank": {"steps": 4, "batch_size": 8},
-    "distil": {"steps": 4, "batch_size": 8, "teachers_per_step": 2},
-    "realdata": {"steps": 4, "batch_size": 8},
-    "replay": {"steps": 4},
-    "dro": {"steps": 4, "teachers_per_step": 2, "images_per_teacher": 4, "images": 12},
-    "purer": {"steps": 4, "teachers_per_step": 2, "patience": 1},
-    "bidf_mkd": {
-        "steps": 4,
-        "inversion_steps": 2,
-        "generator_width": 4,
-        "latent_dim": 8,
-        "support_per_class": 2,
-        "query_per_class": 2,
-        "kd_steps": 2,
-        "replay_steps": 1,
-        "directions": 2,
-    },
-    "free": {
-        "steps": 4,
-        "teachers_per_step": 2,
-        "images_per_class": 3,
-        "generator_width": 4,
-        "latent_dim": 8,
-        "adaptation_steps": 2,
-        "replay_steps": 1,
-    },
-    "tgr": {"group_steps": 4, "replay_steps": 2, "teachers_per_step": 2, "images_per_teacher": 4},
-}
 
 
 def parameters(method: str, **changes: object) -> MethodParameters:
-    return parameters_of(method, {**SMALL.get(method, {}), **changes})
+    return parameters_of(method, {**CARDS[method].small, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -100,32 +72,37 @@ def mixed(inputs: dict, tiny_dataset: ImageDataset, tmp_path_factory: pytest.Tem
 
 
 def train(inputs: dict, method: str, folder: Path, seed: int = 0, meta: Meta = META, **changes: object) -> Path:
-    train_method(
-        method, parameters(method, **changes), "tiny", SCENARIO, meta, "any", seed, **inputs, folder=folder, device=CPU
-    )
+    about = parameters(method, **changes)
+    train_method(method, method, about, "tiny", SCENARIO, meta, "any", seed, **inputs, folder=folder, device=CPU)
     return folder
+
+
+def weights(folder: Path) -> dict[str, str]:
+    return {file.name: digest(file) for file in folder.glob("*.safetensors")}
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_writes_a_model_that_evaluation_can_read(inputs: dict, tmp_path: Path, method: str) -> None:
     folder = train(inputs, method, tmp_path / "model")
     model = read_model(folder)
+    assert read_identity(folder / "model.json") == {"scenario": "tiny", "method": method, "shot": "any", "seed": 0}
     steps = [entry["step"] for entry in read_json(folder / "model.json")["checkpoints"]]
     assert steps == sorted(set(steps))
-    assert len(model.steps) == (META.n_checkpoints if method in SMALL else 1)
+    assert len(model.steps) == (META.n_checkpoints if CARDS[method].small else 1)
     curves = pd.read_parquet(folder / "curves.parquet")
     assert list(curves.columns) == ["step", "phase", "name", "value"]
     assert curves["value"].notna().all()
-    assert (len(curves) > 0) == (method in SMALL)
+    assert (len(curves) > 0) == bool(CARDS[method].small)
+    assert set(curves["phase"]) <= set(CARDS[method].phases)
     logged = {"relative_variance", "gradient_cosine"} <= set(curves["name"])
-    assert logged == parameters_of(method, {}).logs_conflict
+    assert logged == CARDS[method].logs_conflict
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_is_reproducible_and_depends_on_the_seed(inputs: dict, tmp_path: Path, method: str) -> None:
     first, again, other = (train(inputs, method, tmp_path / n, seed) for n, seed in (("a", 0), ("b", 0), ("c", 1)))
     assert digest(first) == digest(again)
-    assert (digest(first) != digest(other)) == (method in {*SMALL, "random"})
+    assert (weights(first) != weights(other)) == (bool(CARDS[method].small) or method == "random")
 
 
 @pytest.mark.parametrize("method", METHODS)

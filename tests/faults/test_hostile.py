@@ -1,4 +1,4 @@
-"""Hostile input: refused or contained, each with its message. Pickles and programs: unit/test_own_models.py too."""
+"""Hostile input: refused or contained, each with its message. See unit/test_existing_models.py for more programs."""
 
 import json
 import os
@@ -24,14 +24,14 @@ from tgr.artifacts import load_tensors, sha256_of, write_json
 from tgr.backbones import containment
 from tgr.backbones.checkpoints import read_checkpoint
 from tgr.backbones.programs import load_program
+from tgr.config.existing_models import read_table
 from tgr.config.load import load
-from tgr.config.own_models import read_table
 from tgr.config.teachers import Dataset, Inversion, TaskSpace
 from tgr.data.readers.base import Inputs
 from tgr.data.sources import load_dataset
 from tgr.errors import TgrError
 from tgr.inversion.stage import invert_shard
-from tgr.pool import own
+from tgr.pool import existing_models
 
 SIZE = 16
 EVIL = (
@@ -306,24 +306,24 @@ def write(folder: Path, model: nn.Module) -> Path:
 
 @pytest.mark.parametrize("model", [Endless(), EndlessWhenLoaded()], ids=lambda model: type(model).__name__)
 def test_program_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: nn.Module) -> None:
-    monkeypatch.setattr(own, "PROGRAM_SECONDS", 1.0)
+    monkeypatch.setattr(existing_models, "PROGRAM_SECONDS", 1.0)
     table = write(tmp_path, model)
     with pytest.raises(TgrError, match=r"row 1 \(mine\): .*m\.pt: the program was stopped, because it gave no answer"):
-        own.import_shard("own", table, [0], tmp_path / "teachers")
+        existing_models.import_shard("own", table, [0], tmp_path / "teachers")
 
 
 def test_program_that_asks_for_all_memory(tmp_path: Path) -> None:
     with pytest.raises(TgrError, match=r"row 1 \(mine\): the model cannot take 2 and 3 images"):
-        own.import_shard("own", write(tmp_path, Greedy()), [0], tmp_path / "teachers")
+        existing_models.import_shard("own", write(tmp_path, Greedy()), [0], tmp_path / "teachers")
 
 
 def test_program_that_is_not_finite(tmp_path: Path) -> None:
     with pytest.raises(TgrError, match=r"row 1 \(mine\): the model gives logits that are not finite"):
-        own.import_shard("own", write(tmp_path, NotFinite()), [0], tmp_path / "teachers")
+        existing_models.import_shard("own", write(tmp_path, NotFinite()), [0], tmp_path / "teachers")
 
 
 def test_program_that_is_not_finite_after_the_import(tmp_path: Path) -> None:
-    own.import_shard("own", write(tmp_path, NotFiniteLater()), [0], tmp_path / "teachers")
+    existing_models.import_shard("own", write(tmp_path, NotFiniteLater()), [0], tmp_path / "teachers")
     with pytest.raises(TgrError, match=r"own/teacher-0000.*not finite"):
         invert_shard(
             tmp_path / "teachers", Inversion(steps=1), TaskSpace(), tmp_path / "recovered", torch.device("cpu")
@@ -332,10 +332,10 @@ def test_program_that_is_not_finite_after_the_import(tmp_path: Path) -> None:
 
 def test_crash_and_defect_are_told_apart() -> None:
     with pytest.raises(TgrError, match=r"the program crashed its process \(exit code -9\)"):
-        containment.contained(lambda: os.kill(os.getpid(), signal.SIGKILL), 60, "the program")
+        containment.run_contained(lambda: os.kill(os.getpid(), signal.SIGKILL), 60, "the program")
     with pytest.raises(TgrError, match=r"the program crashed its process \(exit code 1\)"):
-        containment.contained(lambda: pytest.fail("a defect"), 60, "the program")
+        containment.run_contained(lambda: pytest.fail("a defect"), 60, "the program")
 
 
 def test_a_check_that_passes_passes() -> None:
-    containment.contained(lambda: None, 60, "the program")
+    containment.run_contained(lambda: None, 60, "the program")

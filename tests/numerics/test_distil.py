@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from tgr.config.learning import Meta, MetaModel
-from tgr.config.methods.baselines import Distil
+from tgr.config.methods.distil import Distil
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.stage import invert_teacher

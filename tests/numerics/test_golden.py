@@ -10,7 +10,9 @@ import pytest
 import torch
 
 from tgr.config.learning import Meta, MetaModel
-from tgr.config.methods.baselines import Bank, Distil, Replay
+from tgr.config.methods.bank import Bank
+from tgr.config.methods.distil import Distil
+from tgr.config.methods.replay import Replay
 from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset

@@ -26,10 +26,12 @@ def write_variant(
             for rule, add in (("datafree", 0.1 + 0.01 * checkpoint), ("meta_val", 0.05), ("oracle", 0.01 * checkpoint))
         ]
         chosen = {"last": 1, "datafree": 1, "meta_val": 0, "oracle": 1}
-        write_json(folder / "selection.json", {"scores": scores, "chosen": chosen, "tuned": {}})
+        about = {"scenario": "toys", "method": name, "shot": shot, "seed": seed}
+        write_json(folder / "selection.json", about | {"scores": scores, "chosen": chosen, "tuned": {}})
         folders.append(folder)
     model = root / "models" / "toys" / name / "shot-any" / f"seed-{seed}"
     model.mkdir(parents=True)
+    write_json(model / "model.json", {"scenario": "toys", "method": name, "shot": "any", "seed": seed})
     rows = [(step, "group", "loss", 1 / (step + 1)) for step in range(1, 41)]
     if conflict is not None:
         noise = seeds.numpy_generator("conflict", name, seed).normal(0, 0.1, (40, 2))

@@ -123,7 +123,8 @@ def write_model(folder: Path, n_checkpoints: int = 2, *, head: bool = True, arch
             state = build(architecture, 3, 4, SIZE, "test", index).state_dict()
             save_tensors(folder / file, {k: v for k, v in state.items() if head or not k.startswith("head.")})
         listed.append({"file": file, "step": 10 * (index + 1)})
-    about = {"architecture": architecture, "width": 4, "image_size": SIZE, "mean": [0.5] * 3, "std": [0.25] * 3}
+    about = {"scenario": "toys", "method": "replay", "shot": "any", "seed": 0}
+    about |= {"architecture": architecture, "width": 4, "image_size": SIZE, "mean": [0.5] * 3, "std": [0.25] * 3}
     write_json(folder / "model.json", about | {"checkpoints": listed, "wall_seconds": 1.0})
     return folder
 

@@ -16,7 +16,7 @@ from tgr.analysis import task_map, theory
 from tgr.analysis.ablation import write_ablation
 from tgr.analysis.cost import STAGES, front, write_cost
 from tgr.analysis.selection import correlations, expected_maximum, standard_error, write_selection
-from tgr.artifacts import write_json
+from tgr.artifacts import read_json, write_json
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.registry import Methods, parameters_of
 from tgr.errors import TgrError
@@ -98,7 +98,7 @@ def test_ablation_measures(tmp_path: Path) -> None:
 def test_ablation_without_conflict_or_several_checkpoints_has_accuracies_only(tmp_path: Path) -> None:
     folders, model = write_variant(tmp_path, "bank", 0.5, conflict=None)
     for folder in folders:
-        write_json(folder / "selection.json", {"scores": [], "chosen": {"meta_val": 0}, "tuned": {}})
+        write_json(folder / "selection.json", read_json(folder / "selection.json") | {"scores": []})
     variants = {"bank": {"method": "Bank", "changes": {"lr": 1}}}
     write_ablation(folders, [model], variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
     assert set(pd.read_csv(tmp_path / "a.csv")["measure"]) == {"accuracy"}
@@ -144,7 +144,7 @@ def test_selection_gains_are_paired_and_leave_single_checkpoints_out(tmp_path: P
     evaluations, _ = write_variants(tmp_path, {"bank": {}, "tgr": {}})
     for folder in evaluations:
         if folder.parents[1].name == "bank":
-            write_json(folder / "selection.json", {"scores": [], "chosen": {"meta_val": 0}, "tuned": {}})
+            write_json(folder / "selection.json", read_json(folder / "selection.json") | {"scores": []})
     write_selection(evaluations, {"bank": "Bank", "tgr": "TGR"}, tmp_path / "g.csv", tmp_path / "i.csv")
     gains, inflation = pd.read_csv(tmp_path / "g.csv"), pd.read_csv(tmp_path / "i.csv")
     assert set(gains["method"]) == set(inflation["method"]) == {"tgr"}
@@ -213,6 +213,7 @@ def write_cost_inputs(root: Path, seconds: dict[str, float]) -> tuple[list[Path]
         evaluations += [write_evaluation(root, name, 0.3 + 0.1 * index, shot=shot) for shot in (1, 5)]
         models.append(root / "models" / name / "shot-any" / "seed-0")
         models[-1].mkdir(parents=True)
+        write_json(models[-1] / "model.json", {"scenario": "toys", "method": name, "shot": "any", "seed": 0})
         write_json(models[-1] / "provenance.json", {"wall_seconds": spent, "threads": 1})
     stages = {}
     for stage, spent in {"teachers": 100.0, "recovered": 20.0, "task_space": 3.0}.items():

@@ -20,7 +20,7 @@ from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset
 from tgr.data.readers import cifar100, registry
 from tgr.data.sources import load_dataset
-from tgr.data.splits import SPLITS, class_order
+from tgr.data.splits import SPLITS, list_classes
 from tgr.errors import TgrError
 
 ROOT = Path(__file__).parents[2]
@@ -62,13 +62,13 @@ def images_of(dataset: ImageDataset, class_name: str) -> list[bytes]:
 def test_published_splits_have_their_sizes_and_a_source(source: str) -> None:
     splits = formats.published(source)
     assert tuple(len(splits[split]) for split in SPLITS) == SIZES[source]
-    classes = class_order(splits)
+    classes = list_classes(splits)
     assert len(set(classes)) == len(classes)
     assert read_json(registry.RESOURCES / "splits" / f"{source}.json")["source"]
 
 
 def test_cifar_fs_and_fc100_split_the_same_classes() -> None:
-    assert set(class_order(formats.published("cifar_fs"))) == set(class_order(formats.published("fc100")))
+    assert set(list_classes(formats.published("cifar_fs"))) == set(list_classes(formats.published("fc100")))
     superclasses = read_json(registry.RESOURCES / "splits/fc100.json")["superclasses"]
     assert {split: len(superclasses[split]) for split in SPLITS} == {"meta_train": 12, "meta_val": 4, "meta_test": 4}
     assert len({name for split in SPLITS for name in superclasses[split]}) == 20
@@ -76,7 +76,7 @@ def test_cifar_fs_and_fc100_split_the_same_classes() -> None:
 
 def test_cub_is_split_by_position() -> None:
     splits = formats.published("cub")
-    ordered = sorted(class_order(splits))
+    ordered = sorted(list_classes(splits))
     wanted = {"meta_train": ordered[::2], "meta_val": ordered[1::4], "meta_test": ordered[3::4]}
     assert {split: sorted(splits[split]) for split in SPLITS} == wanted
 

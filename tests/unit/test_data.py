@@ -87,7 +87,7 @@ def test_stored_images_stay_on_disk_until_they_are_used(npz_file: Path, tmp_path
 def test_normalisation_is_that_of_the_meta_train_images(tiny_dataset: ImageDataset) -> None:
     chosen = torch.isin(tiny_dataset.labels, torch.tensor(tiny_dataset.splits["meta_train"]))
     pixels = tiny_dataset.images[chosen].double() / 255
-    mean, std = tiny_dataset.normalisation()
+    mean, std = tiny_dataset.normalisation
     torch.testing.assert_close(torch.tensor(mean), pixels.mean((0, 2, 3)).float(), atol=1e-6, rtol=0)
     torch.testing.assert_close(torch.tensor(std), pixels.std((0, 2, 3)).float(), atol=1e-6, rtol=0)
 

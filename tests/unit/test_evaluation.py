@@ -12,6 +12,7 @@ from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_j
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta
 from tgr.errors import TgrError
+from tgr.evaluation.identity import IDENTITY
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.selection import choose
@@ -57,6 +58,7 @@ def test_evaluate_writes_one_row_for_each_protocol_rule_and_episode(tmp_path: Pa
     assert frame["accuracy"].between(0, 1).all()
     assert set(frame["bn_mode"]) == {"batch"}
     assert selection["chosen"]["last"] == 1
+    assert [selection[key] for key in IDENTITY] == ["toys", "replay", 1, 0]
     assert {(row["checkpoint"], row["rule"]) for row in selection["scores"]} == {
         (checkpoint, rule) for checkpoint in (0, 1) for rule in ("datafree", "meta_val", "oracle")
     }

@@ -23,7 +23,7 @@ from tgr.reporting.figures import ablation, conflict, dissimilarity, pairs, pane
 from tgr.reporting.figures import theory as theory_figure
 from tgr.reporting.figures.ablation_panels import ablation_table, panels_of
 from tgr.reporting.figures.cost import write_cost_figure
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 
 
 def check(figure: Figure, folder: Path) -> Figure:

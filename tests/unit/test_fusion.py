@@ -6,7 +6,8 @@ from torch import Tensor
 
 from tgr.backbones.registry import build
 from tgr.config.learning import Meta, MetaModel
-from tgr.config.methods.peers import Dro, Ota
+from tgr.config.methods.dro import Dro
+from tgr.config.methods.ota import Ota
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, Recovery
 from tgr.methods import dro, ota

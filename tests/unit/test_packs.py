@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-RESOURCES = Path(__file__).resolve().parents[2] / "resources"
+RESOURCES = Path(__file__).resolve().parents[2] / "tgr/resources"
 PACKS = ("icons", "glyphs", "emoji")
 SPLITS = ("meta_train", "meta_val", "meta_test")
 MIN_CLASSES = {"meta_train": 30, "meta_val": 10, "meta_test": 14}

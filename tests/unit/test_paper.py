@@ -12,10 +12,11 @@ from matplotlib.figure import Figure
 from synthetic_results import write_evaluation
 
 from tgr.artifacts import digest, write_json
-from tgr.config.methods.registry import Methods
+from tgr.config.methods.registry import CARDS, bibliography, entry_key
 from tgr.errors import TgrError
-from tgr.reporting.figures.style import save, style
-from tgr.reporting.publish.paper import CITED, TEMPLATES, Caption, write_paper
+from tgr.reporting.figures.style import style
+from tgr.reporting.save import save
+from tgr.reporting.publish.paper import TEMPLATES, Caption, write_paper
 from tgr.reporting.tables.main import write_main_table, write_selection_table
 
 METHODS = {"pixels": "Pixels", "bank": "Bank & co_1", "tgr": "TGR", "realdata": "Real data"}
@@ -52,7 +53,7 @@ def collect(files: list[Path], name: str = "paper") -> tuple[Path, Path]:
     wildcards = dict.fromkeys(("scenario", "ablation", "pairs", "sweep"), "toys")
     captions = {file: Caption(CAPTIONS / f"{file.stem}.rst", wildcards) for file in files if file.suffix == ".pdf"}
     folder, archive = Path(name), Path(f"{name}.zip")
-    write_paper(files, captions, METHODS, SETTINGS, "snakemake --configfile my.yaml", folder, archive)
+    write_paper(files, captions, METHODS, bibliography(), SETTINGS, "snakemake --configfile my.yaml", folder, archive)
     return folder, archive
 
 
@@ -79,16 +80,28 @@ def test_every_float_has_a_label_of_its_own_and_stands_in_the_skeleton(files: li
     assert "95~\\% confidence" in text.replace("95 \\%", "95~\\%") and "scenario toys" in text
 
 
-def test_every_citation_is_in_the_bibliography_and_every_paper_is_a_method() -> None:
-    entries = set(re.findall(r"^@\w+\{(\w+),", (TEMPLATES / "results.bib").read_text(), re.MULTILINE))
-    cited = set(re.findall(r"\\cite\{(\w+)\}", (TEMPLATES / "paper.tex").read_text()))
-    assert entries == cited | set(CITED.values())
-    assert set(CITED) <= set(Methods.model_fields)
+def keys(bibliography: str) -> list[str]:
+    return re.findall(r"^@\w+\{(\w+),", bibliography, re.MULTILINE)
+
+
+def test_bibliography_is_that_of_the_text_and_of_the_methods(files: list[Path]) -> None:
+    folder, _ = collect(files)
+    found = keys((folder / "results.bib").read_text())
+    cited = set(re.findall(r"\\cite\{(\w+)\}", (folder / "main.tex").read_text()))
+    assert len(found) == len(set(found)) and cited <= set(found)
+    assert set(keys((TEMPLATES / "results.bib").read_text())) == cited - {entry_key(CARDS["tgr"].bibtex)}
+    assert "TGR~\\cite{wei2024task}" in (folder / "main.tex").read_text()
+
+
+def test_every_method_with_a_paper_has_its_entry() -> None:
+    for name, card in CARDS.items():
+        assert bool(card.citation) == bool(card.bibtex), name
+        assert not card.bibtex or keys(card.bibtex) == [entry_key(card.bibtex)]
 
 
 def test_what_is_missing_is_named(files: list[Path]) -> None:
     with pytest.raises(TgrError, match=r"accuracy\.pdf: a figure without a caption"):
-        write_paper(files, {}, METHODS, SETTINGS, "", Path("paper"), Path("paper.zip"))
+        write_paper(files, {}, METHODS, {}, SETTINGS, "", Path("paper"), Path("paper.zip"))
     files[0].unlink()
     with pytest.raises(TgrError, match=r"main\.csv: missing .*finish the run first"):
         collect(files, "other")

@@ -13,37 +13,15 @@ from tgr.backbones.classifier import frozen
 from tgr.backbones.programs import Program
 from tgr.backbones.registry import build
 from tgr.config.learning import Meta, MetaModel
-from tgr.config.methods.peers import Purer
-from tgr.config.methods.registry import parameters_of
+from tgr.config.methods.purer import Purer
+from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.errors import TgrError
 from tgr.meta.synthesis import ClassMemory, TeacherTask, distillation, scale, to_meta
 from tgr.methods import bidf_mkd, purer, registry
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Card, Teacher
 
-SMALL: dict[str, dict[str, Any]] = {
-    "purer": {"steps": 4, "teachers_per_step": 2, "patience": 1},
-    "bidf_mkd": {
-        "steps": 4,
-        "inversion_steps": 2,
-        "generator_width": 4,
-        "latent_dim": 8,
-        "support_per_class": 2,
-        "query_per_class": 2,
-        "kd_steps": 2,
-        "replay_steps": 1,
-        "directions": 2,
-    },
-    "free": {
-        "steps": 4,
-        "teachers_per_step": 2,
-        "images_per_class": 3,
-        "generator_width": 4,
-        "latent_dim": 8,
-        "adaptation_steps": 2,
-        "replay_steps": 1,
-    },
-}
+PEERS = ("purer", "bidf_mkd", "free")
 META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_checkpoints=2)
 
 
@@ -120,14 +98,14 @@ def run(
         real=[],
         device=torch.device("cpu"),
     )
-    return registry.get(method)(parameters_of(method, SMALL[method] | changes), training)
+    return registry.get(method)(parameters_of(method, {**CARDS[method].small, **changes}), training)
 
 
 def weights(trained: Trained) -> Tensor:
     return torch.cat([value.double().flatten() for _, state in trained.checkpoints for value in state.values()])
 
 
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize("method", PEERS)
 def test_trains_from_teachers_that_differ_and_leaves_them_as_they_were(method: str) -> None:
     teachers = mixed_pool()
     before = [{k: v.clone() for k, v in t.model.state_dict().items()} for t in teachers]
@@ -141,7 +119,7 @@ def test_trains_from_teachers_that_differ_and_leaves_them_as_they_were(method: s
             torch.testing.assert_close(value, state[key], rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize("method", PEERS)
 def test_same_seed_same_bits_and_another_seed_others(method: str) -> None:
     first, again, other = (weights(run(method, seed=seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
@@ -149,18 +127,18 @@ def test_same_seed_same_bits_and_another_seed_others(method: str) -> None:
 
 
 @pytest.mark.parametrize("learner", ["maml", "fomaml"])
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize("method", PEERS)
 def test_runs_with_every_learner(method: str, learner: str) -> None:
     run(method, meta=META.model_copy(update={"learner": learner}), steps=2)
 
 
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize("method", PEERS)
 def test_classes_may_be_local(method: str) -> None:
     shared, local = run(method), run(method, class_identity="local")
     assert not torch.equal(weights(shared), weights(local))
 
 
-@pytest.mark.parametrize("method", SMALL)
+@pytest.mark.parametrize("method", PEERS)
 def test_logs_what_is_shown(method: str) -> None:
     curves = run(method).curves
     phases = {phase for _, phase, _, _ in curves}

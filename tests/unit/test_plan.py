@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from tgr.backbones.registry import build
 from tgr.config.load import load
-from tgr.config.methods.registry import Methods, parameters_of
+from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.config.schema import Config
 from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
@@ -21,7 +21,6 @@ from tgr.plan import counts, stages
 from tgr.plan.__main__ import lines, main
 from tgr.plan.networks import named
 from tgr.plan.stages import Cost, Planner
-from tgr.plan.training import COUNTS
 from tgr.plan.units import Units, load_units
 from tgr.task_space import landmarks
 from tgr.task_space.gradients import weight_layers
@@ -72,15 +71,15 @@ def test_constants_are_those_of_the_stages() -> None:
 
 def test_packs_are_as_large_as_the_plan_says() -> None:
     for name in ("icons", "glyphs", "emoji"):
-        about = json.loads((REPOSITORY / f"resources/packs/{name}.json").read_text())
+        about = json.loads((REPOSITORY / f"tgr/resources/packs/{name}.json").read_text())
         assert counts.DATASETS[name] == (len(about["classes"]), about["n_images"], about["image_size"])
 
 
 def test_every_method_that_trains_is_counted() -> None:
-    for name in Methods.model_fields:
-        parameters = parameters_of(name, {})
-        trains = {"steps", "group_steps"} & set(type(parameters).model_fields)
-        assert not trains or any(isinstance(parameters, kind) for kind in COUNTS), name
+    planner = Planner(default(), load_units())
+    for name, card in CARDS.items():
+        seconds = parameters_of(name, {}).training_seconds(planner.setting("icons", "5"))
+        assert seconds > 1 if card.small else seconds < 1, name
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)

@@ -22,7 +22,8 @@ from tgr.inversion.recovered import load_recovered
 from tgr.reporting.figures import recovered as recovered_figure
 from tgr.reporting.figures.accuracy import write_accuracy_figure
 from tgr.reporting.figures.curves import write_curves_figure
-from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, save, style
+from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
+from tgr.reporting.save import save
 from tgr.reporting.tables.main import write_main_table, write_selection_table
 from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
 
@@ -187,6 +188,7 @@ def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> N
 def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:
     folder = root / method / "shot-any" / f"seed-{seed}"
     folder.mkdir(parents=True)
+    write_json(folder / "model.json", {"scenario": "toys", "method": method, "shot": "any", "seed": seed})
     frame = pd.DataFrame(rows, columns=["step", "phase", "name", "value"])
     frame.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
     return folder

@@ -23,10 +23,7 @@ def follow_the_guide(project: Project) -> None:
     for block in (parameters, method):
         path, text = block.removeprefix("# ").split("\n", 1)
         (project.root / path).write_text(text)
-    line, field = listing.splitlines()
-    registry = "tgr/config/methods/registry.py"
-    project.replace(registry, "from tgr.config.methods.tgr", f"{line}\nfrom tgr.config.methods.tgr")
-    project.replace(registry, "    realdata: ", f"{field}\n    realdata: ")
+    project.replace("tgr/config/methods/registry.py", '    "realdata",', f'    {listing.strip()}\n    "realdata",')
     command = [sys.executable, "-m", "tgr.config.generate"]
     subprocess.run(command, cwd=project.root, env=ENVIRONMENT, check=True)
 
@@ -46,7 +43,6 @@ def test_a_method_added_by_the_guide_runs_and_stands_in_the_table(project: Proje
 def test_a_method_added_by_the_guide_keeps_the_contract(tmp_path: Path) -> None:
     project = copy_project(tmp_path / "bench")
     follow_the_guide(project)
-    project.replace("tests/contract/test_methods.py", "SMALL = {", 'SMALL = {\n    "reptile": {"steps": 4},')
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "reptile", "tests/contract"]
     done = subprocess.run(command, cwd=project.root, env=ENVIRONMENT, text=True, capture_output=True, timeout=600)
     assert done.returncode == 0, done.stdout[-3000:]

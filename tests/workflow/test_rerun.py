@@ -124,7 +124,7 @@ def test_editing_a_file_reruns_what_uses_it(project: Project, module: str, expec
 
 
 def test_editing_the_import_keeps_the_teachers_trained_here(project: Project) -> None:
-    project.edit("tgr/pool/own.py")
+    project.edit("tgr/pool/existing_models.py")
     planned = project.planned()
     assert planned["import_models"] == planned["invert"] == 1 and "pretrain" not in planned
 

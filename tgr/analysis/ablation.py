@@ -84,8 +84,7 @@ def _gaps(evaluations: Sequence[Path], episodes: pd.DataFrame, headline: str) ->
         scores = {row["rule"]: row["accuracy"] for row in about["scores"] if row["checkpoint"] == chosen}
         if {"datafree", "oracle"} <= set(scores):
             gap = scores["datafree"] - scores["oracle"]
-            variant, shot = folder.parents[1].name, int(folder.parent.name.removeprefix("shot-"))
-            found.append({"variant": variant, "shot": shot, "gap": gap})
+            found.append({"variant": about["method"], "shot": about["shot"], "gap": gap})
     if not found:
         return pd.DataFrame(columns=["variant"])
     rows = []

@@ -9,6 +9,7 @@ import pandas as pd
 
 from tgr.artifacts import provenance_path, read_json
 from tgr.errors import TgrError
+from tgr.evaluation.identity import read_identity
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
 
 TRAINING = "training"
@@ -79,11 +80,14 @@ def front(rows: pd.DataFrame) -> list[Any]:
 
 def _models_of(models: Sequence[Path], method: str, shot: int) -> list[Path]:
     """Return the models that serve a method's evaluations of a shot."""
-    own = [folder for folder in map(Path, models) if folder.parents[1].name == method]
-    found = [folder for folder in own if folder.parent.name in (f"shot-{shot}", "shot-any")]
-    if not found:
+    serving = []
+    for folder in map(Path, models):
+        model = read_identity(folder / "model.json")
+        if model["method"] == method and model["shot"] in (str(shot), "any"):
+            serving.append(folder)
+    if not serving:
         raise TgrError(f"no model of {method} serves {shot}-shot evaluations; run the stage train again")
-    return found
+    return serving
 
 
 def _row(

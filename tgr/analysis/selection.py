@@ -91,8 +91,9 @@ def _checkpoints(evaluations: Sequence[Path]) -> dict[tuple[str, int], int]:
     """Return how many checkpoints each method and shot were chosen from."""
     counts = {}
     for folder in map(Path, evaluations):
-        scored = {row["checkpoint"] for row in read_json(folder / "selection.json")["scores"]}
-        counts[folder.parents[1].name, int(folder.parent.name.removeprefix("shot-"))] = max(1, len(scored))
+        about = read_json(folder / "selection.json")
+        scored = {row["checkpoint"] for row in about["scores"]}
+        counts[about["method"], about["shot"]] = max(1, len(scored))
     return counts
 
 

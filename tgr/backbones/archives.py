@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from tgr.errors import TgrError
+from tgr.errors import TgrError, first_line
 
 Members = dict[str, bytes]
 
@@ -69,9 +69,9 @@ def check_torchscript(members: Members, file: Path) -> Members:
         if name.endswith(".pkl"):
             _check_script_pickle(content, name, file)
         elif name.endswith(".py"):
-            found = SCRIPT_FORBIDDEN.search(content.decode("utf-8", "replace"))
-            if found:
-                _refuse(file, name, f"its code calls '{found[0].rstrip('( ')}'")
+            call = SCRIPT_FORBIDDEN.search(content.decode("utf-8", "replace"))
+            if call:
+                _refuse(file, name, f"its code calls '{call[0].rstrip('( ')}'")
     return allowed
 
 
@@ -101,13 +101,13 @@ def check_exported(members: Members, file: Path) -> Members:
     allowed = dict(members)
     for name, content in members.items():
         if name.endswith(".json"):
-            allowed[name] = json.dumps(_checked_json(content, name, file)).encode()
+            allowed[name] = json.dumps(_parse_json(content, name, file)).encode()
         elif name.endswith(".pt"):
             _check_sample_inputs(content, name, file)
     return allowed
 
 
-def _checked_json(content: bytes, name: str, file: Path) -> Any:
+def _parse_json(content: bytes, name: str, file: Path) -> Any:
     """Parse a description and check all its texts: they become operators, expressions and names in Python source."""
     try:
         value = json.loads(content)
@@ -115,25 +115,26 @@ def _checked_json(content: bytes, name: str, file: Path) -> Any:
         raise TgrError(f"{file}: damaged: {name} is no JSON ({error})") from error
     if name.startswith("models/"):
         value |= {"guards_code": [], "torch_version": ""}
-    for node in _mappings(value):
+    for node in _walk_mappings(value):
         if "metadata" in node:
             node["metadata"] = {}  # where the program came from; it would be looked up in the libraries
         if node.get("use_pickle"):
             _refuse(file, name, "it has pickled weights")
         for key, text in node.items():
-            problem = _problem(str(key), text)
+            problem = _find_problem(str(key), text)
             if problem:
                 _refuse(file, name, problem)
     return value
 
 
-def _problem(key: str, value: Any) -> str | None:
+def _find_problem(key: str, value: Any) -> str | None:
     """Say what is wrong with one entry of a mapping, if anything is."""
     if not WORD.fullmatch(key):
         return f"a name '{key}'"
-    texts = [value] if isinstance(value, str) else [v for v in value if isinstance(v, str)] if _is_list(value) else []
-    for text in texts:
-        if key == "as_string" or key == "as_strings":
+    for text in value if isinstance(value, list) else [value]:
+        if not isinstance(text, str):
+            continue
+        if key in ("as_string", "as_strings"):
             continue  # an operator's option such as 'mean': written into source with its quotes escaped
         if key == "target" and not EXPORT_TARGETS.fullmatch(text):
             return f"an operator '{text}'"
@@ -142,7 +143,7 @@ def _problem(key: str, value: Any) -> str | None:
         if key == "expr_str" and not _is_arithmetic(text):
             return f"an expression '{text}'"
         if key in ("in_spec", "out_spec"):
-            types = [node.get("type") for node in _mappings(_parsed(text))]
+            types = [node.get("type") for node in _walk_mappings(_parse_or_none(text))]
             if not types or any(kind is not None and kind not in TREE_TYPES for kind in types):
                 return f"a structure '{text}'"
         elif key not in ("target", "expr_str") and not WORD.fullmatch(text):
@@ -150,23 +151,19 @@ def _problem(key: str, value: Any) -> str | None:
     return None
 
 
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list)
-
-
-def _parsed(text: str) -> Any:
+def _parse_or_none(text: str) -> Any:
     try:
         return json.loads(text)
     except ValueError:
         return None
 
 
-def _mappings(value: Any) -> Iterator[dict[str, Any]]:
+def _walk_mappings(value: Any) -> Iterator[dict[str, Any]]:
     """Walk through all mappings of a JSON value, outer ones first."""
     if isinstance(value, dict):
         yield value
     for child in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
-        yield from _mappings(child)
+        yield from _walk_mappings(child)
 
 
 def _is_arithmetic(text: str) -> bool:
@@ -192,7 +189,7 @@ def _check_sample_inputs(content: bytes, name: str, file: Path) -> None:
     try:
         torch.load(io.BytesIO(content), weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
-        _refuse(file, name, f"its pickle holds more than tensors, or is damaged ({str(error).splitlines()[0]})")
+        _refuse(file, name, f"its pickle holds more than tensors, or is damaged ({first_line(error)})")
 
 
 def _check_names(members: Members, allowed: re.Pattern[str], file: Path) -> None:

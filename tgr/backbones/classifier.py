@@ -52,23 +52,23 @@ def batchnorm_mode(model: nn.Module, mode: str) -> Iterator[None]:
     try:
         yield
     finally:
-        for module, was in training:
-            module.training = was
-        for layer, was in zip(layers, tracking, strict=True):
-            layer.track_running_stats = was
+        for module, mode_before in training:
+            module.training = mode_before
+        for layer, tracked in zip(layers, tracking, strict=True):
+            layer.track_running_stats = tracked
 
 
 @contextmanager
 def frozen(models: Iterable[nn.Module]) -> Iterator[None]:
-    """Spare the gradients of some models' weights inside the block, a third of a backward pass through them."""
-    wanted = [(weight, weight.requires_grad) for model in models for weight in model.parameters()]
-    for weight, _ in wanted:
+    """Compute no gradients of the models' weights inside the block: that saves a third of a backward pass."""
+    weights = [(weight, weight.requires_grad) for model in models for weight in model.parameters()]
+    for weight, _ in weights:
         weight.requires_grad_(False)
     try:
         yield
     finally:
-        for weight, was in wanted:
-            weight.requires_grad_(was)
+        for weight, trainable in weights:
+            weight.requires_grad_(trainable)
 
 
 @torch.no_grad()

@@ -1,4 +1,4 @@
-"""Programs from elsewhere may crash, or never end: a process of its own keeps what they do away from the stage."""
+"""A process of its own for programs from elsewhere, which may crash or never end."""
 
 import multiprocessing
 import traceback
@@ -10,7 +10,7 @@ import torch
 from tgr.errors import TgrError
 
 
-def contained(check: Callable[[], None], seconds: float, what: str) -> None:
+def run_contained(check: Callable[[], None], seconds: float, what: str) -> None:
     """Run a check in a forked process, on the CPU and one thread, and wait for its end.
 
     Args:

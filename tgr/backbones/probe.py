@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from tgr import seeds
 from tgr.artifacts import digest
-from tgr.backbones.checkpoints import classifier_names, load_in_order, package_file, read_checkpoint
+from tgr.backbones.checkpoints import find_package_file, list_classifiers, load_in_order, read_checkpoint
 from tgr.backbones.classifier import recalibrate_batchnorm
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
@@ -57,7 +57,7 @@ def load_probe(config: TaskSpace, device: torch.device | str = "cpu") -> Probe:
     sha256 = ""
     if config.weights != "random":
         packaged = config.weights == "package"
-        file = package_file(config.probe, WEIGHTS_KEY, OTHER_WEIGHTS) if packaged else Path(config.weights)
+        file = find_package_file(config.probe, WEIGHTS_KEY, OTHER_WEIGHTS) if packaged else Path(config.weights)
         tensors = read_checkpoint(file, WEIGHTS_KEY)
         (load_in_order if packaged else _load_by_name)(trunk, tensors, file)
         sha256 = digest(file)
@@ -72,7 +72,7 @@ def load_probe(config: TaskSpace, device: torch.device | str = "cpu") -> Probe:
 
 def _load_by_name(trunk: Any, tensors: Mapping[str, Tensor], file: Path) -> None:
     """Load tensors that carry timm's names, whatever classifier stands beside them."""
-    heads = tuple(f"{name}." for name in classifier_names(trunk))
+    heads = tuple(f"{name}." for name in list_classifiers(trunk))
     try:
         trunk.load_state_dict({name: value for name, value in tensors.items() if not name.startswith(heads)})
     except RuntimeError as error:
@@ -85,10 +85,10 @@ def _check_image_size(trunk: Any, config: TaskSpace, device: torch.device | str)
         with torch.no_grad():
             features = trunk(torch.zeros(1, 3, config.image_size, config.image_size, device=device))
     except (RuntimeError, AssertionError) as error:
-        own = trunk.pretrained_cfg["input_size"][-1]
+        native_size = trunk.pretrained_cfg["input_size"][-1]
         raise TgrError(
             f"task_space.image_size: the probe {config.probe} cannot take images of {config.image_size} px ({error}); "
-            f"its own size is {own}"
+            f"its own size is {native_size}"
         ) from error
     if features.ndim != 2:
         raise TgrError(f"task_space.probe: {config.probe} gives features of shape {tuple(features.shape)}, not (n, d)")

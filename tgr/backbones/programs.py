@@ -18,7 +18,7 @@ from torch.export.passes import move_to_device_pass
 
 from tgr.artifacts import refuse_bombs
 from tgr.backbones.archives import check_exported, check_torchscript
-from tgr.errors import TgrError
+from tgr.errors import TgrError, first_line
 
 SUFFIXES = {"torchscript": ".pt", "exported": ".pt2"}
 
@@ -48,41 +48,42 @@ def load_program(file: Path, kind: str, device: torch.device | str = "cpu") -> P
     Raises:
         TgrError: the file is missing, damaged, no such program, or holds what could run other code.
     """
-    members = _members(file, kind)
-    check, load = {"torchscript": (check_torchscript, _load_torchscript), "exported": (check_exported, _load_exported)}[
-        kind
-    ]
-    archive = _archive(check(members, file))
+    members = _read_members(file, kind)
+    check, load = LOADERS[kind]
+    archive = _write_archive(check(members, file))
     device = torch.device(device)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)  # TorchScript is deprecated, but models of it are around
             return Program(load(archive, device), device)
     except Exception as error:  # whatever the loader of a foreign program may raise
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise TgrError(
-            f"{file}: damaged, no {kind} program, or one of another PyTorch than {torch.__version__} ({reason})"
+            f"{file}: damaged, no {kind} program, or one of another PyTorch than {torch.__version__} "
+            f"({first_line(error)})"
         ) from error
 
 
 def _load_torchscript(archive: io.BytesIO, device: torch.device) -> Callable[[Tensor], Tensor]:
-    return _frozen(torch.jit.load(archive, map_location=device).eval())
+    return _freeze(torch.jit.load(archive, map_location=device).eval())
 
 
 def _load_exported(archive: io.BytesIO, device: torch.device) -> Callable[[Tensor], Tensor]:
     program = torch.export.load(archive)
     if device.type != "cpu":
         program = move_to_device_pass(program, device)
-    return _frozen(program.module(check_guards=False))
+    return _freeze(program.module(check_guards=False))
 
 
-def _frozen(module: nn.Module) -> Callable[[Tensor], Tensor]:
+def _freeze(module: nn.Module) -> Callable[[Tensor], Tensor]:
     for parameter in module.parameters():
         parameter.requires_grad_(False)
     return module.__call__  # not the module itself, which would become a part of ``Program``
 
 
-def _members(file: Path, kind: str) -> dict[str, bytes]:
+LOADERS = {"torchscript": (check_torchscript, _load_torchscript), "exported": (check_exported, _load_exported)}
+
+
+def _read_members(file: Path, kind: str) -> dict[str, bytes]:
     """Read the members of a zip archive, named without their common first folder."""
     refuse_bombs(file)
     try:
@@ -98,7 +99,7 @@ def _members(file: Path, kind: str) -> dict[str, bytes]:
     return members
 
 
-def _archive(members: dict[str, bytes]) -> io.BytesIO:
+def _write_archive(members: dict[str, bytes]) -> io.BytesIO:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_STORED) as archive:
         for name, content in members.items():

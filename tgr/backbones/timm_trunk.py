@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import nn
 
-from tgr.errors import TgrError
+from tgr.errors import TgrError, first_line
 
 Option = bool | int | float | str
-OWN = {
+RESERVED = {
     "num_classes": "the suite adds its own head",
     "in_chans": "images here have three channels",
     "img_size": "it is the size of the pool's images",
@@ -39,8 +39,8 @@ def timm_trunk(name: str, image_size: int, options: Mapping[str, Option]) -> tup
     if not timm.is_model(name):
         raise TgrError(f"timm has no model '{name}'; see timm.list_models()")
     for key in options:
-        if key in OWN or key.startswith("pretrained_"):
-            raise TgrError(f"timm:{name}: the option {key} is not free: {OWN.get(key, OWN['pretrained'])}")
+        if key in RESERVED or key.startswith("pretrained_"):
+            raise TgrError(f"timm:{name}: the option {key} is not free: {RESERVED.get(key, RESERVED['pretrained'])}")
     trunk = _create(name, image_size, dict(options))
     channels = trunk.pretrained_cfg.get("input_size", (3,))[0]
     if channels != 3:
@@ -49,8 +49,8 @@ def timm_trunk(name: str, image_size: int, options: Mapping[str, Option]) -> tup
         with torch.no_grad():
             features = trunk.eval()(torch.zeros(2, 3, image_size, image_size))
     except Exception as error:  # whatever a foreign model may raise
-        advice = _advice(trunk)
-        raise TgrError(f"timm:{name} cannot take images of {image_size} px ({_brief(error)}){advice}") from error
+        advice = _suggest_size(trunk)
+        raise TgrError(f"timm:{name} cannot take images of {image_size} px ({first_line(error)}){advice}") from error
     if not isinstance(features, torch.Tensor) or features.ndim != 2:
         shape = tuple(features.shape) if isinstance(features, torch.Tensor) else type(features).__name__
         raise TgrError(f"timm:{name} gives features of shape {shape} for two images, not (2, d); check its options")
@@ -70,17 +70,13 @@ def _create(name: str, image_size: int, options: dict[str, Any]) -> Any:
             return timm.create_model(name, num_classes=0, **options)
     except TypeError as error:
         given = f"the options {', '.join(options)}" if options else "its defaults"
-        raise TgrError(f"timm:{name} cannot be built with {given}: {_brief(error)}") from error
+        raise TgrError(f"timm:{name} cannot be built with {given}: {first_line(error)}") from error
     except Exception as error:  # whatever a foreign model may raise
         raise TgrError(
-            f"timm:{name} cannot be built for images of {image_size} px with options {options}: {_brief(error)}"
+            f"timm:{name} cannot be built for images of {image_size} px with options {options}: {first_line(error)}"
         ) from error
 
 
-def _advice(trunk: Any) -> str:
-    own = trunk.pretrained_cfg.get("input_size")
-    return f"; its own size is {own[-1]}" if own else ""
-
-
-def _brief(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _suggest_size(trunk: Any) -> str:
+    native_shape = trunk.pretrained_cfg.get("input_size")
+    return f"; its own size is {native_shape[-1]}" if native_shape else ""

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from tgr.config.schema import Config
-from tgr.errors import TgrError, shown
+from tgr.errors import TgrError, escape
 
 
 def load(path: str | Path) -> Config:
@@ -54,7 +54,7 @@ def refuse_repeated_keys(path: str | Path) -> None:
                 continue
             if key.value in lines:
                 first = lines[key.value]
-                raise TgrError(f"{path}: line {line}: {shown(key.value)}: this key stands in line {first} already")
+                raise TgrError(f"{path}: line {line}: {escape(key.value)}: this key stands in line {first} already")
             lines[key.value] = line
 
 
@@ -70,7 +70,7 @@ def validate(values: Any, source: str | Path) -> Config:
 
 
 def _describe(problem: ErrorDetails) -> str:
-    key = ".".join(shown(part) for part in problem["loc"] if part != "[key]")
+    key = ".".join(escape(part) for part in problem["loc"] if part != "[key]")
     if problem["type"] == "extra_forbidden":
         return f"{key}: unknown key{_suggestion(problem['loc'])}"
     if problem["type"] == "missing":

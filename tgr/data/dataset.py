@@ -12,7 +12,7 @@ from tgr.data.splits import SPLITS
 from tgr.errors import TgrError
 
 BLOCK = 4096
-"""Images that are summed at a time: without a copy of them all as wider numbers."""
+"""Images whose values are counted at a time, so that not all of them are copied as wider numbers."""
 
 
 @dataclass(frozen=True)
@@ -44,17 +44,15 @@ class ImageDataset:
         """Return the images of one class, in stored order: int64, (n,)."""
         return torch.nonzero(self.labels == class_index).flatten()
 
-    def normalisation(self) -> tuple[list[float], list[float]]:
-        """Return channel mean and standard deviation of the meta-train images, in [0, 1]."""
-        return self._normalisation
-
     @cached_property
-    def _normalisation(self) -> tuple[list[float], list[float]]:
-        """Mean and unbiased standard deviation, from whole-number counts of the 256 values: exact, and in little
-        memory."""
-        chosen = torch.nonzero(torch.isin(self.labels, torch.tensor(self.splits["meta_train"]))).flatten()
+    def normalisation(self) -> tuple[list[float], list[float]]:
+        """Mean and unbiased standard deviation of each channel over the meta-train images, in [0, 1].
+
+        They are computed from counts of the 256 values: exact, and in little memory.
+        """
+        meta_train = torch.nonzero(torch.isin(self.labels, torch.tensor(self.splits["meta_train"]))).flatten()
         counts = torch.zeros(3, 256, dtype=torch.int64)
-        for block in chosen.split(BLOCK):
+        for block in meta_train.split(BLOCK):
             for channel, pixels in enumerate(self.images[block].unbind(1)):
                 counts[channel] += torch.bincount(pixels.flatten(), minlength=256)
         values = torch.arange(256, dtype=torch.float64) / 255
@@ -73,7 +71,7 @@ class ImageDataset:
         """Read what ``save`` wrote. Tensors are views of the mapped file: images stay on disk until they are used.
 
         Raises:
-            TgrError: the file is missing, damaged, or something else.
+            TgrError: the file is missing, damaged, or no dataset.
         """
         tensors, about = load_tensors(path)
         try:
@@ -97,13 +95,15 @@ def check(dataset: ImageDataset, source: str | Path) -> ImageDataset:
         raise TgrError(f"{source}: {len(images)} images but {len(labels)} labels")
     if len(labels) and not 0 <= int(labels.min()) <= int(labels.max()) < len(dataset.class_names):
         raise TgrError(f"{source}: labels must lie in 0..{len(dataset.class_names) - 1}")
-    owner: dict[int, str] = {}
+    split_of: dict[int, str] = {}
     for split in SPLITS:
         if not dataset.splits.get(split):
             raise TgrError(f"{source}: the split {split} has no classes")
         for index in dataset.splits[split]:
-            if index in owner:
+            if index in split_of:
                 name = dataset.class_names[index]
-                raise TgrError(f"{source}: class '{name}' is in {owner[index]} and in {split}; splits must be disjoint")
-            owner[index] = split
+                raise TgrError(
+                    f"{source}: class '{name}' is in {split_of[index]} and in {split}; splits must be disjoint"
+                )
+            split_of[index] = split
     return dataset

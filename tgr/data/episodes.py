@@ -45,16 +45,16 @@ def sample_episodes(
     """
     if len(members) < n_way:
         raise TgrError(f"{n_way}-way episodes need {n_way} classes, but there are {len(members)}")
-    wanted = k_shot + n_query
+    per_class = k_shot + n_query
     smallest = min(len(m) for m in members)
-    if smallest < wanted:
+    if smallest < per_class:
         raise TgrError(
-            f"{k_shot}-shot episodes with {n_query} queries need {wanted} images a class; one has {smallest}"
+            f"{k_shot}-shot episodes with {n_query} queries need {per_class} images a class; one has {smallest}"
         )
-    drawn = torch.empty((n_episodes, n_way, wanted), dtype=torch.int64)
+    drawn = torch.empty((n_episodes, n_way, per_class), dtype=torch.int64)
     for episode in range(n_episodes):
         for position, index in enumerate(generator.choice(len(members), n_way, replace=False)):
-            chosen = generator.choice(len(members[index]), wanted, replace=False)
+            chosen = generator.choice(len(members[index]), per_class, replace=False)
             drawn[episode, position] = members[index][torch.from_numpy(chosen)]
     return Episodes(drawn[:, :, :k_shot].contiguous(), drawn[:, :, k_shot:].contiguous())
 
@@ -86,7 +86,7 @@ def load_episodes(path: str | Path) -> dict[str, Episodes]:
     """Read what ``save_episodes`` wrote.
 
     Raises:
-        TgrError: the file is missing, damaged, or something else.
+        TgrError: the file is missing, damaged, or holds no episodes.
     """
     tensors, _ = load_tensors(path)
     splits = sorted({name.split(".")[0] for name in tensors})

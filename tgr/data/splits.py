@@ -29,12 +29,12 @@ def read_splits(file: Path, class_names: Sequence[str] | None = None) -> dict[st
     return {split: content[split] for split in SPLITS}
 
 
-def class_order(splits: dict[str, list[str]]) -> list[str]:
+def list_classes(splits: dict[str, list[str]]) -> list[str]:
     """Return all classes of a split: meta-train first, meta-test last."""
     return [class_name for split in SPLITS for class_name in splits[split]]
 
 
-def class_indices(splits: dict[str, list[str]], class_names: Sequence[str]) -> dict[str, list[int]]:
+def index_splits(splits: dict[str, list[str]], class_names: Sequence[str]) -> dict[str, list[int]]:
     """Return the splits as indices into ``class_names``."""
     position = {class_name: index for index, class_name in enumerate(class_names)}
     return {split: [position[class_name] for class_name in splits[split]] for split in SPLITS}

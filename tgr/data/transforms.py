@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 BLOCK = 1024
-"""Images that are resized at a time: without a copy of them all as wider numbers."""
+"""Images that are resized at a time, so that not all of them are copied as wider numbers."""
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:

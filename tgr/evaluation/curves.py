@@ -6,32 +6,30 @@ from pathlib import Path
 import pandas as pd
 
 from tgr.errors import TgrError
+from tgr.evaluation.identity import IDENTITY, read_identity
 
 
 def read_curves(folders: Sequence[Path]) -> pd.DataFrame:
-    """Read ``curves.parquet`` of model folders ``.../{method}/shot-{shot}/seed-{seed}``.
+    """Read the ``curves.parquet`` of model folders.
 
     Returns:
-        columns method, shot, seed, phase, name, step, value. Steps run on from one phase of a method to its next.
+        columns scenario, method, shot, seed, phase, name, step, value. The shot is that of the training, a string, e.g.
+        ``any``. Steps run on from one phase of a method to its next.
 
     Raises:
-        TgrError: a file is missing or damaged, or a folder is not named so.
+        TgrError: a file is missing or damaged.
     """
     frames = []
     for folder in map(Path, folders):
-        shot, seed = folder.parent.name.removeprefix("shot-"), folder.name.removeprefix("seed-")
-        if folder.name == seed or folder.parent.name == shot:
-            raise TgrError(f"{folder}: a model folder ends in <method>/shot-<shot>/seed-<seed>")
         try:
             frame = pd.read_parquet(folder / "curves.parquet")[["step", "phase", "name", "value"]]
         except (OSError, ValueError, KeyError) as error:
             raise TgrError(f"{folder / 'curves.parquet'}: missing or damaged ({error}); run again") from error
-        method = folder.parent.parent.name
         frame = frame.astype({"step": "int64", "value": "float64"})
-        frames.append(_consecutive(frame).assign(method=method, shot=shot, seed=int(seed)))
+        frames.append(_consecutive(frame).assign(**read_identity(folder / "model.json")))
     if not frames:
         raise TgrError("no curves to draw; name at least one method")
-    return pd.concat(frames, ignore_index=True)
+    return pd.concat(frames, ignore_index=True)[[*IDENTITY, "phase", "name", "step", "value"]]
 
 
 def _consecutive(frame: pd.DataFrame) -> pd.DataFrame:

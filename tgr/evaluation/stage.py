@@ -1,7 +1,7 @@
 """The stage `evaluate`: choose checkpoints by every selection rule, and score the chosen ones on meta-test."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -80,7 +80,7 @@ def evaluate(
     frame, tuned = _evaluate_chosen(run, scorer, chosen, real)
     folder.mkdir(parents=True)
     frame.to_parquet(folder / "episodes.parquet", index=False)
-    write_json(folder / "selection.json", {"scores": scores, "chosen": chosen, "tuned": tuned})
+    write_json(folder / "selection.json", asdict(run) | {"scores": scores, "chosen": chosen, "tuned": tuned})
 
 
 def _evaluate_chosen(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from tgr.config.methods.registry import CARDS
 from tgr.errors import TgrError
 from tgr.evaluation.statistics import compare, mean_interval, per_episode, seed_spread
 
@@ -15,7 +16,7 @@ COLUMNS = {
 }  # fmt: skip
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
-FLOOR, CEILING = "pixels", "realdata"
+FLOOR, CEILING = (next(name for name, card in CARDS.items() if card.role == role) for role in ("floor", "ceiling"))
 REFERENCE = "tgr"
 FALLBACKS = ("replay", "bank", "average", "best", "random")
 """References in the order of preference if a scenario runs without TGR."""
@@ -29,9 +30,13 @@ def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         TgrError: there is none, one is damaged, or they do not belong together.
     """
-    if not folders:
+    return _unite([_read(Path(folder) / "episodes.parquet") for folder in folders])
+
+
+def _unite(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    if not frames:
         raise TgrError("no evaluations to report; name at least one method and run the stage evaluate")
-    frame = pd.concat([_read(Path(folder) / "episodes.parquet") for folder in folders], ignore_index=True)
+    frame = pd.concat(frames, ignore_index=True)
     for column in ("scenario", "bn_mode"):
         values = sorted(frame[column].unique())
         if len(values) != 1:
@@ -99,16 +104,17 @@ def summarise_scenarios(folders: Sequence[Path], methods: Mapping[str, Mapping[s
     """Summarise accuracies of several scenarios, each as ``summarise`` does.
 
     Args:
-        folders: evaluations ``.../<scenario>/<method>/shot-<shot>/seed-<seed>`` of all scenarios.
+        folders: evaluations of all scenarios.
         methods: for each scenario, labels by method, in the order of the rows.
 
     Raises:
         TgrError: a scenario has no evaluations, or evaluations that do not belong together.
     """
     summaries = {}
+    frames = [_read(Path(folder) / "episodes.parquet") for folder in folders]
     for scenario, names in methods.items():
-        own = [folder for folder in folders if Path(folder).parents[2].name == scenario]
-        summaries[scenario] = summarise(read_episodes(own), list(names))
+        frame = _unite([frame for frame in frames if (frame["scenario"] == scenario).all()])
+        summaries[scenario] = summarise(frame, list(names))
     return summaries
 
 

@@ -8,7 +8,7 @@ from torch.nn.functional import cross_entropy
 from tqdm import trange
 
 from tgr.backbones.classifier import Classifier
-from tgr.config.methods.baselines import ClassifierTraining
+from tgr.config.methods.bank import ClassifierTraining
 from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank

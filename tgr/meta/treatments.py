@@ -84,7 +84,13 @@ def aggregate(treatment: str, gradients: Tensor, generator: torch.Generator) -> 
 
 def _aggregator(treatment: str, n: int) -> tuple[Callable[[Tensor], Tensor], float]:
     """Return an aggregator and the factor that makes it the mean for equal gradients."""
-    from torchjd import aggregation  # takes a second to import, and only these treatments need it
+    try:
+        from torchjd import aggregation  # takes a second to import, and only these treatments need it
+    except ModuleNotFoundError as error:
+        raise TgrError(
+            f"methods.tgr.treatment: '{treatment}' needs a library that is not installed ({error.name}); "
+            "pip install 'torchjd[cagrad]'"
+        ) from error
 
     if treatment == "pcgrad":
         return aggregation.PCGrad(), 1 / n

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from tgr.config.methods.baselines import Average
+from tgr.config.methods.average import Average
 from tgr.errors import TgrError
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Card, Teacher

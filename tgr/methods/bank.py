@@ -4,7 +4,7 @@ A simple baseline that the literature on data-free meta-learning lacks; with rea
 (Chen et al., A Closer Look at Few-shot Classification, ICLR 2019; Tian et al., ECCV 2020).
 """
 
-from tgr.config.methods.baselines import Bank, ClassifierTraining
+from tgr.config.methods.bank import Bank, ClassifierTraining
 from tgr.meta.bank import ImageBank
 from tgr.meta.pooled import Term, fit_pooled
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator

@@ -4,7 +4,7 @@ The teacher's head is not kept: its classes are not those of a new task. Only te
 can serve.
 """
 
-from tgr.config.methods.baselines import Best
+from tgr.config.methods.best import Best
 from tgr.methods.average import best_of, matching_teachers
 from tgr.methods.training import Trained, Training
 

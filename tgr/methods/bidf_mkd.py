@@ -27,7 +27,7 @@ from tqdm import trange
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen, recalibrate_batchnorm
-from tgr.config.methods.peers import BidfMkd
+from tgr.config.methods.bidf_mkd import BidfMkd
 from tgr.inversion.generator import BETAS, Generator
 from tgr.inversion.pixel import start_images
 from tgr.meta.learners import Parameters

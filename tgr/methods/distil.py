@@ -9,7 +9,7 @@ same view of an image (Beyer et al., CVPR 2022). Ours; none of the papers rebuil
 import torch
 from torch import Tensor
 
-from tgr.config.methods.baselines import Distil
+from tgr.config.methods.distil import Distil
 from tgr.meta.bank import MEAN, STD, ImageBank
 from tgr.meta.group_step import divergence, head_rows
 from tgr.meta.pooled import Term

@@ -28,7 +28,7 @@ from tqdm import trange
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
-from tgr.config.methods.peers import Dro
+from tgr.config.methods.dro import Dro
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask

@@ -23,7 +23,7 @@ from tqdm import trange
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen, recalibrate_batchnorm
-from tgr.config.methods.peers import Free
+from tgr.config.methods.free import Free
 from tgr.inversion.generator import BETAS, Generator
 from tgr.meta.replay import require_finite
 from tgr.meta.synthesis import (

@@ -11,7 +11,6 @@ images recovered from all teachers; BatchNorm statistics are measured anew on su
 
 from collections.abc import Sequence
 
-import ot
 import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
@@ -19,13 +18,18 @@ from torch.nn.functional import max_pool2d
 
 from tgr.backbones.classifier import recalibrate_batchnorm
 from tgr.backbones.conv4 import Block
-from tgr.config.methods.peers import Ota
+from tgr.config.methods.ota import Ota
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
 from tgr.methods.average import best_of, matching_teachers, mean_normalisation, mean_trunk
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Teacher
+
+try:
+    import ot
+except ModuleNotFoundError as error:
+    raise TgrError("methods.ota: needs the library POT, which is not installed; pip install POT") from error
 
 State = dict[str, Tensor]
 Order = list[Tensor]

@@ -1,6 +1,6 @@
 """pixels: nearest class mean on raw pixels. The floor: a method below it has learnt nothing."""
 
-from tgr.config.methods.baselines import Pixels
+from tgr.config.methods.pixels import Pixels
 from tgr.methods.training import Trained, Training
 
 

@@ -24,7 +24,7 @@ from tqdm import trange
 
 from tgr import seeds
 from tgr.backbones.classifier import frozen, recalibrate_batchnorm
-from tgr.config.methods.peers import Purer
+from tgr.config.methods.purer import Purer
 from tgr.data.transforms import normalise, random_crop_flip
 from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances

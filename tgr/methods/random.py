@@ -1,6 +1,6 @@
 """random: a fresh backbone, adapted on the support set alone. What pre-trained models add must exceed it."""
 
-from tgr.config.methods.baselines import Random
+from tgr.config.methods.random import Random
 from tgr.methods.training import Trained, Training
 
 

@@ -1,6 +1,6 @@
 """realdata: a learner on the real images of the meta-train classes. The ceiling of every data-free method."""
 
-from tgr.config.methods.baselines import Realdata
+from tgr.config.methods.realdata import Realdata
 from tgr.methods import bank, replay
 from tgr.methods.training import Trained, Training
 

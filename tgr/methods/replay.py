@@ -5,7 +5,7 @@ from torch import Tensor
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, recalibrate_batchnorm
-from tgr.config.methods.baselines import Replay
+from tgr.config.methods.replay import Replay
 from tgr.meta.bank import ImageBank
 from tgr.meta.replay import replay
 from tgr.methods.training import Trained, Training, checkpoint_steps

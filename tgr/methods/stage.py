@@ -19,6 +19,7 @@ from tgr.pool.teacher import load_teachers
 
 def train_method(
     method: str,
+    variant: str,
     parameters: MethodParameters,
     scenario_name: str,
     meta_model: MetaModel,
@@ -35,6 +36,8 @@ def train_method(
     """Train a method and write its checkpoints, curves and ``model.json`` into a folder.
 
     Args:
+        method: a key of the registry.
+        variant: its name, or that of an ablation's variant of it.
         shot: the evaluated shot for which to train, or ``any``.
         teacher_folders, recovered_folders: the shards of all pools of the scenario, in the same order.
         groups_file: the task groups; None for a method without groups.
@@ -56,7 +59,8 @@ def train_method(
         device=device,
     )
     trained = registry.get(method)(parameters, training)
-    _write(trained, meta_model, round(time.perf_counter() - started, 2), folder)
+    identity: dict[str, str | int] = {"scenario": scenario_name, "method": variant, "shot": shot, "seed": seed}
+    _write(trained, meta_model, identity, round(time.perf_counter() - started, 2), folder)
 
 
 def _training_shot(meta: Meta, shot: str) -> int:
@@ -66,7 +70,9 @@ def _training_shot(meta: Meta, shot: str) -> int:
     return int(shot) if shot != "any" else 0
 
 
-def _write(trained: Trained, meta_model: MetaModel, wall_seconds: float, folder: Path) -> None:
+def _write(
+    trained: Trained, meta_model: MetaModel, identity: dict[str, str | int], wall_seconds: float, folder: Path
+) -> None:
     folder.mkdir(parents=True)
     listed = []
     for index, (step, state) in enumerate(trained.checkpoints):
@@ -75,7 +81,7 @@ def _write(trained: Trained, meta_model: MetaModel, wall_seconds: float, folder:
         listed.append({"file": file, "step": step})
     curves = pd.DataFrame(trained.curves, columns=["step", "phase", "name", "value"])
     curves.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
-    about = {
+    about = identity | {
         "architecture": trained.architecture,
         "width": meta_model.width,
         "options": meta_model.options,

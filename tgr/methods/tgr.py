@@ -12,7 +12,7 @@ from tqdm import trange
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
-from tgr.config.methods.baselines import ClassifierTraining
+from tgr.config.methods.bank import ClassifierTraining
 from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError

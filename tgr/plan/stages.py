@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from tgr.plan.counts import MB, Counts
 from tgr.plan.networks import FLOAT, network
-from tgr.plan.training import training_seconds
 
 EMBEDDING_VALUES = 21_008
 """Values of the default probe's embedding; with ``fisher: parameter`` one for each weight."""
@@ -160,7 +159,7 @@ class Planner(Counts):
             for variant in self.variants[name].values():
                 shots = {self.config.training_shot(variant, shot) for shot in self.config.evaluation.shots}
                 jobs += len(shots) * seeds
-                seconds += seeds * sum(training_seconds(variant.parameters, self.setting(name, s)) for s in shots)
+                seconds += seeds * sum(variant.parameters.training_seconds(self.setting(name, s)) for s in shots)
                 disk += len(shots) * seeds * self.n_checkpoints(variant.parameters) * model.parameters * FLOAT
         return self._cost("train", jobs, seconds, memory, disk, device=True)
 

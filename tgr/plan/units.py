@@ -1,4 +1,4 @@
-"""Unit costs: what an image, a step, a job takes, as measured once (``resources/unit_costs.json``)."""
+"""Unit costs: what an image, a step, a job takes, as measured once (``tgr/resources/unit_costs.json``)."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tgr.config.base import Section
 from tgr.errors import TgrError
 from tgr.plan.networks import Network, named
 
-FILE = Path(__file__).parents[2] / "resources" / "unit_costs.json"
+FILE = Path(__file__).parents[1] / "resources" / "unit_costs.json"
 REFERENCE = named("conv4", 32, 32)
 """Conv4 of 32 channels at 32 px: image costs are its own, and scale with the multiplications of other networks."""
 

@@ -85,7 +85,7 @@ def pretrain_teacher(
     classes = classes or teacher_classes(pool_name, index, pool.n_way, dataset)
     generator = seeds.torch_generator("pool", pool_name, "training", index)
     train, held_out = split_task(dataset, classes, config.held_out, generator)
-    mean, std = dataset.normalisation()
+    mean, std = dataset.normalisation
     names = ("pool", pool_name, index)
     model = build(pool.architecture, pool.n_way, pool.width, dataset.image_size, *names, options=pool.options)
     model = model.to(device)

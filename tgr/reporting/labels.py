@@ -14,14 +14,6 @@ SELECTIONS: Mapping[str, str] = {
     "meta_val": "meta-val",
     "oracle": "oracle (sees meta-test)",
 }
-PHASES: Mapping[str, str] = {
-    "group": "group steps",
-    "replay": "replayed episodes",
-    "bank": "batches of the bank",
-    "purer": "learnt images",
-    "distillation": "distillation",
-    "dro": "fusion network",
-}
 
 
 def method(name: str, methods: Mapping[str, str], role: str = "method") -> str:

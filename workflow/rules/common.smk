@@ -16,7 +16,8 @@ from pathlib import Path
 from tgr.run import job, source_graph
 from tgr.config.load import refuse_repeated_keys, validate
 from tgr.config.methods.base import GroupedParameters
-from tgr.config.own_models import read_table
+from tgr.config.methods.registry import bibliography
+from tgr.config.existing_models import read_table
 from tgr.data.download import CIFAR100
 from tgr.data.readers import registry as readers
 from tgr.data.readers.base import Inputs

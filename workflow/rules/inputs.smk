@@ -15,7 +15,7 @@ def find_sources():
     for name, dataset in settings.datasets.items():
         try:
             if dataset.source != "mix":
-                found[name] = readers.find(name, dataset, BASE / "resources")
+                found[name] = readers.find(name, dataset, BASE / "tgr/resources")
         except TgrError as error:
             found[name] = Inputs([Path(dataset.path)])
             if not Path(DATASET.format(dataset=name)).exists():

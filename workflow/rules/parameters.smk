@@ -75,6 +75,10 @@ PARAMETERS = {
         scenario: {name: variant.parameters.label for name, variant in variants.items()}
         for scenario, variants in MAIN.items()
     },
+    "looks": {
+        scenario: {name: variant.parameters.look() for name, variant in variants.items()}
+        for scenario, variants in MAIN.items()
+    },
     "needs": {
         scenario: {name: list(variant.parameters.needs) for name, variant in variants.items()}
         for scenario, variants in MAIN.items()
@@ -141,6 +145,7 @@ def paper_parameters(wildcards):
     return {
         "captions": figure_captions(wildcards),
         "methods": {name: label for methods in PARAMETERS["methods"].values() for name, label in methods.items()},
+        "bibliography": bibliography(),
         "settings": dump(settings),
         "command": f"snakemake --cores all --configfile {configs}",
     }

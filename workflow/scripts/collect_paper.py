@@ -11,6 +11,7 @@ with job.stage(snakemake) as run:
         run.input.files,
         {Path(figure): Caption(files[name], wildcards) for figure, (name, wildcards) in about["captions"].items()},
         about["methods"],
+        about["bibliography"],
         about["settings"],
         about["command"],
         run.output.folder,

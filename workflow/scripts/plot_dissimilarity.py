@@ -4,7 +4,7 @@ import pandas as pd
 
 from tgr.artifacts import load_tensors, read_json
 from tgr.reporting.figures.dissimilarity import draw
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:

@@ -4,7 +4,7 @@ import pandas as pd
 
 from tgr.analysis.pairs import gains
 from tgr.reporting.figures.pairs import draw
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:

@@ -5,7 +5,7 @@ from tempfile import TemporaryDirectory
 
 from tgr.analysis.examples import pick_examples, read_examples
 from tgr.reporting.figures.recovered import draw
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run, TemporaryDirectory() as folder:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tgr.reporting.figures.selection import draw
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:

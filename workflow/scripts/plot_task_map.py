@@ -3,7 +3,7 @@
 import pandas as pd
 
 from tgr.artifacts import read_json
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 from tgr.reporting.figures.task_map import draw
 from tgr.run import job
 

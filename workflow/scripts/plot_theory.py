@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from tgr.reporting.figures.style import save
+from tgr.reporting.save import save
 from tgr.reporting.figures.theory import draw
 from tgr.run import job
 

@@ -9,6 +9,7 @@ with job.stage(snakemake) as run:
     [(method, values)] = run.params.method.items()
     train_method(
         method,
+        run.wildcards.method,
         parameters_of(method, values),
         run.wildcards.scenario,
         MetaModel(**run.params.model),

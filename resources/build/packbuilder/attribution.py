@@ -11,12 +11,12 @@ from .npm import read_json
 
 HEADER = """# Attribution of the embedded datasets
 
-Written by `resources/build/build.py` from `resources/packs/*.sources.tsv.xz`; do not edit by hand.
+Written by `resources/build/build.py` from `tgr/resources/packs/*.sources.tsv.xz`; do not edit by hand.
 
 Each pack is made of drawings from the npm packages below, with the number of images taken from each. All drawings were
 changed: cropped, warped, scaled down to the size of the pack and given synthetic colours and backgrounds. The source
 of every single image is in `<pack>.sources.tsv.xz` (licence, package, item). Full licence texts are in
-`resources/licenses/`.
+`tgr/resources/licenses/`.
 """
 
 CREDIT_NOTE = """

@@ -1,30 +1,58 @@
 """What the parameters of all methods share."""
 
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
 from tgr.config.base import Section
+from tgr.config.methods.setting import Setting
 
 CLASS_IDENTITY = (
     "`shared`: a class that several teachers know is one class; `local`: each teacher's classes are its own."
 )
 
 
+Role = Literal["method", "floor", "ceiling"]
+
+
 class MethodParameters(Section):
-    """Base of all methods."""
+    """Base of all methods: the parameters of one, and as class variables all that is said of it."""
 
     label: ClassVar[str]
-    """What the method is called in tables and figures."""
+    """What it is called in tables and figures."""
+    colour: ClassVar[str | None] = None
+    """Its colour in figures, `#rrggbb`; None: the next one that is free."""
+    marker: ClassVar[str | None] = None
+    """Its marker of matplotlib, which tells it from others in grey; None: the next one that is free."""
+    citation: ClassVar[str] = ""
+    """Authors, venue and year of its paper, in a line."""
+    bibtex: ClassVar[str] = ""
+    """The entry of that paper in a bibliography."""
+    phases: ClassVar[Mapping[str, str]] = {}
+    """What the phases of its training, by the names under which it logs them, are called in figures."""
+    small: ClassVar[Mapping[str, Any]] = {}
+    """Parameters of a tiny training, for tests; empty for a method that trains nothing."""
+
+    role: ClassVar[Role] = "method"
+    """Whether it is the floor or the ceiling of the tables."""
     protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
     """The protocols that make sense for it."""
-    real_images: ClassVar[bool] = False
-    """True if the method sees the real images of the teachers' datasets: a ceiling, not a data-free method."""
-
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
-    """The stages from whose outputs it starts, as its cost is counted: ``teachers``, ``recovered``, ``task_space``."""
+    """The stages from whose outputs it starts: ``teachers``, ``recovered``, ``task_space``."""
+    real_images: ClassVar[bool] = False
+    """True if it sees the real images of the teachers' datasets, as no data-free method does."""
     logs_conflict: ClassVar[bool] = False
     """True if its training records the conflict among the teachers' gradients, step by step."""
+
+    def training_seconds(self, setting: Setting) -> float:
+        """Return the seconds of one core that its training takes, without the start of the job."""
+        return 0.0
+
+    @classmethod
+    def look(cls) -> dict[str, Any]:
+        """Return how figures show it: ``label``, ``colour``, ``marker``, ``phases``."""
+        return {"label": cls.label, "colour": cls.colour, "marker": cls.marker, "phases": dict(cls.phases)}
 
     @property
     def episodic(self) -> bool:
@@ -50,7 +78,7 @@ class PooledParameters(MethodParameters):
 class GroupedParameters(PooledParameters):
     """Base of the methods that use task groups."""
 
-    needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered", "task_space")
+    needs = ("teachers", "recovered", "task_space")
 
     embedding: Literal["fisher", "features", "logits", "parameters"] = Field(
         "fisher",

@@ -1,35 +1,55 @@
-"""The list of all methods: a key here and the module ``tgr.methods.<key>`` make a method."""
+"""All methods: a name here, its card ``tgr.config.methods.<name>`` and its module ``tgr.methods.<name>``."""
 
-from pydantic import Field
+import re
+from importlib import import_module
+from typing import Any
+
+from pydantic import Field, create_model
 
 from tgr.config.base import Section
 from tgr.config.methods.base import MethodParameters
-from tgr.config.methods.baselines import Average, Bank, Best, Distil, Pixels, Random, Realdata, Replay
-from tgr.config.methods.peers import BidfMkd, Dro, Free, Ota, Purer
-from tgr.config.methods.tgr import Tgr
+
+NAMES = (
+    "pixels",
+    "random",
+    "best",
+    "average",
+    "ota",
+    "dro",
+    "bank",
+    "distil",
+    "replay",
+    "purer",
+    "bidf_mkd",
+    "free",
+    "tgr",
+    "realdata",
+)
+"""In the order of the tables."""
 
 
-class Methods(Section):
+def _card(name: str) -> type[MethodParameters]:
+    """Return the class of a method: that of ``bidf_mkd`` is ``BidfMkd``."""
+    return getattr(import_module(f"tgr.config.methods.{name}"), name.title().replace("_", ""))
+
+
+def _field(card: type[MethodParameters]) -> tuple[Any, Any]:
+    summary = (card.__doc__ or "").partition("\n")[0].removesuffix(".")
+    source = f"; {card.citation}" if card.citation else ""
+    return card | None, Field(None, description=f"{summary}{source}.")
+
+
+CARDS = {name: _card(name) for name in NAMES}
+_FIELDS: dict[str, Any] = {name: _field(card) for name, card in CARDS.items()}
+_Sections: Any = create_model("_Sections", __base__=Section, **_FIELDS)
+
+
+class Methods(_Sections):
     """The methods to run. A method takes part if its key is present; `{}` means its default parameters."""
-
-    pixels: Pixels | None = Field(None, description="Floor: nearest class mean on raw pixels.")
-    random: Random | None = Field(None, description="Fresh backbone.")
-    best: Best | None = Field(None, description="Best single teacher.")
-    average: Average | None = Field(None, description="Mean of the teachers' weights.")
-    ota: Ota | None = Field(None, description="Mean of weights aligned by optimal transport (Singh & Jaggi 2020).")
-    dro: Dro | None = Field(None, description="Distributionally robust fusion (Wang et al., UAI 2022).")
-    bank: Bank | None = Field(None, description="One classifier over all classes of the image bank.")
-    distil: Distil | None = Field(None, description="The learner of `bank`, taught by all teachers on all images.")
-    replay: Replay | None = Field(None, description="TGR without the group step.")
-    purer: Purer | None = Field(None, description="PURER (Hu et al., CVPR 2023).")
-    bidf_mkd: BidfMkd | None = Field(None, description="BiDf-MKD (Hu et al., 2023).")
-    free: Free | None = Field(None, description="FREE (Wei et al., CVPR 2024).")
-    tgr: Tgr | None = Field(None, description="Task Groupings Regularization (Wei et al., ICML 2024).")
-    realdata: Realdata | None = Field(None, description="Ceiling: real meta-train images.")
 
     def active(self) -> dict[str, MethodParameters]:
         """Return the methods that take part, by name, in the order of the tables."""
-        return {name: getattr(self, name) for name in type(self).model_fields if getattr(self, name) is not None}
+        return {name: getattr(self, name) for name in CARDS if getattr(self, name) is not None}
 
 
 def parameters_of(method: str, values: dict[str, object]) -> MethodParameters:
@@ -39,3 +59,13 @@ def parameters_of(method: str, values: dict[str, object]) -> MethodParameters:
         pydantic.ValidationError: unknown method, unknown key, or a value out of bounds.
     """
     return Methods.model_validate({method: values}).active()[method]
+
+
+def bibliography() -> dict[str, str]:
+    """Return the entry of each method that has a paper of its own."""
+    return {name: card.bibtex for name, card in CARDS.items() if card.bibtex}
+
+
+def entry_key(entry: str) -> str:
+    """Return the key by which an entry of a bibliography is cited."""
+    return re.split(r"[{,\s]+", entry)[1]

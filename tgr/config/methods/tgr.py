@@ -1,17 +1,41 @@
-"""Parameters of Task Groupings Regularization."""
+"""TGR: its parameters, and what is said of it."""
 
-from typing import ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from tgr.config.methods.bank import ClassifierTraining
 from tgr.config.methods.base import EpisodicParameters, GroupedParameters
+from tgr.config.methods.setting import Setting
 
 
 class Tgr(EpisodicParameters, GroupedParameters):
     """Task Groupings Regularization: group steps with implicit gradient regularisation, then replay."""
 
-    label: ClassVar[str] = "TGR"
-    logs_conflict: ClassVar[bool] = True
+    label = "TGR"
+    colour = "#D55E00"  # vermilion
+    marker = "o"
+    citation = "Wei et al., ICML 2024"
+    bibtex = r"""@inproceedings{wei2024task,
+  title     = {Task Groupings Regularization: Data-Free Meta-Learning with Heterogeneous Pre-trained Models},
+  author    = {Wei, Yongxian and Hu, Zixuan and Shen, Li and Wang, Zhenyi and Li, Yu and Yuan, Chun and Tao, Dacheng},
+  booktitle = {International Conference on Machine Learning (ICML)},
+  year      = {2024},
+  note      = {arXiv:2405.16560}
+}
+"""
+    logs_conflict = True
+    phases = {
+        "bank": "batches of the bank",
+        "group": "group steps",
+        "replay": "replayed episodes",
+    }
+    small = {
+        "group_steps": 4,
+        "replay_steps": 2,
+        "teachers_per_step": 2,
+        "images_per_teacher": 4,
+    }
 
     bank_steps: int = Field(
         0, ge=0, description="Steps of the learner of `bank` first, from whose trunk the group steps then start (ours)."
@@ -42,3 +66,10 @@ class Tgr(EpisodicParameters, GroupedParameters):
         description="`release` restores what the authors' release does in the group step: its KL term, the derivative "
         "through the displacement, one shared head, teachers drawn with replacement, from the first pool only.",
     )
+
+    def training_seconds(self, setting: Setting) -> float:
+        """Return the seconds of one core that the training takes."""
+        passes = 2 if self.treatment == "implicit" and self.gradient_lambda > 0 else 1
+        bank = setting.steps(self.bank_steps, ClassifierTraining().batch_size)
+        group = setting.steps(self.group_steps * self.teachers_per_step, self.images_per_teacher, passes)
+        return bank + group + setting.replay(self.replay_steps)

@@ -3,7 +3,7 @@
 A reader is a module with three names:
     ABOUT: where the images come from; None if they are the user's or the project's own.
     find(name, config, resources) -> Inputs: the files of a dataset, named ``name`` and configured by ``config``;
-        ``resources`` is the project's folder of that name.
+        ``resources`` is the folder ``tgr/resources``.
     read(inputs, name) -> Source: what these files hold.
 Nothing here imports torch, because the workflow asks for the files at every start.
 """
@@ -77,9 +77,9 @@ class About:
         """The lines for a log."""
         return f"{self.title}\nlicence: {self.licence}"
 
-    def incomparable(self, found: str, wanted: str) -> str:
+    def incomparable(self, found: str, published: str) -> str:
         """Return the warning for a dataset that can be used but is not the published one."""
-        return f"WARNING: {found} instead of {wanted}: accuracies cannot be compared with published ones"
+        return f"WARNING: {found} instead of {published}: accuracies cannot be compared with published ones"
 
     def missing(self, name: str, what: str) -> TgrError:
         """Return the error for a dataset that is not where the configuration says."""
@@ -89,7 +89,7 @@ class About:
         )
 
 
-def required_path(name: str, path: str | None, about: About) -> Path:
+def require_path(name: str, path: str | None, about: About) -> Path:
     """Return the ``path`` of a dataset.
 
     Raises:
@@ -101,7 +101,7 @@ def required_path(name: str, path: str | None, about: About) -> Path:
     return Path(path)
 
 
-def image_files(folder: Path) -> list[Path]:
+def list_images(folder: Path) -> list[Path]:
     """Return the images directly in a folder, sorted by name."""
     return sorted(file for file in folder.glob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
 
@@ -122,6 +122,6 @@ def read_image(file: Path, size: int | None = None) -> NDArray[np.uint8]:
     return np.asarray(image)
 
 
-def some(names: Sequence[str]) -> str:
-    """Return a few of many names, and how many there are."""
+def shorten(names: Sequence[str]) -> str:
+    """Return the first three of many names, and how many more there are."""
     return ", ".join(sorted(names)[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -17,8 +17,8 @@ from tqdm import tqdm
 
 from tgr.config.teachers import Dataset
 from tgr.data.download import CIFAR100
-from tgr.data.readers.base import About, Inputs, Source, image_files, read_image, required_path, some
-from tgr.data.splits import class_indices, class_order, read_splits
+from tgr.data.readers.base import About, Inputs, Source, list_images, read_image, require_path, shorten
+from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.data.unpickling import read_pickle
 from tgr.errors import TgrError
 
@@ -51,7 +51,7 @@ def find(name: str, config: Dataset, splits: Path, about: About) -> Inputs:
     """
     if config.path is None:
         return Inputs([splits, Path(CIFAR100.path)])
-    path = required_path(name, config.path, about)
+    path = require_path(name, config.path, about)
     if path.is_file():
         return Inputs([splits, path])
     for folder in (path, path / ARCHIVE_FOLDER):
@@ -71,29 +71,29 @@ def read(inputs: Inputs) -> Source:
     """
     splits_file, *files = inputs.files
     splits = read_splits(splits_file)
-    class_names = class_order(splits)
-    found = _read_pickles(files, class_names) if files else _read_folders(inputs.images(), class_names)
+    class_names = list_classes(splits)
+    by_class = _read_pickles(files, class_names) if files else _read_folders(inputs.images(), class_names)
     images, labels, digests = [], [], {}
     for label, class_name in enumerate(class_names):
-        of_class, digests[class_name] = _by_digest(found.pop(class_name))
-        images.append(of_class)
-        labels += [label] * len(of_class)
-    print(_verdict(digests))
-    return Source(np.concatenate(images), labels, class_names, class_indices(splits, class_names))
+        class_images, digests[class_name] = _sort_by_digest(by_class.pop(class_name))
+        images.append(class_images)
+        labels += [label] * len(class_images)
+    print(_describe_match(digests))
+    return Source(np.concatenate(images), labels, class_names, index_splits(splits, class_names))
 
 
 def _read_folders(folder: Path, class_names: Sequence[str]) -> dict[str, Images]:
-    files = {class_name: image_files(folder / class_name) for class_name in class_names}
+    files = {class_name: list_images(folder / class_name) for class_name in class_names}
     empty = [class_name for class_name in class_names if not files[class_name]]
     if empty:
-        raise TgrError(f"{folder}: no images of {some(empty)}; wanted <class>/*.png for the 100 classes of CIFAR-100")
+        raise TgrError(f"{folder}: no images of {shorten(empty)}; wanted <class>/*.png for the 100 classes")
     return {
-        class_name: np.stack([_read_small(file) for file in files[class_name]])
+        class_name: np.stack([_read_cifar_image(file) for file in files[class_name]])
         for class_name in tqdm(class_names, desc="decoding", unit="class")
     }
 
 
-def _read_small(file: Path) -> NDArray[np.uint8]:
+def _read_cifar_image(file: Path) -> NDArray[np.uint8]:
     image = read_image(file)
     if image.shape != (SIZE, SIZE, 3):
         raise TgrError(f"{file}: {image.shape[1]}x{image.shape[0]} pixels, but CIFAR-100 has {SIZE}x{SIZE}")
@@ -104,20 +104,20 @@ def _read_pickles(files: Sequence[Path], class_names: Sequence[str]) -> dict[str
     """Read the archive, or the files that were unpacked from it."""
     where = files[0]
     contents = _unpack(where) if len(files) == 1 else {file.name: file.read_bytes() for file in files}
-    names = [str(name, "ascii") for name in _entry(contents, META, "fine_label_names", list, where)]
+    names = [str(name, "ascii") for name in _read_entry(contents, META, "fine_label_names", list, where)]
     if sorted(names) != sorted(class_names):
         raise TgrError(f"{where}: {META} does not name the 100 classes of CIFAR-100; take the original file")
     images, labels = [], []
     for batch in BATCHES:
-        pixels = _entry(contents, batch, "data", np.ndarray, where)
-        fine = _entry(contents, batch, "fine_labels", list, where)
+        pixels = _read_entry(contents, batch, "data", np.ndarray, where)
+        fine = _read_entry(contents, batch, "fine_labels", list, where)
         known = all(isinstance(label, int) and 0 <= label < len(names) for label in fine)
         if pixels.shape != (len(fine), 3 * SIZE * SIZE) or not known:
             raise TgrError(f"{where}: {batch} does not hold labelled images of CIFAR-100; take the original file")
         images.append(pixels.reshape(-1, 3, SIZE, SIZE).transpose(0, 2, 3, 1))
         labels += fine
-    pooled, own = np.concatenate(images), np.array(labels)
-    return {class_name: pooled[own == names.index(class_name)] for class_name in class_names}
+    pooled_images, pooled_labels = np.concatenate(images), np.array(labels)
+    return {class_name: pooled_images[pooled_labels == names.index(class_name)] for class_name in class_names}
 
 
 def _unpack(archive: Path) -> dict[str, bytes]:
@@ -139,21 +139,21 @@ def _unpack(archive: Path) -> dict[str, bytes]:
     return contents
 
 
-def _entry(contents: Mapping[str, bytes], file: str, key: str, kind: type, where: Path) -> Any:
+def _read_entry(contents: Mapping[str, bytes], file: str, key: str, kind: type, where: Path) -> Any:
     value = read_pickle(contents[file], f"{where} ({file})").get(key)
     if not isinstance(value, kind):
         raise TgrError(f"{where}: {file} has no {key}; take the original file")
     return value
 
 
-def _by_digest(images: Images) -> tuple[Images, list[bytes]]:
-    """Return images in the order of their digests, and these."""
+def _sort_by_digest(images: Images) -> tuple[Images, list[bytes]]:
+    """Return images in the order of their digests, and the digests."""
     digests = [hashlib.sha256(image.tobytes()).digest() for image in images]
     order = sorted(range(len(images)), key=digests.__getitem__)
     return images[order], [digests[index] for index in order]
 
 
-def _verdict(digests: Mapping[str, Sequence[bytes]]) -> str:
+def _describe_match(digests: Mapping[str, Sequence[bytes]]) -> str:
     sha256 = hashlib.sha256(b"".join(digest for name in sorted(digests) for digest in digests[name])).hexdigest()
     if sha256 == SHA256:
         return f"verified: all images of CIFAR-100, unchanged (SHA-256 {sha256})"

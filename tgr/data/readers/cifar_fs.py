@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tgr.config.teachers import Dataset
 from tgr.data.readers import cifar100
-from tgr.data.readers.base import Inputs, Source, some
+from tgr.data.readers.base import Inputs, Source, shorten
 from tgr.data.splits import SPLITS, read_splits
 from tgr.errors import TgrError
 
@@ -37,14 +37,14 @@ def read(inputs: Inputs, name: str) -> Source:
     for split, file_name in LISTS.items():
         for file in lists:
             if file.name == file_name:
-                _compare(file, published[split], split)
+                _check_list(file, published[split], split)
     return cifar100.read(replace(inputs, files=[file for file in inputs.files if file not in lists]))
 
 
-def _compare(file: Path, wanted: list[str], split: str) -> None:
-    differing = set(file.read_text(encoding="utf-8").split()) ^ set(wanted)
+def _check_list(file: Path, published: list[str], split: str) -> None:
+    differing = set(file.read_text(encoding="utf-8").split()) ^ set(published)
     if differing:
         raise TgrError(
-            f"{file}: not the {split} classes of CIFAR-FS: {some(list(differing))} differ; for a split of your own use "
-            "`source: folder`"
+            f"{file}: not the {split} classes of CIFAR-FS: {shorten(list(differing))} differ; for a split of your own "
+            "use `source: folder`"
         )

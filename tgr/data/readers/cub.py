@@ -4,8 +4,8 @@ from pathlib import Path
 
 from tgr.config.teachers import Dataset
 from tgr.data.readers import folder
-from tgr.data.readers.base import About, Inputs, Source, required_path, some
-from tgr.data.splits import class_order, read_splits
+from tgr.data.readers.base import About, Inputs, Source, require_path, shorten
+from tgr.data.splits import list_classes, read_splits
 from tgr.errors import TgrError
 
 N_IMAGES = 11_788
@@ -23,7 +23,7 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     Raises:
         TgrError: it is not there.
     """
-    path = required_path(name, config.path, ABOUT)
+    path = require_path(name, config.path, ABOUT)
     if not (path / "images").is_dir():
         raise ABOUT.missing(name, f"{path} has no folder images")
     return Inputs([resources / "splits" / "cub.json"], path / "images")
@@ -35,10 +35,10 @@ def read(inputs: Inputs, name: str) -> Source:
     Raises:
         TgrError: the folders are not the 200 classes, or one of them is empty.
     """
-    found = {path.name for path in inputs.images().iterdir() if path.is_dir()}
-    differing = found ^ set(class_order(read_splits(inputs.files[0])))
+    folders = {path.name for path in inputs.images().iterdir() if path.is_dir()}
+    differing = folders ^ set(list_classes(read_splits(inputs.files[0])))
     if differing:
-        raise TgrError(f"{inputs.folder}: not the 200 classes of CUB-200-2011: {some(list(differing))} differ")
+        raise TgrError(f"{inputs.folder}: not the 200 classes of CUB-200-2011: {shorten(list(differing))} differ")
     source = folder.read(inputs, name)
     if len(source.images) != N_IMAGES:
         print(ABOUT.incomparable(f"{len(source.images)} images", str(N_IMAGES)))

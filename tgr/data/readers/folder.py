@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Inputs, Source, image_files
-from tgr.data.splits import class_indices, class_order, read_splits
+from tgr.data.readers.base import Inputs, Source, list_images
+from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
 ABOUT = None
@@ -30,13 +30,13 @@ def read(inputs: Inputs, name: str) -> Source:
     """
     splits_file, folder = inputs.files[0], inputs.images()
     splits = read_splits(splits_file)
-    class_names = class_order(splits)
+    class_names = list_classes(splits)
     images: list[Path] = []
     labels: list[int] = []
     for label, class_name in enumerate(class_names):
-        files = image_files(folder / class_name)
+        files = list_images(folder / class_name)
         if not files:
             raise TgrError(f"{folder / class_name}: no images, but {splits_file} names this class")
         images += files
         labels += [label] * len(files)
-    return Source(images, labels, class_names, class_indices(splits, class_names))
+    return Source(images, labels, class_names, index_splits(splits, class_names))

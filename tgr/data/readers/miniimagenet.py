@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tgr.artifacts import read_json
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import About, Inputs, Source, required_path, some
-from tgr.data.splits import SPLITS, class_indices, class_order, read_splits
+from tgr.data.readers.base import About, Inputs, Source, require_path, shorten
+from tgr.data.splits import SPLITS, index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
 LISTS = dict(zip(SPLITS, ("train.csv", "val.csv", "test.csv"), strict=True))
@@ -27,7 +27,7 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     Raises:
         TgrError: they are not there.
     """
-    folder = required_path(name, config.path, ABOUT)
+    folder = require_path(name, config.path, ABOUT)
     lists = [folder / file for file in LISTS.values()]
     missing = [path.name for path in (*lists, folder / "images") if not path.exists()]
     if missing:
@@ -44,25 +44,25 @@ def read(inputs: Inputs, name: str) -> Source:
     splits_file, *lists = inputs.files
     splits, folder = read_splits(splits_file), inputs.images()
     rows = [row for file, split in zip(lists, SPLITS, strict=True) for row in _read_list(file, splits[split], split)]
-    there = {file.name for file in folder.iterdir()}
-    absent = [image for image, _ in rows if image not in there]
+    present = {file.name for file in folder.iterdir()}
+    absent = [image for image, _ in rows if image not in present]
     if absent:
-        raise TgrError(f"{folder}: {some(absent)} are listed but missing; copy all images")
+        raise TgrError(f"{folder}: {shorten(absent)} are listed but missing; copy all images")
     repeated = [image for image, count in Counter(image for image, _ in rows).items() if count > 1]
     if repeated:
-        raise TgrError(f"{folder.parent}: {some(repeated)} are listed more than once; take the original lists")
-    numbers = class_order(splits)
+        raise TgrError(f"{folder.parent}: {shorten(repeated)} are listed more than once; take the original lists")
+    numbers = list_classes(splits)
     counts = Counter(label for _, label in rows)
     if set(counts.values()) != {IMAGES_PER_CLASS}:
-        found = f"{min(counts.values())} to {max(counts.values())} images a class"
-        print(ABOUT.incomparable(found, str(IMAGES_PER_CLASS)))
+        counted = f"{min(counts.values())} to {max(counts.values())} images a class"
+        print(ABOUT.incomparable(counted, str(IMAGES_PER_CLASS)))
     position = {number: index for index, number in enumerate(numbers)}
-    words = read_json(splits_file)["class_names"]
+    names = read_json(splits_file)["class_names"]
     return Source(
         images=[folder / image for image, _ in rows],
         labels=[position[label] for _, label in rows],
-        class_names=[words[number] for number in numbers],
-        splits=class_indices(splits, numbers),
+        class_names=[names[number] for number in numbers],
+        splits=index_splits(splits, numbers),
     )
 
 
@@ -81,5 +81,5 @@ def _read_list(file: Path, classes: list[str], split: str) -> list[tuple[str, st
             raise TgrError(f"{file}: the row '{image},{label}' does not name an image of the folder and its class")
     differing = {label for _, label in rows} ^ set(classes)
     if differing:
-        raise TgrError(f"{file}: not the {split} classes of miniImageNet: {some(list(differing))} differ")
+        raise TgrError(f"{file}: not the {split} classes of miniImageNet: {shorten(list(differing))} differ")
     return sorted(rows, key=lambda row: (classes.index(row[1]), row[0]))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tgr.artifacts import refuse_bombs
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs, Source
-from tgr.data.splits import class_indices, read_splits
+from tgr.data.splits import index_splits, read_splits
 from tgr.errors import TgrError
 
 ABOUT = None
@@ -42,7 +42,7 @@ def read(inputs: Inputs, name: str) -> Source:
         raise TgrError(f"{file}: damaged, or not an npz file of plain arrays ({error})") from error
     _check(arrays, file)
     class_names = arrays["class_names"].tolist()
-    splits = class_indices(read_splits(splits_file, class_names), class_names)
+    splits = index_splits(read_splits(splits_file, class_names), class_names)
     return Source(arrays["images"], arrays["labels"].astype(np.int64), class_names, splits)
 
 

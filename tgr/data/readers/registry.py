@@ -8,7 +8,7 @@ from typing import get_args
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Inputs
 
-RESOURCES = Path(__file__).parents[3] / "resources"
+RESOURCES = Path(__file__).parents[2] / "resources"
 READERS = tuple(source for source in get_args(Dataset.model_fields["source"].annotation) if source != "mix")
 
 

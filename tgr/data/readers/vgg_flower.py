@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from tgr.artifacts import read_json
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import About, Inputs, Source, required_path
-from tgr.data.splits import class_indices, class_order, read_splits
+from tgr.data.readers.base import About, Inputs, Source, require_path
+from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
 LABELS, IMAGES = "imagelabels.mat", "jpg"
@@ -27,10 +27,10 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     Raises:
         TgrError: they are not there.
     """
-    path = required_path(name, config.path, ABOUT)
-    for wanted in (LABELS, IMAGES):
-        if not (path / wanted).exists():
-            raise ABOUT.missing(name, f"{path} has no {wanted}")
+    path = require_path(name, config.path, ABOUT)
+    for part in (LABELS, IMAGES):
+        if not (path / part).exists():
+            raise ABOUT.missing(name, f"{path} has no {part}")
     return Inputs([resources / "splits" / "vgg_flower.json", path / LABELS], path / IMAGES)
 
 
@@ -43,7 +43,7 @@ def read(inputs: Inputs, name: str) -> Source:
     splits_file, labels_file = inputs.files
     splits = read_splits(splits_file)
     names = read_json(splits_file)["class_names"]
-    class_names = class_order(splits)
+    class_names = list_classes(splits)
     numbers = _read_labels(labels_file, len(names))
     position = {class_name: index for index, class_name in enumerate(class_names)}
     files = [inputs.images() / f"image_{index:05d}.jpg" for index in range(1, len(numbers) + 1)]
@@ -57,7 +57,7 @@ def read(inputs: Inputs, name: str) -> Source:
         images=[file for _, file in rows],
         labels=[label for label, _ in rows],
         class_names=class_names,
-        splits=class_indices(splits, class_names),
+        splits=index_splits(splits, class_names),
     )
 
 

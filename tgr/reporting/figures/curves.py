@@ -12,7 +12,7 @@ from matplotlib.ticker import LogFormatter
 
 from tgr.evaluation.curves import read_curves
 from tgr.reporting import labels
-from tgr.reporting.figures.style import BLACK, method_colours, method_markers, save, style, width
+from tgr.reporting.figures.style import BLACK, method_colours, method_markers, phase_label, save, style, width
 
 QUANTITIES = {
     "loss": "training loss (nats)",
@@ -87,7 +87,7 @@ def _draw(curves: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Fi
 
 
 def _phase_label(pair: tuple[str, str], methods: Mapping[str, str]) -> str:
-    return f"{labels.method(pair[0], methods)}: {labels.PHASES.get(pair[1], pair[1])}"
+    return f"{labels.method(pair[0], methods)}: {phase_label(*pair)}"
 
 
 def _phases(curves: pd.DataFrame, methods: Iterable[str]) -> list[tuple[str, str]]:

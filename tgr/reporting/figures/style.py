@@ -1,14 +1,15 @@
 """One look for all figures: venue widths, colours for colour-blind readers, markers for readers of grey prints,
 embedded fonts, reproducible bytes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.backend_bases import RendererBase
 from matplotlib.figure import Figure
+
+from tgr.config.methods.registry import CARDS
 
 WIDTHS = {"icml": (3.25, 6.75), "neurips": (5.5, 5.5), "cvpr": (3.25, 6.875), "slide": (6.0, 12.0)}
 """Widths in inches of one column and of the whole text, by venue."""
@@ -26,45 +27,13 @@ BLACK, ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
 """Okabe and Ito, Color Universal Design (2008)."""
 GREY = "#7F7F7F"
 
-WINE, TEAL, OLIVE, INDIGO, ROSE = "#882255", "#44AA99", "#999933", "#332288", "#CC6677"
-"""Further ones of Paul Tol's muted scheme, for figures with many methods."""
-
-METHOD_COLOURS = {
-    "pixels": GREY,
-    "random": SKY,
-    "best": YELLOW,
-    "average": PURPLE,
-    "bank": ORANGE,
-    "distil": ROSE,
-    "replay": GREEN,
-    "tgr": VERMILION,
-    "realdata": BLACK,
-    "ota": BLUE,
-    "dro": WINE,
-    "purer": TEAL,
-    "bidf_mkd": OLIVE,
-    "free": INDIGO,
-}
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK)
 
-METHOD_MARKERS = {
-    "pixels": "1",
-    "random": "v",
-    "best": "p",
-    "average": "d",
-    "bank": "s",
-    "distil": "h",
-    "replay": "^",
-    "tgr": "o",
-    "realdata": "*",
-    "ota": "<",
-    "dro": ">",
-    "purer": "D",
-    "bidf_mkd": "P",
-    "free": "X",
-}
-"""What tells methods apart in grey: so many colours do not."""
-MARKERS = ("8", "2", "3", "4", "H", *dict.fromkeys(METHOD_MARKERS.values()))
+MARKERS = ("8", "2", "3", "4", "H", "1", "v", "p", "d", "s", "h", "^", "o", "*", "<", ">", "D", "P", "X")
+"""Those for methods that have none of their own, the unused ones first."""
+
+Looks = Mapping[str, Mapping[str, Any]]
+"""For each method ``label``, ``colour``, ``marker`` (either may be None) and ``phases``: plain values of the cards."""
 
 SETTINGS: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
@@ -116,30 +85,30 @@ def width(venue: str, *, column: bool = False) -> float:
     return WIDTHS[venue][0 if column else 1]
 
 
-def method_colours(methods: Sequence[str]) -> dict[str, str]:
-    """Return a colour for each method: its own, or for methods that have none the next of the palette."""
-    taken = {METHOD_COLOURS[name] for name in methods if name in METHOD_COLOURS}
-    free = [colour for colour in CYCLE if colour not in taken] or list(CYCLE)
-    others = [name for name in methods if name not in METHOD_COLOURS]
-    return {name: METHOD_COLOURS[name] for name in methods if name in METHOD_COLOURS} | {
-        name: free[index % len(free)] for index, name in enumerate(others)
-    }
+def looks_of_cards() -> Looks:
+    """Return how the cards of all methods say that figures show them."""
+    return {name: card.look() for name, card in CARDS.items()}
 
 
-def method_markers(methods: Sequence[str]) -> dict[str, str]:
-    """Return a marker for each method: its own, or for methods that have none the next that is free."""
-    taken = {METHOD_MARKERS[name] for name in methods if name in METHOD_MARKERS}
-    free = [marker for marker in MARKERS if marker not in taken]
-    others = [name for name in methods if name not in METHOD_MARKERS]
-    return {name: METHOD_MARKERS[name] for name in methods if name in METHOD_MARKERS} | {
-        name: free[index % len(free)] for index, name in enumerate(others)
-    }
+def method_colours(methods: Sequence[str], looks: Looks | None = None) -> dict[str, str]:
+    """Return a colour for each method: that of its look, or the next of the palette that is free; None: the cards'."""
+    return _given_or_next(methods, "colour", looks, CYCLE)
 
 
-def save(figure: Figure, png: str | Path, pdf: str | Path) -> None:
-    """Write a figure at its own size as PNG (200 dpi) and PDF; neither carries a date or a program's name."""
-    for file in (Path(png), Path(pdf)):
-        file.parent.mkdir(parents=True, exist_ok=True)
-    with style():
-        figure.savefig(png, format="png", metadata={"Software": None})
-        figure.savefig(pdf, format="pdf", metadata={"CreationDate": None, "Creator": None, "Producer": None})
+def method_markers(methods: Sequence[str], looks: Looks | None = None) -> dict[str, str]:
+    """Return a marker for each method: that of its look, or the next that is free; None: the cards'."""
+    return _given_or_next(methods, "marker", looks, MARKERS)
+
+
+def phase_label(method: str, phase: str, looks: Looks | None = None) -> str:
+    """Return what a phase of a method's training is called; one without a label stands for itself; None: the cards'."""
+    looks = looks_of_cards() if looks is None else looks
+    return looks.get(method, {}).get("phases", {}).get(phase, phase)
+
+
+def _given_or_next(methods: Sequence[str], key: str, looks: Looks | None, palette: Sequence[str]) -> dict[str, str]:
+    looks = looks_of_cards() if looks is None else looks
+    given = {name: looks[name][key] for name in methods if name in looks and looks[name][key] is not None}
+    free = [value for value in palette if value not in given.values()] or list(palette)
+    others = [name for name in methods if name not in given]
+    return given | {name: free[index % len(free)] for index, name in enumerate(others)}

@@ -16,20 +16,12 @@ from jinja2 import StrictUndefined, Template
 
 from tgr import __version__
 from tgr.artifacts import digest, provenance_path, read_json, write_json
+from tgr.config.methods.registry import entry_key
 from tgr.errors import TgrError
 from tgr.reporting.figures.style import WIDTHS
 from tgr.reporting.tables.markup import escape_latex
 
 TEMPLATES = Path(__file__).parent / "templates"
-CITED = {
-    "tgr": "wei2024task",
-    "ota": "singh2020model",
-    "dro": "wang2022meta",
-    "purer": "hu2023architecture",
-    "bidf_mkd": "hu2023learning",
-    "free": "wei2024free",
-}
-"""The entry of ``results.bib`` for each method that has a paper of its own."""
 MARGIN = 1.75
 """Inches beside the text, both sides together."""
 DOCUTILS = {"use_latex_citations": True, "legacy_column_widths": False}
@@ -50,6 +42,7 @@ def write_paper(
     files: Sequence[Path],
     captions: Mapping[Path, Caption],
     methods: Mapping[str, str],
+    bibliography: Mapping[str, str],
     settings: Mapping[str, Any],
     command: str,
     folder: Path,
@@ -61,6 +54,7 @@ def write_paper(
         files: below ``results``: tables as ``.tex`` and ``.csv``, figures as ``.pdf``, in the order of the paper.
         captions: for each figure.
         methods: labels by name, of all methods that take part.
+        bibliography: entries in BibTeX, by the method that they describe.
         settings: the resolved configuration.
         command: what makes the run.
         folder, archive: where to put the kit, and the same as a zip file.
@@ -86,8 +80,10 @@ def write_paper(
             copy.write_text(_labelled(file.read_text(encoding="utf-8"), name), encoding="utf-8")
         if file.suffix in (".pdf", ".tex"):
             floats.setdefault(_part(name), []).append(name.with_suffix("").as_posix())
-    shutil.copyfile(TEMPLATES / "results.bib", folder / "results.bib")
-    (folder / "main.tex").write_text(_skeleton(floats, methods, settings), encoding="utf-8")
+    general = (TEMPLATES / "results.bib").read_text(encoding="utf-8")
+    (folder / "results.bib").write_text("\n".join([general, *bibliography.values()]), encoding="utf-8")
+    keys = {name: entry_key(entry) for name, entry in bibliography.items()}
+    (folder / "main.tex").write_text(_skeleton(floats, methods, keys, settings), encoding="utf-8")
     write_json(folder / "manifest.json", _manifest(folder, sources, settings, command))
     _pack(folder, archive)
 
@@ -133,14 +129,19 @@ def _labelled(table: str, name: Path) -> str:
     return "\n".join([*lines[: at + 1], f"\\label{{{_label(name)}}}", *lines[at + 1 :]]) + "\n"
 
 
-def _skeleton(floats: Mapping[str, Sequence[str]], methods: Mapping[str, str], settings: Mapping[str, Any]) -> str:
+def _skeleton(
+    floats: Mapping[str, Sequence[str]],
+    methods: Mapping[str, str],
+    keys: Mapping[str, str],
+    settings: Mapping[str, Any],
+) -> str:
     sections = []
     for part, names in floats.items():
         inputs = "\n".join(f"\\input{{{name}}}" for name in dict.fromkeys(names))
         sections.append(f"\\section*{{Results: {escape_latex(part)}}}\n{inputs}\n\\clearpage")
     width = WIDTHS[settings["figures"]["venue"]][1]
     cited = [
-        escape_latex(label) + (f"~\\cite{{{CITED[name]}}}" if name in CITED else "") for name, label in methods.items()
+        escape_latex(label) + (f"~\\cite{{{keys[name]}}}" if name in keys else "") for name, label in methods.items()
     ]
     text = (TEMPLATES / "paper.tex").read_text(encoding="utf-8")
     parts = {"paper": f"{width + MARGIN:g}", "width": f"{width:g}", "methods": ", ".join(cited)}

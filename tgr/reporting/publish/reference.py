@@ -29,7 +29,6 @@ from tgr.reporting.tables.overview import write_overview
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
 KINDS = ("tables", "figures")
-DOCUMENTS = (Path("README.md"), Path("docs/results.md"))
 TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -76,10 +75,15 @@ def made_by(config: Path, folder: Path, suffix: str) -> list[Path]:
     return sorted(files)
 
 
+def documents() -> list[Path]:
+    """Return the files that may show tables and figures: the README and all below ``docs``."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
 def shown(name: str, figure: str) -> bool:
     """Return whether a document shows a figure of a snapshot."""
     path = (REFERENCE / name / "figures" / figure).as_posix()
-    return any(f"{path})" in (ROOT / document).read_text(encoding="utf-8") for document in DOCUMENTS)
+    return any(f"{path})" in document.read_text(encoding="utf-8") for document in documents())
 
 
 def _copy(file: Path, target: Path) -> None:
@@ -168,9 +172,8 @@ def main(arguments: list[str]) -> int:
     keep = "--keep" in arguments
     name, config, *run = (argument for argument in arguments if argument != "--keep")
     take(name, Path(config), Path(*run), keep)
-    for document in DOCUMENTS:
-        file = ROOT / document
-        file.write_text(filled(file.read_text(encoding="utf-8")), encoding="utf-8")
+    for document in documents():
+        document.write_text(filled(document.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from tgr.artifacts import provenance_path, read_json
 from tgr.errors import TgrError
+from tgr.evaluation.identity import read_identity
 from tgr.reporting.tables.main import write_table
 from tgr.reporting.tables.markup import Block, Table
 
@@ -27,16 +28,17 @@ def write_cost_table(
 
     Args:
         stages: for each stage's name its artefacts, how many units they hold, and what a unit is.
-        models: folders of trained models, ``.../<method>/shot-<shot>/seed-<seed>``.
+        models: folders of trained models.
         methods: labels by name, in the order of the rows.
 
     Raises:
         TgrError: an artefact without provenance.
     """
     rows = [_row(name, artefacts, count, unit) for name, (artefacts, count, unit) in stages.items()]
+    methods_of = {folder: read_identity(Path(folder) / "model.json")["method"] for folder in models}
     for method, label in methods.items():
-        own = [Path(folder) for folder in models if Path(folder).parents[1].name == method]
-        rows.append(_row(f"training of {label}", own, len(own), "model"))
+        trained = [folder for folder in models if methods_of[folder] == method]
+        rows.append(_row(f"training of {label}", trained, len(trained), "model"))
     frame = pd.DataFrame(rows)
     frame.insert(0, "scenario", scenario)
     cells = [(row["stage"], [_text(row, column) for column in COLUMNS]) for row in rows]

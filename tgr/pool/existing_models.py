@@ -12,13 +12,13 @@ from tqdm import tqdm
 
 from tgr import seeds
 from tgr.artifacts import sha256_of
-from tgr.backbones.checkpoints import classifier_names, load_in_order, package_file, read_checkpoint
+from tgr.backbones.checkpoints import find_package_file, list_classifiers, load_in_order, read_checkpoint
 from tgr.backbones.classifier import Classifier
-from tgr.backbones.containment import contained
+from tgr.backbones.containment import run_contained
 from tgr.backbones.programs import load_program
 from tgr.backbones.registry import build
-from tgr.config.own_models import OwnModel, describe_row, read_table
-from tgr.errors import TgrError
+from tgr.config.existing_models import ExistingModel, describe_row, read_table
+from tgr.errors import TgrError, first_line
 from tgr.pool.teacher import Card, Teacher, save_teacher, teacher_name, write_card
 
 FORMATS: dict[str, Literal["torchscript", "exported"]] = {"torchscript": "torchscript", "exported": "exported"}
@@ -45,7 +45,7 @@ def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Pa
     for index in tqdm(indices, desc=f"importing {pool_name}", unit="teacher"):
         started = time.perf_counter()
         row, where = rows[index], describe_row(table, index + 1, rows[index])
-        card = _card(pool_name, index, row)
+        card = _describe_teacher(pool_name, index, row)
         model = import_model(row, card, table.parent, where)
         seconds = round(time.perf_counter() - started, 2)
         card = card.model_copy(update={"wall_seconds": seconds})
@@ -57,7 +57,7 @@ def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Pa
         tqdm.write(f"{card.key}: {row.name}, {row.architecture}, {len(row.classes)} classes, {seconds} s")
 
 
-def _card(pool_name: str, index: int, row: OwnModel) -> Card:
+def _describe_teacher(pool_name: str, index: int, row: ExistingModel) -> Card:
     return Card(
         name=teacher_name(index),
         pool=pool_name,
@@ -80,7 +80,7 @@ def _card(pool_name: str, index: int, row: OwnModel) -> Card:
     )
 
 
-def import_model(row: OwnModel, card: Card, folder: Path, where: str) -> Classifier | None:
+def import_model(row: ExistingModel, card: Card, folder: Path, where: str) -> Classifier | None:
     """Verify one model.
 
     Args:
@@ -93,37 +93,39 @@ def import_model(row: OwnModel, card: Card, folder: Path, where: str) -> Classif
     Raises:
         TgrError: as ``import_shard``.
     """
-    file = _weights_file(row, folder, where)
+    file = _find_weights(row, folder, where)
     if row.program:
 
         def check() -> None:
             _check_forward(Teacher(card, load_program(file, card.format)), where)
 
-        contained(check, PROGRAM_SECONDS, f"{where}: weights: {file}: the program")
+        run_contained(check, PROGRAM_SECONDS, f"{where}: weights: {file}: the program")
         return None
     model = _load_weights(row, file, where)
     _check_forward(Teacher(card, model.eval()), where)
     return model
 
 
-def _weights_file(row: OwnModel, folder: Path, where: str) -> Path:
+def _find_weights(row: ExistingModel, folder: Path, where: str) -> Path:
     key = f"{where}: weights"
     if row.weights == "package":
         model = row.architecture.removeprefix("timm:")
-        file = package_file(model, key, "name a file of weights")
+        file = find_package_file(model, key, "name a file of weights")
     else:
         file = folder / row.weights
     if not file.is_file():
         raise TgrError(f"{key}: {file}: no such file")
-    found = sha256_of(file)
+    sha256 = sha256_of(file)
     if row.sha256 is None and row.weights != "package":
-        raise TgrError(f"{where}: sha256: this key is required; {file} has {found}, check that it is the file you mean")
-    if row.sha256 is not None and row.sha256 != found:
-        raise TgrError(f"{where}: sha256: {file} has {found}, but the table says {row.sha256}; it is another file")
+        raise TgrError(
+            f"{where}: sha256: this key is required; {file} has {sha256}, check that it is the file you mean"
+        )
+    if row.sha256 is not None and row.sha256 != sha256:
+        raise TgrError(f"{where}: sha256: {file} has {sha256}, but the table says {row.sha256}; it is another file")
     return file
 
 
-def _load_weights(row: OwnModel, file: Path, where: str) -> Classifier:
+def _load_weights(row: ExistingModel, file: Path, where: str) -> Classifier:
     size, n_classes = row.image_size, len(row.classes)
     try:
         model = build(row.architecture, n_classes, row.width, size, "importing", options=row.options)
@@ -137,7 +139,7 @@ def _load_weights(row: OwnModel, file: Path, where: str) -> Classifier:
         weight, bias = load_in_order(model.trunk, tensors, file)
         state = model.trunk.state_dict(prefix="trunk.") | {"head.weight": weight, "head.bias": bias}
     elif row.architecture.startswith("timm:") and not any(name.startswith("trunk.") for name in tensors):
-        state = _from_timm(model, tensors, file, where)
+        state = _rename_timm_tensors(model, tensors, file, where)
     else:
         state = tensors
     _check_classes(state, n_classes, file, where)
@@ -148,9 +150,9 @@ def _load_weights(row: OwnModel, file: Path, where: str) -> Classifier:
     return model
 
 
-def _from_timm(model: Classifier, tensors: dict[str, Tensor], file: Path, where: str) -> dict[str, Tensor]:
+def _rename_timm_tensors(model: Classifier, tensors: dict[str, Tensor], file: Path, where: str) -> dict[str, Tensor]:
     """Rename timm's tensors: its classifier becomes our head, the rest our trunk."""
-    names = classifier_names(model.trunk)
+    names = list_classifiers(model.trunk)
     if len(names) != 1:
         raise TgrError(f"{where}: architecture: the model has {len(names)} classifiers, wanted one; export it instead")
     parts = {f"{names[0]}.weight": "head.weight", f"{names[0]}.bias": "head.bias"}
@@ -178,8 +180,9 @@ def _check_forward(teacher: Teacher, where: str) -> None:
         logits, two = teacher.logits(three), teacher.logits(three[:2])
     except Exception as error:  # whatever a foreign program may raise
         advice = "; export it with a dynamic batch dimension" if card.format == "exported" else ""
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise TgrError(f"{where}: the model cannot take 2 and 3 images of {size} px ({reason}){advice}") from error
+        raise TgrError(
+            f"{where}: the model cannot take 2 and 3 images of {size} px ({first_line(error)}){advice}"
+        ) from error
     if not isinstance(logits, Tensor) or logits.shape != (3, n_classes):
         shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
         raise TgrError(f"{where}: classes: the model gives {shape} for 3 images, but {n_classes} classes are named")

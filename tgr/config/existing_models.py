@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from tgr.config.base import ARCHITECTURES, MINIMUM_RESNET_WIDTH, Name, Section
-from tgr.errors import TgrError, shown
+from tgr.errors import TgrError, escape
 
 PROGRAMS = {"torchscript": ".pt", "exported": ".pt2"}
 PACKAGED = "timm:tf_efficientnet_lite0"
@@ -25,7 +25,7 @@ Channels = Annotated[list[float], Field(min_length=3, max_length=3)]
 Digest = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
 
 
-class OwnModel(Section):
+class ExistingModel(Section):
     """One existing model."""
 
     name: Name = Field(description="A name of your choice, unique in the table.")
@@ -71,7 +71,7 @@ class OwnModel(Section):
         return self
 
 
-def read_table(path: str | Path) -> list[OwnModel]:
+def read_table(path: str | Path) -> list[ExistingModel]:
     """Read a table of models: YAML (a list of mappings) or CSV (a heading and one line a model).
 
     Classes are given as names whatever the table says: those of a text file are read, a number is counted out. Paths
@@ -92,7 +92,7 @@ def read_table(path: str | Path) -> list[OwnModel]:
         raise TgrError(f"{path}: not a valid table: {error}") from error
     if not rows:
         raise TgrError(f"{path}: the table of models has no rows")
-    models = [_model(row, describe_row(path, number, row), path.parent) for number, row in enumerate(rows, 1)]
+    models = [_validate_row(row, describe_row(path, number, row), path.parent) for number, row in enumerate(rows, 1)]
     _check_unique((model.name for model in models), path)
     return models
 
@@ -100,7 +100,7 @@ def read_table(path: str | Path) -> list[OwnModel]:
 def describe_row(path: str | Path, number: int, row: Any) -> str:
     """Name a row in an error message: ``number`` counts from 1, ``row`` is its mapping or model."""
     name = row.get("name") if isinstance(row, dict) else getattr(row, "name", None)
-    return f"{path}: row {number}" + (f" ({shown(name)})" if name else "")
+    return f"{path}: row {number}" + (f" ({escape(name)})" if name else "")
 
 
 def _read_yaml(path: Path) -> list[Any]:
@@ -120,16 +120,16 @@ def _read_csv(path: Path) -> list[Any]:
     return [{key: yaml.safe_load(v) if key in STRUCTURED else v for key, v in row.items()} for row in filled]
 
 
-def _model(row: Any, where: str, folder: Path) -> OwnModel:
+def _validate_row(row: Any, where: str, folder: Path) -> ExistingModel:
     if not isinstance(row, dict):
         raise TgrError(f"{where}: wanted a mapping of keys to values, found {row!r}")
     try:
-        return OwnModel.model_validate({**row, **_classes(row.get("classes"), where, folder)})
+        return ExistingModel.model_validate({**row, **_name_classes(row.get("classes"), where, folder)})
     except ValidationError as error:
         raise TgrError("\n".join(f"{where}: {_describe(problem)}" for problem in error.errors())) from error
 
 
-def _classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
+def _name_classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
     """Return the entry ``classes`` with names in it; a list, or nothing, is left to the validation."""
     if isinstance(given, int) and not isinstance(given, bool):
         if given > MOST_CLASSES:
@@ -149,9 +149,9 @@ def _classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
 
 
 def _describe(problem: ErrorDetails) -> str:
-    key = ".".join(shown(part) for part in problem["loc"])
+    key = ".".join(escape(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return f"{key}: unknown key; valid: {', '.join(OwnModel.model_fields)}"
+        return f"{key}: unknown key; valid: {', '.join(ExistingModel.model_fields)}"
     if problem["type"] == "missing":
         return f"{key}: this key is required"
     message = problem["msg"].removeprefix("Value error, ")

