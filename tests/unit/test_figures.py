@@ -19,10 +19,9 @@ from tgr.analysis.selection import write_selection
 from tgr.analysis.task_map import write_task_map
 from tgr.artifacts import read_json
 from tgr.errors import TgrError
-from tgr.reporting.figures import ablation, conflict, dissimilarity, pairs, panels, selection, task_map
+from tgr.reporting.figures import ablation, conflict, cost, dissimilarity, pairs, panels, selection, task_map
 from tgr.reporting.figures import theory as theory_figure
 from tgr.reporting.figures.ablation_panels import ablation_table, panels_of
-from tgr.reporting.figures.cost import write_cost_figure
 from tgr.reporting.save import save
 
 
@@ -193,5 +192,8 @@ def test_cost_figure(tmp_path: Path) -> None:
     inputs = write_cost_inputs(tmp_path, seconds)
     labels = {name: name.title() for name in seconds}
     write_cost(*inputs, NEEDS | {"pixels": [], "realdata": []}, labels, "meta_val", tmp_path / "cost.csv")
-    write_cost_figure(tmp_path / "cost.csv", tmp_path / "c.png", tmp_path / "c.pdf")
-    assert_figure(tmp_path / "c.png", tmp_path / "c.pdf")
+    table = pd.read_csv(tmp_path / "cost.csv")
+    figure = check(cost.draw(table), tmp_path)
+    assert {"Tgr", "Realdata (ceiling)", "Pareto front", "floor"} <= set(legend(figure))
+    assert figure.axes[0].get_xscale() == "log"
+    assert "1-shot accuracy (%),\nn = 40 episodes" in [axes.get_ylabel() for axes in figure.axes]

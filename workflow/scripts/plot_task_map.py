@@ -3,8 +3,8 @@
 import pandas as pd
 
 from tgr.artifacts import read_json
-from tgr.reporting.save import save
 from tgr.reporting.figures.task_map import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:

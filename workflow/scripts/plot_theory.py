@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from tgr.reporting.save import save
 from tgr.reporting.figures.theory import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:

@@ -1,15 +1,17 @@
 """What several figures share: a panel for each shot and protocol, lines with bands, legends below, counts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 import seaborn
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatter
 
 from tgr.reporting import labels
 from tgr.reporting.figures.style import BLACK, StyledFigure, width
@@ -36,12 +38,10 @@ def sentence(text: str, venue: str) -> Figure:
     return figure
 
 
-def by_shot_and_protocol(frame: pd.DataFrame) -> Iterator[tuple[int, str, str, pd.DataFrame]]:
-    """Yield shot, protocol, its label, and their rows; protocols in the order of the tables."""
-    for shot in sorted(frame["shot"].unique()):
-        for protocol in labels.in_order(set(frame["protocol"]), labels.PROTOCOLS):
-            rows = frame[(frame["shot"] == shot) & (frame["protocol"] == protocol)]
-            yield int(shot), protocol, labels.PROTOCOLS.get(protocol, protocol), rows
+def shots_and_protocols(frame: pd.DataFrame) -> tuple[list[int], dict[str, str]]:
+    """Return the shots, and the protocols with their labels in the order of the tables: a panel for each pair."""
+    protocols = labels.in_order(set(frame["protocol"]), labels.PROTOCOLS)
+    return sorted(frame["shot"].unique()), {name: labels.PROTOCOLS.get(name, name) for name in protocols}
 
 
 def band_lines(axes: Axes, frame: pd.DataFrame, x: str, by: list[str], looks: Mapping[Any, Look]) -> None:
@@ -82,6 +82,19 @@ def means(
     )  # fmt: skip
 
 
+class PlainLogFormatter(LogFormatter):
+    """Labels of a logarithmic axis as plain numbers: 0.6, not 6 x 10^-1."""
+
+    def _num_to_string(self, x: float, vmin: float, vmax: float) -> str:
+        return f"{x:g}"
+
+
+def plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers, between powers of ten too if it spans less than one."""
+    for place in (axis.set_major_formatter, axis.set_minor_formatter):
+        place(PlainLogFormatter(minor_thresholds=(1, 0.4)))
+
+
 def key(label: str, **look: Any) -> Line2D:
     """Return an entry of a legend."""
     return Line2D([], [], label=label, **look)
@@ -97,11 +110,11 @@ def legend_below(figure: Figure, entries: Sequence[Line2D | Patch], title: str |
     legend.get_title().set_fontsize("small")
 
 
-def _columns(labels: Sequence[str], inches: float) -> int:
+def _columns(names: Sequence[str], inches: float) -> int:
     """Return into how many columns, filled one after the other, entries of a legend fit side by side."""
-    for columns in range(len(labels), 1, -1):
-        rows = -(-len(labels) // columns)
-        parts = [labels[i : i + rows] for i in range(0, len(labels), rows)]
+    for columns in range(len(names), 1, -1):
+        rows = -(-len(names) // columns)
+        parts = [names[i : i + rows] for i in range(0, len(names), rows)]
         if len(parts) == columns and sum(KEY + LETTER * max(map(len, part)) for part in parts) <= inches:
             return columns
     return 1

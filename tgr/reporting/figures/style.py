@@ -100,6 +100,12 @@ def method_markers(methods: Sequence[str], looks: Looks | None = None) -> dict[s
     return _given_or_next(methods, "marker", looks, MARKERS)
 
 
+def method_label(method: str, looks: Looks | None = None) -> str:
+    """Return what a method is called; one without a look stands for itself; None: the cards'."""
+    looks = looks_of_cards() if looks is None else looks
+    return looks.get(method, {}).get("label", method)
+
+
 def phase_label(method: str, phase: str, looks: Looks | None = None) -> str:
     """Return what a phase of a method's training is called; one without a label stands for itself; None: the cards'."""
     looks = looks_of_cards() if looks is None else looks
