@@ -17,8 +17,6 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/parameters.smk"
-include: "workflow/rules/inputs.smk"
 include: "workflow/rules/datasets.smk"
 include: "workflow/rules/pool.smk"
 include: "workflow/rules/inversion.smk"
@@ -35,24 +33,4 @@ rule all:
     """Make the tables and figures of all scenarios."""
     default_target: True
     input:
-        collect(
-            TABLE,
-            scenario=SCENARIOS,
-            name=["main", "selection", "pools", "cost"],
-            suffix=["csv", "md", "tex"],
-        ),
-        ablation_tables(["csv", "md", "tex"]),
-        collect("results/tables/overview.{suffix}", suffix=["csv", "md", "tex"]),
-        collect(
-            FIGURE,
-            scenario=SCENARIOS,
-            name=["accuracy", "cost", "selection", "dissimilarity", "task-map", "recovered", "curves"],
-            suffix=["png", "pdf"],
-        ),
-        collect("results/figures/pairs/{pairs}.{suffix}", pairs=settings.pairs, suffix=["png", "pdf"]),
-        collect("results/figures/sweeps/{sweep}.{suffix}", sweep=settings.sweeps, suffix=["png", "pdf"]),
-        collect("results/tables/pairs/{pairs}.csv", pairs=settings.pairs),
-        collect("results/tables/sweeps/{sweep}.csv", sweep=settings.sweeps),
-        ablation_figures(["png", "pdf"]),
-        collect("results/figures/theory.{suffix}", suffix=["png", "pdf"]),
-        "results/index.html",
+        TARGETS,

@@ -88,7 +88,7 @@ def test_writes_a_model_that_evaluation_can_read(inputs: dict, tmp_path: Path, m
     assert read_identity(folder / "model.json") == {"scenario": "tiny", "method": method, "shot": "any", "seed": 0}
     steps = [entry["step"] for entry in read_json(folder / "model.json")["checkpoints"]]
     assert steps == sorted(set(steps))
-    assert len(model.steps) == (META.n_checkpoints if CARDS[method].small else 1)
+    assert len(model.steps) == (META.n_checkpoints if parameters_of(method, {}).checkpointed else 1)
     curves = pd.read_parquet(folder / "curves.parquet")
     assert list(curves.columns) == ["step", "phase", "name", "value"]
     assert curves["value"].notna().all()

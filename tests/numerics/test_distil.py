@@ -10,7 +10,7 @@ from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD
-from tgr.methods.distil import opinions
+from tgr.methods.distil import distillation_term
 from tgr.methods.training import Training
 from tgr.pool.pretrain import pretrain_teacher
 from tgr.pool.teacher import Teacher
@@ -59,7 +59,7 @@ def test_term_is_the_mean_divergence_from_the_teachers(training: Training, tempe
         for target, given in zip((outputs / temperature).exp(), (own / temperature).exp(), strict=True):
             p, q = target / target.sum(), given / given.sum()
             expected += 0.5 * temperature**2 * float((p * (p / q).log()).sum()) / len(images) / len(said)
-    term = opinions(bank, config, training)(images, logits)
+    term = distillation_term(bank, config, training)(images, logits)
     assert float(term) == pytest.approx(expected, rel=1e-4)
 
 
@@ -69,14 +69,16 @@ def test_a_model_that_agrees_with_all_teachers_has_none(training: Training) -> N
     logits = torch.zeros(5, 5)
     for teacher, outputs in zip(training.teachers, said, strict=True):
         logits[:, [bank.class_names.index(key) for key in teacher.card.class_keys("local")]] = outputs
-    assert float(opinions(bank, Distil(class_identity="local"), training)(images, logits)) == pytest.approx(0, abs=1e-5)
+    assert float(distillation_term(bank, Distil(class_identity="local"), training)(images, logits)) == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_as_many_teachers_as_configured_are_asked(training: Training) -> None:
     bank = training.bank("shared")
     images, _ = images_and_outputs(training)
     logits = torch.randn(5, len(bank.class_names), generator=torch.Generator().manual_seed(1))
-    term = opinions(bank, Distil(teachers_per_step=1), training)
-    both = float(opinions(bank, Distil(teachers_per_step=2), training)(images, logits))
+    term = distillation_term(bank, Distil(teachers_per_step=1), training)
+    both = float(distillation_term(bank, Distil(teachers_per_step=2), training)(images, logits))
     seen = {round(float(term(images, logits)), 5) for _ in range(20)}
     assert len(seen) == 2 and sum(seen) / 2 == pytest.approx(both, rel=1e-3)

@@ -1,4 +1,4 @@
-"""The documents name what exists: their links, and the files, folders, make targets and modules that they mention."""
+"""The documents name what exists: their links, and the files, folders, modules and make targets that they mention."""
 
 import re
 from pathlib import Path
@@ -77,3 +77,11 @@ def test_make_targets_exist(document: Path) -> None:
 
 def test_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1200
+
+
+def test_the_readme_of_results_names_every_place_that_rules_write_to() -> None:
+    sources = [*(ROOT / "workflow/rules").glob("*.smk"), *(ROOT / "tgr/workflow").glob("*.py")]
+    places = {place for file in sources for place in re.findall(r'"results/([\w.]+)', file.read_text(encoding="utf-8"))}
+    readme = (ROOT / "results/README.md").read_text(encoding="utf-8")
+    assert "tables" in places
+    assert not {place for place in places if f"`{place}" not in readme}

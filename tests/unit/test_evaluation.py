@@ -15,7 +15,7 @@ from tgr.errors import TgrError
 from tgr.evaluation.identity import IDENTITY
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
-from tgr.evaluation.selection import choose
+from tgr.evaluation.selection import choose_checkpoints
 from tgr.evaluation.stage import evaluate
 from tgr.evaluation.tasks import datafree_tasks, real_tasks
 from tgr.inversion.holdout import holdout_mask
@@ -160,7 +160,7 @@ def test_trajectories_read_off_equal_separate_runs(tmp_path: Path) -> None:
 
 def test_selection_rules() -> None:
     scores = [{"checkpoint": c, "rule": "meta_val", "accuracy": a} for c, a in enumerate([0.3, 0.5, 0.5, 0.2])]
-    assert choose(scores, ["last", "meta_val", "datafree"], 3) == {"last": 3, "meta_val": 2, "datafree": 3}
+    assert choose_checkpoints(scores, ["last", "meta_val", "datafree"], 3) == {"last": 3, "meta_val": 2, "datafree": 3}
 
 
 def test_a_checkpoint_without_head_starts_from_zeros(tmp_path: Path) -> None:

@@ -89,7 +89,7 @@ def shuffled(teacher: Teacher, seed: int = 0) -> tuple[Teacher, ota.Order]:
     generator = torch.Generator().manual_seed(seed)
     order = [torch.randperm(WIDTH, generator=generator) for _ in range(dro.BLOCKS)]
     model = build("conv4", N_WAY, WIDTH, teacher.card.image_size, "test", "shuffled")
-    model.load_state_dict(ota.permuted(teacher.model.state_dict(), order))
+    model.load_state_dict(ota.permute_channels(teacher.model.state_dict(), order))
     return Teacher(teacher.card, model.eval()), order
 
 
@@ -129,7 +129,7 @@ def test_any_alignment_is_a_permutation_that_brings_teachers_nearer(metric: str)
 def test_matching_is_the_cheapest_assignment() -> None:
     reference = torch.tensor([[0.0], [1.0], [10.0]])
     other = torch.tensor([[9.0], [0.2], [0.9]])
-    assert ota.matched(reference, other).tolist() == [1, 2, 0]
+    assert ota.match_rows(reference, other).tolist() == [1, 2, 0]
 
 
 # --- ota -----------------------------------------------------------------------------------------------------------
@@ -157,7 +157,7 @@ def test_batchnorm_statistics_are_those_of_recovered_images() -> None:
     model = setting.model(N_WAY)
     model.load_state_dict(found.checkpoints[0][1], strict=False)
     assert found.mean == pytest.approx([0.4, 0.5, 0.6])
-    (batch,) = ota.calibration(setting.bank("shared"), found.mean, found.std, setting.device)
+    (batch,) = ota.make_calibration_batches(setting.bank("shared"), found.mean, found.std, setting.device)
     outputs = model.trunk[0].conv(batch)
     torch.testing.assert_close(model.trunk[0].norm.running_mean, outputs.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
 
@@ -209,11 +209,11 @@ def test_fusion_starts_from_the_mean_and_stays_convex() -> None:
 
 
 def test_embeddings_are_standardised() -> None:
-    found = dro.standardised([torch.tensor([1.0, 5, 100]), torch.tensor([3.0, 5, 300]), torch.tensor([5.0, 5, -100])])
+    found = dro.standardise([torch.tensor([1.0, 5, 100]), torch.tensor([3.0, 5, 300]), torch.tensor([5.0, 5, -100])])
     assert found.shape == (3, 2)  # what is the same for all teachers says nothing
     torch.testing.assert_close(found.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
     assert float(found.square().sum(1).mean()) == pytest.approx(1)
-    assert not dro.standardised([torch.ones(3)]).any()
+    assert not dro.standardise([torch.ones(3)]).any()
 
 
 @pytest.mark.parametrize("radius", [0.0, 0.5])
@@ -230,7 +230,7 @@ def test_worst_case_is_worse_than_the_nominal_loss() -> None:
     torch.manual_seed(0)
     torch.nn.init.normal_(fusion.output.weight)
     identity = [torch.arange(WIDTH)] * dro.BLOCKS
-    task = dro.task_of(setting.teachers[0], identity, [0.5] * 3, [0.25] * 3, setting)
+    task = dro.make_task(setting.teachers[0], identity, [0.5] * 3, [0.25] * 3, setting)
     embedding, model = torch.tensor([1.0, -1, 0.5, 0]), setting.model(N_WAY)
 
     def step(radius: float) -> tuple[float, float]:
@@ -251,7 +251,7 @@ def test_a_share_of_one_gives_the_teachers_own_answers() -> None:
     other, order = shuffled(original)
     setting = training(original, Teacher(other.card.model_copy(update={"name": "teacher-0001"}), other.model))
     back = ota.align(original, [other], "activations", images_of(20).float() / 255)[0]
-    task = dro.task_of(setting.teachers[1], back, other.card.mean, other.card.std, setting)
+    task = dro.make_task(setting.teachers[1], back, other.card.mean, other.card.std, setting)
     with torch.no_grad():
         answers = torch.nn.functional.linear(original.model.trunk(task.images), task.weight, task.bias).softmax(1)
     torch.testing.assert_close(answers, task.targets, rtol=1e-4, atol=1e-5)

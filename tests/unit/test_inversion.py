@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tgr import seeds
-from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
+from tgr.artifacts import digest, read_json, write_json
 from tgr.backbones.classifier import Classifier, batchnorm_layers
 from tgr.backbones.probe import Probe, load_probe
 from tgr.backbones.registry import build
@@ -331,22 +331,6 @@ def recovered(shard: Path, tmp_path: Path) -> Path:
     return tmp_path / "recovered"
 
 
-def _rewrite(folder: Path, **changes: torch.Tensor) -> None:
-    """Change tensors and keep the report's digest right, as a faulty writer would."""
-    file = folder / "teacher-0000.safetensors"
-    save_tensors(file, {**load_tensors(file)[0], **changes})
-    write_json(file.with_suffix(".json"), {**read_json(file.with_suffix(".json")), "sha256": digest(file)})
-
-
-def test_changed_bytes_are_noticed(shard: Path, recovered: Path) -> None:
-    file = recovered / "teacher-0000.safetensors"
-    content = bytearray(file.read_bytes())
-    content[-1] ^= 1
-    file.write_bytes(content)
-    with pytest.raises(TgrError, match=r"teacher-0000\.safetensors: damaged.*delete"):
-        load_recovered([recovered], [shard])
-
-
 def test_truncated_file_is_noticed(shard: Path, recovered: Path) -> None:
     file = recovered / "teacher-0001.safetensors"
     file.write_bytes(file.read_bytes()[:-10])
@@ -368,34 +352,6 @@ def test_report_with_missing_keys_is_refused(shard: Path, recovered: Path) -> No
         load_recovered([recovered], [shard])
 
 
-def test_another_number_of_classes_is_refused(shard: Path, recovered: Path) -> None:
-    _rewrite(recovered, logits=torch.zeros(N_WAY * PER_CLASS, 7))
-    with pytest.raises(
-        TgrError, match=r"logits of 7 classes, but its report names 3 of the 3 classes of toys/teacher-0000"
-    ):
-        load_recovered([recovered], [shard])
-
-
-@pytest.mark.parametrize(
-    ("changes", "message"),
-    [
-        ({"labels": torch.full((N_WAY * PER_CLASS,), N_WAY)}, r"labels must lie in 0\.\.2"),
-        ({"labels": torch.zeros(2, dtype=torch.int64)}, "12 images, but 2 labels"),
-        (
-            {"images": torch.zeros(N_WAY * PER_CLASS, 3, 8, 8, dtype=torch.uint8)},
-            r"wanted uint8 images \(n, 3, 16, 16\)",
-        ),
-        ({"surplus": torch.zeros(1)}, "wanted images, labels and logits"),
-    ],
-)
-def test_tensors_that_do_not_fit_are_refused(
-    shard: Path, recovered: Path, changes: dict[str, torch.Tensor], message: str
-) -> None:
-    _rewrite(recovered, **changes)
-    with pytest.raises(TgrError, match=message):
-        load_recovered([recovered], [shard])
-
-
 def test_folders_of_other_teachers_are_refused(recovered: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
@@ -403,8 +359,6 @@ def test_folders_of_other_teachers_are_refused(recovered: Path, tmp_path: Path) 
     save_teacher(other, _model(card), card)
     with pytest.raises(TgrError, match=r"recovered from toys/teacher-0000, not from others/teacher-0000"):
         load_recovered([recovered], [other])
-    with pytest.raises(TgrError, match="1 folders of recovered images, but 2 of teachers"):
-        load_recovered([recovered], [other, other])
 
 
 def test_nan_pixels_never_become_an_image(monkeypatch: pytest.MonkeyPatch) -> None:

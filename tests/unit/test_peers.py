@@ -16,7 +16,7 @@ from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.purer import Purer
 from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.errors import TgrError
-from tgr.meta.synthesis import ClassMemory, TeacherTask, distillation, scale, to_meta
+from tgr.meta.synthesis import ClassMemory, TeacherTask, as_meta_input, distillation, scale
 from tgr.methods import bidf_mkd, purer, registry
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Card, Teacher
@@ -259,7 +259,7 @@ def test_class_keys_of_models_from_elsewhere_are_local() -> None:
 
 def test_resizing_is_differentiable() -> None:
     images = torch.rand(2, 3, 24, 24, generator=seeds.torch_generator("images")).requires_grad_()
-    to_meta(images, 16).sum().backward()
+    as_meta_input(images, 16).sum().backward()
     assert images.grad is not None
     assert (images.grad > 0).all()
     assert scale(images, 24) is images

@@ -185,9 +185,13 @@ def test_reference_names_what_the_tables_were_made_from(snapshot: Callable[..., 
     assert made["configuration"]["file"] == "config/full_cpu.yaml" and list(made["tables"]) == ["icons/main.csv"]
     assert list(made["figures"]) == ["icons/accuracy.png"]
     assert (reference.ROOT / "results/reference/snapshot/figures/icons/accuracy.png").read_bytes() == b"a picture"
-    table = (reference.ROOT / "results/reference/snapshot/icons/main.md").read_text()
+    file = reference.ROOT / "results/reference/snapshot/icons/main.md"
+    rows = "".join(line for line in file.read_text().splitlines(keepends=True) if line.startswith("|"))
     shown = reference.filled("x\n<!-- table snapshot/icons/main -->\nold\n<!-- end of table -->\ny\n")
-    assert shown == f"x\n<!-- table snapshot/icons/main -->\n\n{table}\n<!-- end of table -->\ny\n"
+    assert shown == f"x\n<!-- table snapshot/icons/main -->\n\n{rows}\n<!-- end of table -->\ny\n"
+    file.write_text(file.read_text() * 2)
+    with pytest.raises(TgrError, match="several tables"):
+        reference.filled("<!-- table snapshot/icons/main -->\n<!-- end of table -->")
     with pytest.raises(TgrError, match="but a document shows it"):
         reference.filled("<!-- table snapshot/nothing -->\n<!-- end of table -->")
 

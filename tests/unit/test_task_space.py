@@ -27,7 +27,7 @@ from tgr.task_space import grouping
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 from tgr.task_space.fisher import embed, embed_shard, first_of_each_class, fit_head
 from tgr.task_space.grouping import KINDS, group, measure, spectral_coordinates
-from tgr.task_space.landmarks import landmarks, similarity_to
+from tgr.task_space.landmarks import choose_landmarks, similarity_to
 
 SMALL = TaskSpace(probe="test_resnet", weights="random", image_size=32, images_per_class=3)
 """A probe of timm's own test models, of 0.5 million weights."""
@@ -231,32 +231,12 @@ def test_embed_shard_and_load(tmp_path: Path) -> None:
     matrix = dissimilarity(embeddings)
     assert 0 < matrix[0, 1] < 1
 
-    with pytest.raises(TgrError, match="embedded twice"):
-        load_embeddings([tmp_path / "one", tmp_path / "one"])
-    other, cards = write_shard(tmp_path / "more", ["teacher-0002"])
-    embed_shard(other, cards, SMALL.model_copy(update={"image_size": 48}), tmp_path / "two", torch.device("cpu"))
-    with pytest.raises(TgrError, match="embed all of them alike"):
-        load_embeddings([tmp_path / "one", tmp_path / "two"])
 
-
-@pytest.mark.parametrize(
-    ("values", "message"),
-    [
-        ({"layer": torch.tensor([1.0, float("nan")])}, "not a Fisher information"),
-        ({"layer": torch.tensor([1.0, -1.0])}, "not a Fisher information"),
-        ({"layer": torch.ones(2, 2)}, "not a Fisher information"),
-        ({}, "not a task embedding"),
-    ],
-)
-def test_damaged_embeddings(tmp_path: Path, values: dict[str, Tensor], message: str) -> None:
-    with pytest.raises(TgrError, match="holds no embeddings"):
-        load_embeddings([tmp_path])
-    save_tensors(tmp_path / "teacher-0000.safetensors", values, {"key": "toy/teacher-0000"})
-    with pytest.raises(TgrError, match=message):
-        load_embeddings([tmp_path])
+def test_truncated_embedding_is_named(tmp_path: Path) -> None:
     file = tmp_path / "teacher-0000.safetensors"
+    save_tensors(file, {"layer": torch.ones(2)}, {"key": "toy/teacher-0000"})
     file.write_bytes(file.read_bytes()[:20])
-    with pytest.raises(TgrError, match="damaged"):
+    with pytest.raises(TgrError, match=r"teacher-0000\.safetensors: damaged"):
         load_embeddings([tmp_path])
 
 
@@ -302,15 +282,6 @@ def test_dissimilarity_of_layers_without_information() -> None:
     found = dissimilarity([{"a": zero, "b": some}, {"a": zero, "b": some}, {"a": some, "b": some}])
     expected = torch.tensor([[0, 0, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]], dtype=torch.float64)
     torch.testing.assert_close(found, expected)
-
-
-def test_embeddings_of_other_layers_are_refused() -> None:
-    with pytest.raises(TgrError, match="different probes"):
-        dissimilarity([{"a": torch.ones(2)}, {"b": torch.ones(2)}])
-    with pytest.raises(TgrError, match="different probes"):
-        dissimilarity([{"a": torch.ones(2)}, {"a": torch.ones(3)}])
-    with pytest.raises(TgrError, match="no embeddings"):
-        dissimilarity([])
 
 
 # --- groups --------------------------------------------------------------------------------------------------------
@@ -410,11 +381,6 @@ def test_levels_lead_from_alike_to_unlike_groups() -> None:
         assert value == pytest.approx(within[0] + level * (within[1] - within[0]), abs=0.002)
 
 
-def test_only_balanced_groups_have_levels() -> None:
-    with pytest.raises(TgrError, match="level: random groups have none"):
-        group(domains(), "random", 4, 0, 0.5)
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_groups_are_deterministic(kind: str) -> None:
     noise = torch.rand(30, 30, generator=generator(), dtype=torch.float64)
@@ -455,27 +421,8 @@ def test_a_small_group_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     assert "1 task groups have fewer than two teachers; sizes: [6, 1]" in caplog.text
 
 
-@pytest.mark.parametrize(
-    ("matrix", "n_groups", "message"),
-    [
-        (torch.zeros(2, 3), 1, "square"),
-        (torch.full((2, 2), float("nan")), 1, "finite"),
-        (torch.ones(2, 2), 1, "zero on the diagonal"),
-        (torch.tensor([[0.0, 1], [2, 0]]), 1, "symmetric"),
-        (torch.tensor([[0.0, -1], [-1, 0]]), 1, "not negative"),
-        (torch.zeros(3, 3), 4, "4 groups of 3 teachers"),
-        (torch.zeros(3, 3), 0, "0 groups of 3 teachers"),
-    ],
-)
-def test_bad_dissimilarities(matrix: Tensor, n_groups: int, message: str) -> None:
-    with pytest.raises(TgrError, match=message):
-        group(matrix, "heterogeneous", n_groups, 0)
-
-
 def test_kinds_are_those_of_the_configuration() -> None:
-    assert tuple(KINDS) == get_args(GroupedParameters.model_fields["grouping"].annotation)
-    with pytest.raises(TgrError, match="there is no 'best'; valid: heterogeneous, balanced"):
-        group(torch.zeros(3, 3), "best", 1, 0)
+    assert (*KINDS, "single") == get_args(GroupedParameters.model_fields["grouping"].annotation)
 
 
 def test_all_alike_or_all_unlike_teachers_are_dealt_out() -> None:
@@ -529,7 +476,7 @@ def test_landmarks_give_nearly_the_same_dissimilarity(monkeypatch: pytest.Monkey
     assert found.dtype == torch.float32
     assert torch.equal(found, found.T) and not found.diagonal().any()
     assert float((found - exact).abs().mean()) < 0.01
-    chosen = landmarks(200)
+    chosen = choose_landmarks(200)
     torch.testing.assert_close(found[chosen].double(), exact[chosen], rtol=0, atol=2e-3)
     for kind in ("homogeneous", "balanced"):
         ours, direct = group(found, kind, 4, 0), group(exact, kind, 4, 0)

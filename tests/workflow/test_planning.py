@@ -7,6 +7,8 @@ from workflow_project import Project, copy_project
 from tgr.config.load import load
 from tgr.plan.stages import Planner
 from tgr.plan.units import load_units
+from tgr.workflow import targets
+from tgr.workflow.jobs import Jobs
 
 
 def assert_plan_is_a_dry_run(project: Project) -> None:
@@ -34,3 +36,9 @@ def benchmarks(tmp_path_factory: pytest.TempPathFactory) -> Project:
     formats.write_miniimagenet(project.root / "data/miniimagenet")
     formats.write_cub(project.root / "data/cub")
     return project
+
+
+@pytest.mark.parametrize("config", ["tests/workflow/tiny.yaml", "config/smoke.yaml"])
+def test_enumerated_jobs_are_those_of_a_dry_run(pristine: Project, config: str) -> None:
+    jobs = Jobs(load(pristine.root / config))
+    assert jobs.counts() | targets.counts(jobs) == Project(pristine.root, config).planned()

@@ -104,5 +104,5 @@ def _step(annotation: Any, part: int | str) -> Any:
 
 def _model(annotation: Any) -> type[BaseModel] | None:
     if get_origin(annotation) in (Union, UnionType):
-        return next((found for found in map(_model, get_args(annotation)) if found), None)
+        return next((model for model in map(_model, get_args(annotation)) if model), None)
     return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None

@@ -14,7 +14,6 @@ from tgr.config.experiments import Ablation, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.registry import Methods
-from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
 from tgr.config.variants import Variant, vary
 
@@ -119,11 +118,11 @@ class Config(Section):
         _check_known(f"scenarios.{name}.evaluate_on", scenario.evaluate_on, self.datasets)
         _check_known(f"scenarios.{name}.methods", scenario.methods or [], self.methods.active())
         for method, parameters in self.main_methods(name).items():
-            own = [pool for pool in scenario.pools if self.pools[pool].dataset is None]
-            if parameters.parameters.real_images and own:
+            tables = [pool for pool in scenario.pools if self.pools[pool].dataset is None]
+            if parameters.parameters.real_images and tables:
                 raise ValueError(
                     f"scenarios.{name}.methods: {method} needs the teachers' real images, and those of the pool "
-                    f"{own[0]} are unknown; list the other methods"
+                    f"{tables[0]} are unknown; list the other methods"
                 )
 
     def _check_ablation(self, name: str, ablation: Ablation) -> None:
@@ -176,11 +175,11 @@ class Config(Section):
 
     def main_methods(self, scenario: str) -> dict[str, Variant]:
         """Return the methods of a scenario's main table as they are configured, by name."""
-        wanted = self.scenarios[scenario].methods
+        names = self.scenarios[scenario].methods
         return {
             name: Variant(name, {}, parameters)
             for name, parameters in self.methods.active().items()
-            if wanted is None or name in wanted
+            if names is None or name in names
         }
 
     def ablation_variants(self, ablation: str) -> dict[str, Variant]:
@@ -199,13 +198,13 @@ class Config(Section):
                 variants |= self.ablation_variants(name)
         return variants
 
-    def groups_shown(self, scenario: str) -> str:
-        """Return the name of the grouping that a scenario's figure shows: TGR's, or its default."""
-        n_teachers = sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
-        found = self.main_methods(scenario).get("tgr")
-        shown = found.parameters if found else Tgr(n_groups=min(Tgr().n_groups, n_teachers))
-        assert isinstance(shown, GroupedParameters)
-        return shown.groups_name
+    def groups_shown(self, scenario: str) -> str | None:
+        """Return the name of the grouping that a scenario's figures show: that of the first method which uses task
+        groups, or of the first variant; None if nothing uses them."""
+        for variant in self.all_variants(scenario).values():
+            if isinstance(variant.parameters, GroupedParameters):
+                return variant.parameters.groups_name
+        return None
 
     def pretrain_of(self, pool: str) -> Pretrain:
         """Return the section `pretrain` with a pool's changes."""

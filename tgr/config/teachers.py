@@ -128,9 +128,9 @@ class Pool(Section):
     def _check_origin(self) -> Self:
         if sum(origin is not None for origin in (self.dataset, self.table, self.teachers_of)) != 1:
             raise ValueError("a pool needs one of `dataset`, `table` and `teachers_of`")
-        own = sorted(self.model_fields_set - {"teachers_of", "n_teachers", "inversion"})
-        if self.teachers_of is not None and own:
-            raise ValueError(f"`teachers_of` brings its pool's `{own[0]}`; leave that key out")
+        surplus = sorted(self.model_fields_set - {"teachers_of", "n_teachers", "inversion"})
+        if self.teachers_of is not None and surplus:
+            raise ValueError(f"`teachers_of` brings its pool's `{surplus[0]}`; leave that key out")
         if self.table is not None and "n_teachers" not in self.model_fields_set:
             raise ValueError("a pool from a table needs `n_teachers`, the number of its rows")
         if self.options and not self.architecture.startswith("timm:"):

@@ -75,9 +75,9 @@ def finetune(model: Classifier, task: Task, inner_lr: float, inner_steps: Sequen
     accuracies, done = [], 0
     try:
         with batchnorm_mode(model, bn_mode):
-            for wanted in inner_steps:
-                _descend(model, parameters, task, inner_lr, wanted - done)
-                done = wanted
+            for steps in inner_steps:
+                _descend(model, parameters, task, inner_lr, steps - done)
+                done = steps
                 with torch.no_grad():
                     accuracies.append(accuracy(model(task.query_images), task.query_labels))
     finally:

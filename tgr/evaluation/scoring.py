@@ -1,6 +1,6 @@
 """Accuracies of a trained model on sets of episodes; whatever was computed once is remembered."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -9,7 +9,7 @@ from tqdm import tqdm
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Evaluation
 from tgr.evaluation.model import TrainedModel
-from tgr.evaluation.protocols import finetune, ncm
+from tgr.evaluation.protocols import Task, finetune, ncm
 from tgr.evaluation.tasks import TaskSet
 
 
@@ -54,13 +54,7 @@ class Scorer:
 
     def _run(self, checkpoint: int, protocol: str, tasks: TaskSet, inner_lr: float, inner_steps: int) -> list[float]:
         model, bn_mode = self._model(checkpoint), self.evaluation.bn_mode
-        episodes = tqdm(
-            tasks.tasks(self.trained.card, self.device),
-            desc=f"{self.title}, checkpoint {checkpoint}, {protocol}",
-            total=len(tasks),
-            unit="episode",
-            mininterval=2,
-        )
+        episodes = self._episodes(checkpoint, tasks, protocol)
         if protocol == "ncm":
             return [ncm(model, task, bn_mode) for task in episodes]
         return [finetune(model, task, inner_lr, [inner_steps], bn_mode)[0] for task in episodes]
@@ -89,14 +83,18 @@ class Scorer:
     def _trajectories(self, checkpoint: int, tasks: TaskSet, inner_lr: float, steps: Sequence[int]) -> np.ndarray:
         """Return the mean accuracy after each step count: (len(steps),)."""
         model = self._model(checkpoint)
-        episodes = tqdm(
+        episodes = self._episodes(checkpoint, tasks, f"tuning at {inner_lr:g}")
+        return np.mean([finetune(model, task, inner_lr, steps, self.evaluation.bn_mode) for task in episodes], axis=0)
+
+    def _episodes(self, checkpoint: int, tasks: TaskSet, purpose: str) -> Iterable[Task]:
+        """Return the episodes behind a progress bar that says what they are for."""
+        return tqdm(
             tasks.tasks(self.trained.card, self.device),
-            desc=f"{self.title}, checkpoint {checkpoint}, tuning at {inner_lr:g}",
+            desc=f"{self.title}, checkpoint {checkpoint}, {purpose}",
             total=len(tasks),
             unit="episode",
             mininterval=2,
         )
-        return np.mean([finetune(model, task, inner_lr, steps, self.evaluation.bn_mode) for task in episodes], axis=0)
 
     def _model(self, checkpoint: int) -> Classifier:
         if self._loaded is None or self._loaded[0] != checkpoint:

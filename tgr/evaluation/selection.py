@@ -34,13 +34,13 @@ def score_checkpoints(scorer: Scorer, candidates: Mapping[str, Sequence[TaskSet]
     return scores
 
 
-def choose(scores: Sequence[Mapping[str, Any]], rules: Sequence[str], last: int) -> dict[str, int]:
+def choose_checkpoints(scores: Sequence[Mapping[str, Any]], rules: Sequence[str], last: int) -> dict[str, int]:
     """Return the checkpoint of each rule: the best by its scores, of equal ones the later.
 
     A rule without scores (``last``, or any rule of a model with one checkpoint) chooses ``last``.
     """
     chosen = {}
     for rule in rules:
-        own = [(row["accuracy"], row["checkpoint"]) for row in scores if row["rule"] == rule]
-        chosen[rule] = max(own)[1] if own else last
+        rule_scores = [(row["accuracy"], row["checkpoint"]) for row in scores if row["rule"] == rule]
+        chosen[rule] = max(rule_scores)[1] if rule_scores else last
     return chosen

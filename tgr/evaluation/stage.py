@@ -12,13 +12,13 @@ from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
-from tgr.evaluation.selection import choose, score_checkpoints
+from tgr.evaluation.selection import choose_checkpoints, score_checkpoints
 from tgr.evaluation.tasks import TaskSet, datafree_tasks, real_tasks
 from tgr.inversion.recovered import load_recovered
 
 
 @dataclass(frozen=True)
-class Run:
+class Identity:
     """The names under which an evaluation's rows are stored."""
 
     scenario: str
@@ -75,16 +75,16 @@ def evaluate(
         ]
     rules = [rule for rule in evaluation.selections if rule != "last"] if several else []
     scores = score_checkpoints(scorer, {rule: candidates[rule] for rule in rules})
-    chosen = choose(scores, evaluation.selections, len(trained.steps) - 1)
-    run = Run(scenario_name, method, shot, seed)
-    frame, tuned = _evaluate_chosen(run, scorer, chosen, real)
+    chosen = choose_checkpoints(scores, evaluation.selections, len(trained.steps) - 1)
+    identity = Identity(scenario_name, method, shot, seed)
+    frame, tuned = _evaluate_chosen(identity, scorer, chosen, real)
     folder.mkdir(parents=True)
     frame.to_parquet(folder / "episodes.parquet", index=False)
-    write_json(folder / "selection.json", asdict(run) | {"scores": scores, "chosen": chosen, "tuned": tuned})
+    write_json(folder / "selection.json", asdict(identity) | {"scores": scores, "chosen": chosen, "tuned": tuned})
 
 
 def _evaluate_chosen(
-    run: Run,
+    identity: Identity,
     scorer: Scorer,
     chosen: Mapping[str, int],
     real: Mapping[str, dict[str, TaskSet]],
@@ -104,20 +104,26 @@ def _evaluate_chosen(
         for protocol in protocols:
             for dataset, sets in real.items():
                 accuracies = scorer.score(checkpoint, protocol, sets["meta_test"])
-                frames.append(_rows(run, dataset, protocol, rule, checkpoint, accuracies, evaluation.bn_mode))
+                frames.append(_rows(identity, dataset, protocol, rule, checkpoint, accuracies, evaluation.bn_mode))
     return pd.concat(frames, ignore_index=True), tuned
 
 
 def _rows(
-    run: Run, dataset: str, protocol: str, rule: str, checkpoint: int, accuracies: Sequence[float], bn_mode: str
+    identity: Identity,
+    dataset: str,
+    protocol: str,
+    rule: str,
+    checkpoint: int,
+    accuracies: Sequence[float],
+    bn_mode: str,
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "scenario": run.scenario,
+            "scenario": identity.scenario,
             "dataset": dataset,
-            "method": run.method,
-            "shot": run.shot,
-            "seed": run.seed,
+            "method": identity.method,
+            "shot": identity.shot,
+            "seed": identity.seed,
             "protocol": protocol,
             "selection": rule,
             "checkpoint": checkpoint,

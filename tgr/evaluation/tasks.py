@@ -102,13 +102,13 @@ def _pooled_members(recovered: Sequence[Recovered], held_out_per_class: int) -> 
     """Return, for each class of the bank in order of name, its training and its held-out images' indices."""
     parts: dict[str, tuple[list[Tensor], list[Tensor]]] = {}
     offset = 0
-    for one in recovered:
-        mask = holdout_mask(one.labels, held_out_per_class)
-        for label, name in enumerate(one.class_keys("shared")):
+    for r in recovered:
+        mask = holdout_mask(r.labels, held_out_per_class)
+        for label, name in enumerate(r.class_keys("shared")):
             train, held_out = parts.setdefault(name, ([], []))
-            train.append(offset + torch.nonzero((one.labels == label) & ~mask).flatten())
-            held_out.append(offset + torch.nonzero((one.labels == label) & mask).flatten())
-        offset += len(one.labels)
+            train.append(offset + torch.nonzero((r.labels == label) & ~mask).flatten())
+            held_out.append(offset + torch.nonzero((r.labels == label) & mask).flatten())
+        offset += len(r.labels)
     ordered = [parts[name] for name in sorted(parts)]
     return [torch.cat(train) for train, _ in ordered], [torch.cat(held_out) for _, held_out in ordered]
 

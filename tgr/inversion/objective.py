@@ -1,5 +1,5 @@
-"""What every engine minimises: the teacher's cross-entropy and the distance of BatchNorm statistics, its own or a
-probe's."""
+"""What every engine minimises: the teacher's cross-entropy, and distances from the BatchNorm statistics of the teacher
+or of a probe."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -31,7 +31,7 @@ def objective(
     deep teacher drowns its classes.
 
     ``aug`` shifts each image and, where the teacher's dataset allows it, mirrors half of them, anew at each call.
-    ``probe_weight`` adds the like distance from a probe's statistics, of the images as they are.
+    ``probe_weight`` adds the distance of the images, as they are, from a probe's statistics.
     Inside the block the teacher is in evaluation mode and its weights need no gradient.
 
     Raises:
@@ -40,23 +40,25 @@ def objective(
     with ExitStack() as stack:
         stack.enter_context(batchnorm_mode(teacher.model, "running"))
         stack.enter_context(frozen([teacher.model]))
-        own: list[Tensor] = []
+        distances: list[Tensor] = []
         if config.bn_weight > 0:
-            own = stack.enter_context(recorded_distances(teacher.model, relative=config.bn_distance == "relative"))
-        natural = None
+            distances = stack.enter_context(
+                recorded_distances(teacher.model, relative=config.bn_distance == "relative")
+            )
+        distance_from_natural = None
         if config.probe_weight > 0:
             if probe is None:
                 raise TgrError("inversion.probe_weight is set, but no probe was given; load one (tgr.backbones.probe)")
-            natural = stack.enter_context(probe_distance(probe))
+            distance_from_natural = stack.enter_context(probe_distance(probe))
 
         def loss(images: Tensor) -> Tensor:
-            own.clear()
-            seen = random_crop_flip(images, config.crop_pad, teacher.card.flips, generator)
-            value = nn.functional.cross_entropy(teacher.logits(seen), labels)
-            if own:
-                value = value + config.bn_weight / len(own) * torch.stack(own).sum()
-            if natural is not None:
-                value = value + config.probe_weight * natural(images)
+            distances.clear()
+            augmented = random_crop_flip(images, config.crop_pad, teacher.card.flips, generator)
+            value = nn.functional.cross_entropy(teacher.logits(augmented), labels)
+            if distances:
+                value = value + config.bn_weight / len(distances) * torch.stack(distances).sum()
+            if distance_from_natural is not None:
+                value = value + config.probe_weight * distance_from_natural(images)
             return require_finite(value, teacher)
 
         yield loss

@@ -24,7 +24,7 @@ def invert(
     the loss of a single step depends on its random crops more than on the last steps' progress.
 
     Args:
-        labels: the class that each image shall show, int64 (n,).
+        labels: the class that each image is to show, int64 (n,).
         probe: the network of the prior ``probe_weight``; None without it.
 
     Returns:

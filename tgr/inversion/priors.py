@@ -1,4 +1,4 @@
-"""What is known of images before any teacher is asked: they are smooth, moderate in colour, and look natural."""
+"""Priors of images: they are smooth, of moderate colour, and look natural."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,7 +13,7 @@ from tgr.errors import TgrError
 from tgr.inversion.statistics import PassEnded, recorded_distances
 
 PROBE_LAYERS = 8
-"""BatchNorm layers of the probe, from its input on, whose statistics count; the forward pass ends there."""
+"""How many BatchNorm layers of the probe count, from its input on; the forward pass ends after them."""
 
 
 def total_variation(images: Tensor) -> Tensor:

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
@@ -86,11 +85,6 @@ def load_recovered(recovered_folders: Sequence[str | Path], teacher_folders: Seq
     Raises:
         TgrError: a file is missing, damaged, or does not belong to its teacher.
     """
-    if len(recovered_folders) != len(teacher_folders):
-        raise TgrError(
-            f"{len(recovered_folders)} folders of recovered images, but {len(teacher_folders)} of teachers; "
-            "give one for each shard, in the same order"
-        )
     folders = zip(recovered_folders, teacher_folders, strict=True)
     return [_load(Path(folder), card) for folder, teachers in folders for card in read_cards(teachers)]
 
@@ -114,31 +108,5 @@ def read_report(folder: Path, card: Card) -> Recovery:
 
 
 def _load(folder: Path, card: Card) -> Recovered:
-    file = folder / f"{card.name}.safetensors"
-    advice = f"delete {folder} and run again"
-    report = read_report(folder, card)
-    tensors, _ = load_tensors(file)
-    if digest(file) != report.sha256:
-        raise TgrError(f"{file}: damaged (its SHA-256 differs from its report); {advice}")
-    if set(tensors) != {"images", "labels", "logits"}:
-        raise TgrError(f"{file}: wanted images, labels and logits, found {', '.join(sorted(tensors))}; {advice}")
-    return _check(Recovered(**tensors, card=card, report=report), file)
-
-
-def _check(recovered: Recovered, file: Path) -> Recovered:
-    n, n_way = len(recovered.images), len(recovered.report.classes)
-    found = recovered.logits.shape[-1]
-    if found != n_way or not all(0 <= index < len(recovered.card.classes) for index in recovered.report.classes):
-        raise TgrError(
-            f"{file}: logits of {found} classes, but its report names {n_way} of the {len(recovered.card.classes)} "
-            f"classes of {recovered.card.key}; recover its images again"
-        )
-    size = recovered.card.image_size
-    if recovered.images.dtype != torch.uint8 or recovered.images.shape[1:] != (3, size, size):
-        shape = tuple(recovered.images.shape)
-        raise TgrError(f"{file}: wanted uint8 images (n, 3, {size}, {size}), found {recovered.images.dtype} {shape}")
-    if recovered.labels.shape != (n,) or recovered.logits.shape != (n, n_way):
-        raise TgrError(f"{file}: {n} images, but {len(recovered.labels)} labels and {len(recovered.logits)} logits")
-    if n and not 0 <= int(recovered.labels.min()) <= int(recovered.labels.max()) < n_way:
-        raise TgrError(f"{file}: labels must lie in 0..{n_way - 1}, the classes of {recovered.card.key}")
-    return recovered
+    tensors, _ = load_tensors(folder / f"{card.name}.safetensors")
+    return Recovered(**tensors, card=card, report=read_report(folder, card))

@@ -23,7 +23,7 @@ def invert_shard(
     """Recover images from each teacher of a shard and write them into a folder.
 
     Args:
-        probe_config: names the probe network of the prior ``probe_weight``; not looked at without that prior.
+        probe_config: names the probe network of the prior ``probe_weight``; not read without that prior.
 
     Raises:
         TgrError: a teacher cannot be read, or its inversion does not stay finite.
@@ -48,11 +48,11 @@ def invert_teacher(teacher: Teacher, config: Inversion, probe: Probe | None = No
     """
     started = time.perf_counter()
     generator = seeds.torch_generator("inversion", teacher.card.key, config.engine)
-    classes = classes_to_recover(len(teacher.card.classes), config.max_classes, generator)
+    classes = choose_classes(len(teacher.card.classes), config.max_classes, generator)
     labels = torch.tensor(classes).repeat_interleave(config.images_per_class)
     images = registry.get(config.engine)(teacher, labels, config, probe, generator)
     pixels = require_finite(images, teacher).mul(255).round().clamp(0, 255).to(torch.uint8)
-    logits, distances, minimised = _outputs(teacher, pixels, config.bn_distance == "relative")
+    logits, distances, minimised = _run_teacher(teacher, pixels, config.bn_distance == "relative")
     targets = labels.to(logits.device)
     loss = nn.functional.cross_entropy(logits, targets)
     if minimised:
@@ -73,15 +73,15 @@ def invert_teacher(teacher: Teacher, config: Inversion, probe: Probe | None = No
     return Recovered(pixels.cpu(), positions, logits[:, classes].cpu(), teacher.card, report)
 
 
-def classes_to_recover(n_classes: int, most: int, generator: torch.Generator) -> list[int]:
-    """Return the classes of a teacher to recover, ascending: all of them, or a draw if it has more than ``most``."""
-    if n_classes <= most:
+def choose_classes(n_classes: int, max_classes: int, generator: torch.Generator) -> list[int]:
+    """Return the classes to recover, ascending: all, or a draw of ``max_classes`` if there are more."""
+    if n_classes <= max_classes:
         return list(range(n_classes))
-    return sorted(torch.randperm(n_classes, generator=generator)[:most].tolist())
+    return sorted(torch.randperm(n_classes, generator=generator)[:max_classes].tolist())
 
 
 @torch.no_grad()
-def _outputs(teacher: Teacher, images: Tensor, relative: bool) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+def _run_teacher(teacher: Teacher, images: Tensor, relative: bool) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Return the teacher's logits (n, n_way), the distances of its BatchNorm layers, and those that were minimised."""
     model = teacher.model
     with recorded_distances(model) as distances, recorded_distances(model, relative=relative) as minimised:

@@ -1,8 +1,7 @@
 """How much recovered images teach: a student sees nothing else, and is tested on real images of the same classes.
 
-A teacher's agreement with its own images says little of their worth, since noise can be made to convince a network
-(Szegedy et al., Intriguing properties of neural networks, ICLR 2014); a student of another making cannot be convinced
-like that.
+That a teacher agrees with its own images says little, since noise can be made to convince a network (Szegedy et al.,
+Intriguing properties of neural networks, ICLR 2014). A student that starts from scratch is not convinced by noise.
 """
 
 from collections.abc import Sequence
@@ -116,12 +115,12 @@ def measure_transfer(
     pool = load_recovered(recovered_folders, teacher_folders)[:n_teachers]
     rows = [
         {
-            "name": one.card.name,
-            "architecture": one.card.architecture,
-            "held_out_accuracy": one.card.held_out_accuracy,
-            "agreement": one.report.agreement,
-            "student_accuracy": student_accuracy(one, dataset, device=device),
+            "name": recovered.card.name,
+            "architecture": recovered.card.architecture,
+            "held_out_accuracy": recovered.card.held_out_accuracy,
+            "agreement": recovered.report.agreement,
+            "student_accuracy": student_accuracy(recovered, dataset, device=device),
         }
-        for one in tqdm(pool, desc="training students", unit="teacher")
+        for recovered in tqdm(pool, desc="training students", unit="teacher")
     ]
     write_json(file, {"pool": pool[0].card.pool, "n_classes": len(pool[0].classes), "teachers": rows})

@@ -62,21 +62,21 @@ def bank_of_recovered(
         class_identity: ``shared`` or ``local``, see ``Recovered.class_keys``.
     """
     keep = [~holdout_mask(r.labels, held_out_per_class) for r in recovered]
-    names = [r.class_keys(class_identity) for r in recovered]
-    class_names = sorted({name for own in names for name in own})
+    keys = [r.class_keys(class_identity) for r in recovered]
+    class_names = sorted({key for teacher_keys in keys for key in teacher_keys})
     position = {name: index for index, name in enumerate(class_names)}
     rows = [
-        torch.tensor([position[name] for name in own])[r.labels[k]]
-        for own, r, k in zip(names, recovered, keep, strict=True)
+        torch.tensor([position[key] for key in teacher_keys])[r.labels[k]]
+        for teacher_keys, r, k in zip(keys, recovered, keep, strict=True)
     ]
     images = [r.images[k] for r, k in zip(recovered, keep, strict=True)]
-    widest = max(len(own) for own in names)
+    widest = max(map(len, keys))
     logits = [
-        pad(r.logits[k], (0, widest - len(own)), value=-torch.inf)
-        for r, k, own in zip(recovered, keep, names, strict=True)
+        pad(r.logits[k], (0, widest - r.logits.shape[1]), value=-torch.inf)
+        for r, k in zip(recovered, keep, strict=True)
     ]
     return ImageBank(
-        images=_pooled(images, size),
+        images=_pool_images(images, size),
         classes=torch.cat(rows),
         class_names=class_names,
         owners=torch.cat([torch.full((int(k.sum()),), i) for i, k in enumerate(keep)]),
@@ -105,7 +105,7 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
             class_names.append(f"{dataset.name}/{dataset.class_names[index]}")
     classes = torch.cat(rows)
     return ImageBank(
-        images=_pooled(images, size),
+        images=_pool_images(images, size),
         classes=classes,
         class_names=class_names,
         owners=torch.zeros_like(classes),
@@ -115,7 +115,7 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
     )
 
 
-def _pooled(parts: Sequence[Tensor], size: int) -> Tensor:
+def _pool_images(parts: Sequence[Tensor], size: int) -> Tensor:
     """Resize, normalise and join images (each uint8 (n, 3, s, s)), without a second copy of them all as floats."""
     pooled = torch.empty((sum(map(len, parts)), 3, size, size), memory_format=torch.channels_last)
     for place, part in zip(pooled.split([len(part) for part in parts]), parts, strict=True):

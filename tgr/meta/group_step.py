@@ -31,13 +31,13 @@ def head_rows(bank: ImageBank, heads: str) -> tuple[list[Tensor], int]:
         members = bank.members(owner)
         n_way = int(bank.labels[members].max()) + 1
         if heads == "aligned":
-            own = torch.empty(n_way, dtype=torch.int64)
-            own[bank.labels[members]] = bank.classes[members]
+            teacher_rows = torch.empty(n_way, dtype=torch.int64)
+            teacher_rows[bank.labels[members]] = bank.classes[members]
         else:
-            own = torch.arange(n_way) + first
+            teacher_rows = torch.arange(n_way) + first
             first += n_way if heads == "per_teacher" else 0
-        rows.append(own)
-    n_rows = len(bank.class_names) if heads == "aligned" else 1 + max(int(own.max()) for own in rows)
+        rows.append(teacher_rows)
+    n_rows = len(bank.class_names) if heads == "aligned" else 1 + max(int(part.max()) for part in rows)
     return rows, n_rows
 
 
@@ -53,12 +53,12 @@ def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tens
 
     def loss(parameters: Parameters) -> Tensor:
         outputs = functional_call(model, parameters, (images,))
-        own = outputs[:, rows]
+        teacher_outputs = outputs[:, rows]
         if config.heads == "aligned":
             classification = cross_entropy(outputs, rows[labels])
         else:
-            classification = cross_entropy(own, labels)
-        return classification + config.kd_weight * distillation(own, logits[:, : len(rows)], config)
+            classification = cross_entropy(teacher_outputs, labels)
+        return classification + config.kd_weight * distillation(teacher_outputs, logits[:, : len(rows)], config)
 
     return loss
 
@@ -92,7 +92,7 @@ class GroupSampler:
     Args:
         groups: the group of each teacher that takes part, by the teacher's index.
         n_teachers: teachers of one step.
-        replacement: draw a teacher twice in one step if chance wants it, as the authors' release does.
+        replacement: draw with replacement, so that a step may have a teacher twice, as in the authors' release.
     """
 
     def __init__(

@@ -37,12 +37,12 @@ class Gradients:
 
     Attributes:
         values: (n,), the losses.
-        each: for every loss its gradient, one tensor a parameter.
+        by_loss: for every loss its gradient, one tensor a parameter.
         mean: gbar, one tensor a parameter.
     """
 
     values: Tensor
-    each: list[list[Tensor]]
+    by_loss: list[list[Tensor]]
     mean: list[Tensor]
 
 
@@ -54,16 +54,16 @@ class Conflict(NamedTuple):
     mean_norm_squared: float
 
 
-def gradients_of(losses: Sequence[Loss], parameters: Parameters, *, create_graph: bool = False) -> Gradients:
+def compute_gradients(losses: Sequence[Loss], parameters: Parameters, *, create_graph: bool = False) -> Gradients:
     """Return the gradient of each loss; without ``create_graph`` only one loss's graph exists at a time."""
     theta = list(parameters.values())
-    values, each = [], []
+    values, by_loss = [], []
     for loss in losses:
         value = loss(parameters)
-        each.append(list(torch.autograd.grad(value, theta, create_graph=create_graph, materialize_grads=True)))
+        by_loss.append(list(torch.autograd.grad(value, theta, create_graph=create_graph, materialize_grads=True)))
         values.append(value.detach())
-    mean = [torch.stack(parts).mean(0) for parts in zip(*each, strict=True)]
-    return Gradients(torch.stack(values), each, mean)
+    mean = [torch.stack(parts).mean(0) for parts in zip(*by_loss, strict=True)]
+    return Gradients(torch.stack(values), by_loss, mean)
 
 
 def regularised_gradient(
@@ -82,32 +82,32 @@ def regularised_gradient(
             the effective strength and keeps every graph in memory.
     """
     names, theta = list(parameters), list(parameters.values())
-    found = gradients_of(losses, parameters, create_graph=through_displacement)
+    gradients = compute_gradients(losses, parameters, create_graph=through_displacement)
     if strength == 0:
-        combined = [m.detach() for m in found.mean]
+        combined = [m.detach() for m in gradients.mean]
     elif through_displacement:
         displaced = [
-            loss({n: p + strength * (g - m) for n, p, g, m in zip(names, theta, own, found.mean, strict=True)})
-            for loss, own in zip(losses, found.each, strict=True)
+            loss({n: p + strength * (g - m) for n, p, g, m in zip(names, theta, parts, gradients.mean, strict=True)})
+            for loss, parts in zip(losses, gradients.by_loss, strict=True)
         ]
         combined = list(torch.autograd.grad(torch.stack(displaced).mean(), theta, materialize_grads=True))
     else:
-        combined = [torch.zeros_like(m) for m in found.mean]
-        for loss, own in zip(losses, found.each, strict=True):
+        combined = [torch.zeros_like(m) for m in gradients.mean]
+        for loss, parts in zip(losses, gradients.by_loss, strict=True):
             shifted = [
                 (p.detach() + strength * (g - m)).requires_grad_()
-                for p, g, m in zip(theta, own, found.mean, strict=True)
+                for p, g, m in zip(theta, parts, gradients.mean, strict=True)
             ]
             value = loss(dict(zip(names, shifted, strict=True)))
             for total, g in zip(combined, torch.autograd.grad(value, shifted, materialize_grads=True), strict=True):
                 total.add_(g, alpha=1 / len(losses))
     gradient = dict(zip(names, combined, strict=True))
-    return RegularisedGradient(gradient, found.values, *conflict(flattened(found.each)))
+    return RegularisedGradient(gradient, gradients.values, *conflict(flatten_gradients(gradients.by_loss)))
 
 
-def flattened(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
+def flatten_gradients(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
     """Return the gradients of some losses as one matrix (n, n_parameters), without their graphs."""
-    return torch.stack([torch.cat([part.detach().reshape(-1) for part in own]) for own in gradients])
+    return torch.stack([torch.cat([part.detach().reshape(-1) for part in parts]) for parts in gradients])
 
 
 def conflict(gradients: Tensor) -> Conflict:

@@ -39,7 +39,7 @@ def replay(
     device = next(model.parameters()).device
     for step in trange(1, steps + 1, desc=f"replay ({meta.learner})", unit="step"):
         optimizer.zero_grad()
-        values = backward_episodes("replay", model, draw(bank, meta, k_shot, generator, device), meta, step)
+        values = backward_episodes("replay", model, draw_episodes(bank, meta, k_shot, generator, device), meta, step)
         optimizer.step()
         observe(step, values)
 
@@ -81,7 +81,7 @@ def require_finite(loss: Tensor, what: str, step: int, keys: str) -> None:
         raise TgrError(f"{what}: the loss is not finite at step {step}; lower {keys}")
 
 
-def draw(
+def draw_episodes(
     bank: ImageBank, meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device
 ) -> list[Episode]:
     """Draw the episodes of one outer step."""

@@ -75,8 +75,8 @@ class _Convolution(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> Gradients:
         x, weight = ctx.saved_tensors
-        wanted = (*ctx.needs_input_grad[:2], ctx.biased and ctx.needs_input_grad[2])
-        return *_ConvolutionGradient.apply(grad, x, weight, wanted, ctx.settings), None
+        needed = (*ctx.needs_input_grad[:2], ctx.biased and ctx.needs_input_grad[2])
+        return *_ConvolutionGradient.apply(grad, x, weight, needed, ctx.settings), None
 
 
 class _ConvolutionGradient(torch.autograd.Function):
@@ -86,12 +86,12 @@ class _ConvolutionGradient(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, grad: Tensor, x: Tensor, weight: Tensor, wanted: tuple[bool, ...], settings: tuple[Any, ...]
+        ctx: Any, grad: Tensor, x: Tensor, weight: Tensor, needed: tuple[bool, ...], settings: tuple[Any, ...]
     ) -> Gradients:
         ctx.save_for_backward(grad, x, weight)
-        ctx.settings, ctx.wanted = settings, wanted
+        ctx.settings = settings
         ctx.set_materialize_grads(False)
-        return _convolution_gradient(grad, x, weight, settings, wanted)
+        return _convolution_gradient(grad, x, weight, settings, needed)
 
     @staticmethod
     @once_differentiable
@@ -106,18 +106,18 @@ class _ConvolutionGradient(torch.autograd.Function):
             w = None
         if w is not None:
             parts.append(w.view(1, -1, 1, 1).expand_as(grad))
-        wanted = (v is not None and ctx.needs_input_grad[1], u is not None and ctx.needs_input_grad[2], False)
+        needed = (v is not None and ctx.needs_input_grad[1], u is not None and ctx.needs_input_grad[2], False)
         grad_x, grad_weight = None, None
-        if any(wanted):
+        if any(needed):
             like_x, like_weight = x if u is None else u, weight if v is None else v
-            grad_x, grad_weight, _ = _convolution_gradient(grad, like_x, like_weight, ctx.settings, wanted)
+            grad_x, grad_weight, _ = _convolution_gradient(grad, like_x, like_weight, ctx.settings, needed)
         return sum(parts[1:], parts[0]) if parts else None, grad_x, grad_weight, None, None
 
 
 def _convolution_gradient(
-    grad: Tensor, x: Tensor, weight: Tensor, settings: tuple[Any, ...], wanted: tuple[bool, ...]
+    grad: Tensor, x: Tensor, weight: Tensor, settings: tuple[Any, ...], needed: tuple[bool, ...]
 ) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
-    return torch.ops.aten.convolution_backward(grad, x, weight, [len(weight)], *settings, wanted)
+    return torch.ops.aten.convolution_backward(grad, x, weight, [len(weight)], *settings, needed)
 
 
 class _BatchNorm(torch.autograd.Function):

@@ -32,10 +32,10 @@ class TeacherTask:
     keys: list[str]
 
     @classmethod
-    def draw(cls, teacher: Teacher, most: int, class_identity: str, generator: torch.Generator) -> "TeacherTask":
-        """Draw ``most`` classes of a teacher, or take all that it has."""
+    def draw(cls, teacher: Teacher, n_classes: int, class_identity: str, generator: torch.Generator) -> "TeacherTask":
+        """Draw ``n_classes`` classes of a teacher, or take all if it has no more."""
         order = torch.randperm(len(teacher.card.classes), generator=generator)
-        classes = order[:most].sort().values
+        classes = order[:n_classes].sort().values
         keys = teacher.card.class_keys(class_identity)
         return cls(teacher, classes, [keys[index] for index in classes.tolist()])
 
@@ -59,7 +59,7 @@ def scale(images: Tensor, size: int) -> Tensor:
     return interpolate(images, (size, size), mode="bilinear", antialias=True)
 
 
-def to_meta(images: Tensor, size: int) -> Tensor:
+def as_meta_input(images: Tensor, size: int) -> Tensor:
     """Return images (n, 3, s, s) in [0, 1] as the meta-model takes them, differentiably."""
     return normalise(scale(images, size), MEAN, STD)
 
@@ -97,7 +97,7 @@ def zero_order_gradient(
 
 
 class ClassMemory:
-    """Images synthesised so far, pooled by class, at the meta-model's size; of each class the newest are kept."""
+    """Images synthesised so far, by class, at the meta-model's size; of each class the newest are kept."""
 
     def __init__(self, size: int, per_class: int) -> None:
         self.size, self._per_class = size, per_class
@@ -107,21 +107,21 @@ class ClassMemory:
         """Add images (n, 3, s, s) in [0, 1] with labels (n,) that index ``keys``."""
         pixels = scale(images.detach(), self.size).mul(255).round().clamp(0, 255).to("cpu", torch.uint8)
         for label, key in enumerate(keys):
-            known = self._images.get(key, pixels[:0])
-            self._images[key] = torch.cat([known, pixels[labels == label]])[-self._per_class :]
+            stored = self._images.get(key, pixels[:0])
+            self._images[key] = torch.cat([stored, pixels[labels == label]])[-self._per_class :]
 
     def episodes(self, meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device) -> list[Episode]:
-        """Draw a meta-batch from the classes with images enough; nothing as long as these are fewer than ``n_way``.
+        """Draw a meta-batch from the classes that have enough images; nothing while these are fewer than ``n_way``.
 
         Raises:
             TgrError: no class can ever hold enough.
         """
-        wanted = k_shot + meta.n_query
-        if wanted > self._per_class:
+        needed = k_shot + meta.n_query
+        if needed > self._per_class:
             raise TgrError(
-                f"memory_per_class: {self._per_class} images a class are kept, but an episode needs {wanted}; raise it"
+                f"memory_per_class: {self._per_class} images a class are kept, but an episode needs {needed}; raise it"
             )
-        ready = sorted(key for key, images in self._images.items() if len(images) >= wanted)
+        ready = sorted(key for key, images in self._images.items() if len(images) >= needed)
         if len(ready) < meta.n_way:
             return []
         return [self._episode(ready, meta, k_shot, generator, device) for _ in range(meta.meta_batch_size)]
@@ -148,8 +148,8 @@ class ClassMemory:
         keys = sorted(self._images)
         classes = torch.cat([torch.full((len(self._images[key]),), index) for index, key in enumerate(keys)])
         images = normalise(torch.cat([self._images[key] for key in keys]), MEAN, STD)
-        nothing = torch.zeros_like(classes)
-        return ImageBank(images, classes, keys, nothing, classes, None, flips=nothing.bool())
+        zeros = torch.zeros_like(classes)
+        return ImageBank(images, classes, keys, zeros, classes, None, flips=zeros.bool())
 
 
 def replay_memory(

@@ -20,9 +20,9 @@ from tgr.meta.regularisation import (
     Loss,
     Parameters,
     RegularisedGradient,
+    compute_gradients,
     conflict,
-    flattened,
-    gradients_of,
+    flatten_gradients,
     regularised_gradient,
 )
 
@@ -61,15 +61,15 @@ def treated_gradient(
         return regularised_gradient(losses, parameters, 0.0)
     if treatment not in TREATMENTS:
         raise TgrError(f"methods.tgr.treatment: there is no '{treatment}'; valid: {', '.join(TREATMENTS)}")
-    found = gradients_of(losses, parameters)
-    matrix = flattened(found.each)
+    gradients = compute_gradients(losses, parameters)
+    matrix = flatten_gradients(gradients.by_loss)
     if torch.isfinite(matrix).all():
         combined = aggregate(treatment, matrix, generator)
     else:
         combined = matrix.mean(0)  # not finite either: the caller sees it, the solvers would fail without a reason
     parts = combined.split([p.numel() for p in parameters.values()])
     gradient = {name: part.view_as(p) for (name, p), part in zip(parameters.items(), parts, strict=True)}
-    return RegularisedGradient(gradient, found.values, *conflict(matrix))
+    return RegularisedGradient(gradient, gradients.values, *conflict(matrix))
 
 
 def aggregate(treatment: str, gradients: Tensor, generator: torch.Generator) -> Tensor:

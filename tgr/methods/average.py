@@ -14,8 +14,8 @@ from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Card, Teacher
 
 
-def matching_teachers(training: Training, method: str) -> list[Teacher]:
-    """Return the teachers whose trunk has the meta-model's architecture and width; in a mixed pool, only these count.
+def find_matching_teachers(training: Training, method: str) -> list[Teacher]:
+    """Return the teachers whose trunk has the meta-model's architecture and width; others cannot take part.
 
     Args:
         method: the name of the method, for the error.
@@ -23,28 +23,28 @@ def matching_teachers(training: Training, method: str) -> list[Teacher]:
     Raises:
         TgrError: there is none.
     """
-    wanted = training.meta_model
-    found = [
+    meta_model = training.meta_model
+    teachers = [
         teacher
         for teacher in training.teachers
-        if (teacher.card.architecture, teacher.card.width) == (wanted.architecture, wanted.width)
+        if (teacher.card.architecture, teacher.card.width) == (meta_model.architecture, meta_model.width)
         and teacher.card.format == "weights"
-        and teacher.card.options == wanted.options
+        and teacher.card.options == meta_model.options
     ]
-    if not found:
+    if not teachers:
         raise TgrError(
-            f"method {method}: no teacher has the meta-model's architecture, {wanted.architecture} of width "
-            f"{wanted.width}; give the scenario the architecture of one of its pools, or leave the method out"
+            f"method {method}: no teacher has the meta-model's architecture, {meta_model.architecture} of width "
+            f"{meta_model.width}; give the scenario the architecture of one of its pools, or leave the method out"
         )
-    return found
+    return teachers
 
 
-def best_of(teachers: Sequence[Teacher]) -> Teacher:
+def choose_best(teachers: Sequence[Teacher]) -> Teacher:
     """Return the teacher with the highest held-out accuracy; among equals the first."""
     return max(teachers, key=lambda t: t.card.held_out_accuracy or 0)
 
 
-def mean_trunk(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def average_trunks(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """Return the mean of the trunks of some classifiers' states, by name."""
     return {
         name: torch.stack([state[name].double() for state in states]).mean(0).to(value.dtype)
@@ -53,7 +53,7 @@ def mean_trunk(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
     }
 
 
-def mean_normalisation(cards: Sequence[Card]) -> tuple[list[float], list[float]]:
+def average_normalisations(cards: Sequence[Card]) -> tuple[list[float], list[float]]:
     """Return the mean of the teachers' input normalisations: channel means and standard deviations."""
     centre, scale = (torch.tensor([getattr(card, part) for card in cards]).mean(0).tolist() for part in ("mean", "std"))
     return centre, scale
@@ -65,10 +65,10 @@ def train(parameters: Average, training: Training) -> Trained:
     Raises:
         TgrError: no teacher has the meta-model's architecture.
     """
-    teachers = matching_teachers(training, "average")
+    teachers = find_matching_teachers(training, "average")
     model = training.model(training.meta.n_way)
-    model.load_state_dict(mean_trunk([teacher.model.state_dict() for teacher in teachers]), strict=False)
-    centre, scale = mean_normalisation([teacher.card for teacher in teachers])
+    model.load_state_dict(average_trunks([teacher.model.state_dict() for teacher in teachers]), strict=False)
+    centre, scale = average_normalisations([teacher.card for teacher in teachers])
     trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
     trained.keep(0, model, head=False)
     return trained

@@ -36,9 +36,9 @@ from tgr.meta.second_order import differentiable_twice
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
+    as_meta_input,
     distillation,
     replay_memory,
-    to_meta,
     zero_order_gradient,
 )
 from tgr.methods.replay import calibration_batches
@@ -130,9 +130,9 @@ def _losses(task: TeacherTask, labels: Tensor, student: Student | None, weight: 
     value = cross_entropy(logits, task.classes[labels].to(logits.device), reduction="none")
     if student is None or weight == 0:
         return value
-    guess, known = student(images), logits[:, task.classes.to(logits.device)]
-    agree = guess[:, : known.shape[1]].argmax(1) == known.argmax(1)
-    return value - weight * agree * distillation(guess, known, reduction="none")
+    student_logits, teacher_logits = student(images), logits[:, task.classes.to(logits.device)]
+    agree = student_logits[:, : teacher_logits.shape[1]].argmax(1) == teacher_logits.argmax(1)
+    return value - weight * agree * distillation(student_logits, teacher_logits, reduction="none")
 
 
 def _distil(
@@ -143,13 +143,15 @@ def _distil(
     labels, query_labels = task.labels(config.support_per_class), task.labels(config.query_per_class)
     support = inverter.invert(task, labels)
     with batchnorm_mode(model, "batch"):
-        adapted = _inner_loop(model, weights, to_meta(support, memory.size), _outputs(task, support), config)
+        adapted = _inner_loop(model, weights, as_meta_input(support, memory.size), _ask_teacher(task, support), config)
         fixed = {name: value.detach() for name, value in adapted.items()}
         query = inverter.invert(
-            task, query_labels, lambda images: functional_call(model, fixed, (to_meta(images, memory.size),))
+            task,
+            query_labels,
+            lambda images: functional_call(model, fixed, (as_meta_input(images, memory.size),)),
         )
-        target = _outputs(task, query)
-        student = functional_call(model, adapted, (to_meta(query, memory.size),))
+        target = _ask_teacher(task, query)
+        student = functional_call(model, adapted, (as_meta_input(query, memory.size),))
         loss = distillation(student, target)
     require_finite(loss, "method bidf_mkd", step, f"methods.bidf_mkd.kd_lr ({config.kd_lr}) or meta.outer_lr")
     loss.backward()
@@ -174,5 +176,5 @@ def _inner_loop(model: Classifier, weights: Parameters, images: Tensor, target: 
 
 
 @torch.no_grad()
-def _outputs(task: TeacherTask, images: Tensor) -> Tensor:
+def _ask_teacher(task: TeacherTask, images: Tensor) -> Tensor:
     return task.logits(images)

@@ -1,4 +1,4 @@
-"""distil: the learner of `bank`, which all teachers teach, on each other's images too.
+"""distil: the learner of `bank`, taught by all teachers, each on the images of the others too.
 
 A recovered image bears the label of the teacher that it came from, but every teacher of the pool has an opinion of it.
 In each step some teachers, drawn anew, classify the whole batch as it is augmented, and the classifier learns to agree
@@ -21,14 +21,14 @@ from tgr.methods.training import Trained, Training, generator
 def train(parameters: Distil, training: Training) -> Trained:
     """Train on the recovered images of all teachers, and on what other teachers say about them."""
     bank = training.bank(parameters.class_identity)
-    return train_on(bank, parameters, training, opinions(bank, parameters, training))
+    return train_on(bank, parameters, training, distillation_term(bank, parameters, training))
 
 
-def opinions(bank: ImageBank, parameters: Distil, training: Training) -> Term:
+def distillation_term(bank: ImageBank, parameters: Distil, training: Training) -> Term:
     """Return the distillation term: T^2 KL(teacher || meta-model) over a teacher's classes, mean over some teachers."""
     tasks = [
-        TeacherTask(teacher, torch.tensor(one.report.classes), one.class_keys(parameters.class_identity))
-        for teacher, one in zip(training.teachers, training.recovered, strict=True)
+        TeacherTask(teacher, torch.tensor(r.report.classes), r.class_keys(parameters.class_identity))
+        for teacher, r in zip(training.teachers, training.recovered, strict=True)
     ]
     rows, _ = head_rows(bank, "aligned")
     order = generator(training, "opinions")
@@ -40,8 +40,8 @@ def opinions(bank: ImageBank, parameters: Distil, training: Training) -> Term:
         losses = []
         for index in chosen:
             with torch.no_grad():
-                said = tasks[index].logits(plain)
-            losses.append(divergence(logits[:, rows[index].to(logits.device)], said, parameters.temperature))
+                teacher_logits = tasks[index].logits(plain)
+            losses.append(divergence(logits[:, rows[index].to(logits.device)], teacher_logits, parameters.temperature))
         return parameters.kd_weight * torch.stack(losses).mean()
 
     return term

@@ -32,8 +32,16 @@ from tgr.config.methods.dro import Dro
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
-from tgr.methods.average import best_of, mean_normalisation
-from tgr.methods.ota import Order, align, block_outputs, calibration, conv4_teachers, permuted, spread_images
+from tgr.methods.average import average_normalisations, choose_best
+from tgr.methods.ota import (
+    Order,
+    align,
+    block_outputs,
+    conv4_teachers,
+    make_calibration_batches,
+    permute_channels,
+    spread_images,
+)
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 from tgr.pool.teacher import Teacher
 
@@ -98,12 +106,12 @@ def train(parameters: Dro, training: Training) -> Trained:
         TgrError: the meta-model is no Conv4, no teacher has its architecture, or a loss is not finite.
     """
     teachers = conv4_teachers(training, "dro")
-    centre, scale = mean_normalisation([teacher.card for teacher in teachers])
+    centre, scale = average_normalisations([teacher.card for teacher in teachers])
     bank = training.bank("shared")
-    reference = best_of(teachers)
+    reference = choose_best(teachers)
     orders = align(reference, teachers, parameters.ground_metric, spread_images(bank, parameters.images))
-    tasks = [task_of(t, order, centre, scale, training) for t, order in zip(teachers, orders, strict=True)]
-    embeddings = standardised([statistics(reference, task.pixels) for task in tasks])
+    tasks = [make_task(t, order, centre, scale, training) for t, order in zip(teachers, orders, strict=True)]
+    embeddings = standardise([statistics(reference, task.pixels) for task in tasks])
     with seeds.forked(*training.seed_names, "fusion"):
         fusion = Fusion(embeddings.shape[1], aligned_parameters(teachers, orders)).to(training.device)
     model = training.model(training.meta.n_way)
@@ -114,8 +122,8 @@ def train(parameters: Dro, training: Training) -> Trained:
     for step in trange(1, parameters.steps + 1, desc="fusion", unit="step"):
         optimizer.zero_grad()
         chosen = torch.randperm(len(tasks), generator=drawing)[: parameters.teachers_per_step].tolist()
-        found = [robust_step(fusion, model, tasks[i], embeddings[i], parameters, drawing) for i in chosen]
-        worst, nominal = (sum(values) / len(chosen) for values in zip(*found, strict=True))
+        step_losses = [robust_step(fusion, model, tasks[i], embeddings[i], parameters, drawing) for i in chosen]
+        worst, nominal = (sum(values) / len(chosen) for values in zip(*step_losses, strict=True))
         if not math.isfinite(worst):
             raise TgrError(f"method dro: the loss is not finite at step {step}; lower methods.dro.lr ({parameters.lr})")
         for parameter in fusion.parameters():
@@ -126,7 +134,7 @@ def train(parameters: Dro, training: Training) -> Trained:
         if step in marks:
             with torch.no_grad():
                 model.trunk.load_state_dict(fusion(embeddings.mean(0)), strict=False)
-            recalibrate_batchnorm(model, calibration(bank, centre, scale, training.device))
+            recalibrate_batchnorm(model, make_calibration_batches(bank, centre, scale, training.device))
             trained.keep(step, model, head=False)
     return trained
 
@@ -167,13 +175,13 @@ def within_ball(shift: Tensor, radius: float) -> Tensor:
     return shift * (radius / shift.norm().clamp(min=radius)) if radius else torch.zeros_like(shift)
 
 
-def task_of(teacher: Teacher, order: Order, centre: list[float], scale: list[float], training: Training) -> Task:
+def make_task(teacher: Teacher, order: Order, centre: list[float], scale: list[float], training: Training) -> Task:
     """Return a teacher's task on the device."""
     position = next(i for i, other in enumerate(training.teachers) if other is teacher)
     recovered = training.recovered[position]
     keep = ~holdout_mask(recovered.labels, training.meta.held_out_per_class)
     pixels, logits = recovered.images[keep].to(training.device), recovered.logits[keep].to(training.device)
-    head, classes = permuted(teacher.model.state_dict(), order), recovered.report.classes
+    head, classes = permute_channels(teacher.model.state_dict(), order), recovered.report.classes
     return Task(
         pixels=pixels,
         images=normalise(pixels, centre, scale),
@@ -185,7 +193,7 @@ def task_of(teacher: Teacher, order: Order, centre: list[float], scale: list[flo
 
 def aligned_parameters(teachers: Sequence[Teacher], orders: Sequence[Order]) -> dict[str, Tensor]:
     """Return the trunks' parameters by name, stacked over the teachers, channels in the reference's order."""
-    states = [permuted(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
+    states = [permute_channels(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
     names = [name for name, _ in teachers[0].model.named_parameters() if name.startswith("trunk.")]
     return {name.removeprefix("trunk."): torch.stack([state[name] for state in states]) for name in names}
 
@@ -196,7 +204,7 @@ def statistics(reference: Teacher, pixels: Tensor) -> Tensor:
     return torch.cat([part for output in outputs for part in (output.mean(1), output.std(1))])
 
 
-def standardised(embeddings: Sequence[Tensor]) -> Tensor:
+def standardise(embeddings: Sequence[Tensor]) -> Tensor:
     """Return embeddings (n, d) with mean zero, equal variance in each entry, and a mean squared norm of one."""
     stacked = torch.stack(list(embeddings)).double()
     centred = stacked - stacked.mean(0)

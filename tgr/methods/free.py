@@ -29,9 +29,9 @@ from tgr.meta.replay import require_finite
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
+    as_meta_input,
     distillation,
     replay_memory,
-    to_meta,
 )
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
@@ -88,9 +88,9 @@ def _generate(
     """Adapt the meta-generator to each teacher, remember and return the images, and move it towards the mean."""
     adapted, images = [], []
     for task in tasks:
-        own, drawn = _adapt(network, model, task, config, step, drawing)
+        adapted_network, drawn = _adapt(network, model, task, config, step, drawing)
         memory.add(drawn, task.labels(config.images_per_class), task.keys)
-        adapted.append(list(own.parameters()))
+        adapted.append(list(adapted_network.parameters()))
         images.append(drawn)
     with torch.no_grad():
         for weight, *others in zip(network.parameters(), *adapted, strict=True):
@@ -102,28 +102,28 @@ def _adapt(
     network: Generator, model: Classifier, task: TeacherTask, config: Free, step: int, drawing: torch.Generator
 ) -> tuple[Generator, Tensor]:
     """Return a copy of the generator adapted to a teacher, and its images (n, 3, size, size) in [0, 1]."""
-    own = deepcopy(network)
-    device = next(own.parameters()).device
+    adapted = deepcopy(network)
+    device = next(adapted.parameters()).device
     labels = task.labels(config.images_per_class)
     shared, single = (torch.randn(n, config.latent_dim, generator=drawing) for n in (len(task.classes), len(labels)))
     codes = ((shared[labels] + single) / 2**0.5).to(device).requires_grad_()
     targets = task.classes[labels].to(device)
-    optimizer = torch.optim.Adam([*own.parameters(), codes], lr=config.generator_lr, betas=BETAS)
+    optimizer = torch.optim.Adam([*adapted.parameters(), codes], lr=config.generator_lr, betas=BETAS)
     for _ in range(config.adaptation_steps):
-        images = own(codes)
+        images = adapted(codes)
         logits = task.all_logits(images)
         loss = cross_entropy(logits, targets)
         if config.adversarial_weight > 0:
-            known = logits[:, task.classes.to(device)]
+            teacher_logits = logits[:, task.classes.to(device)]
             with batchnorm_mode(model, "batch"):
-                student = model(to_meta(images, images.shape[-1]))
-            loss = loss - config.adversarial_weight * distillation(student, known)
+                student = model(as_meta_input(images, images.shape[-1]))
+            loss = loss - config.adversarial_weight * distillation(student, teacher_logits)
         require_finite(loss, "method free", step, f"methods.free.generator_lr ({config.generator_lr})")
         optimizer.zero_grad()
-        loss.backward(inputs=[*own.parameters(), codes])
+        loss.backward(inputs=[*adapted.parameters(), codes])
         optimizer.step()
     with torch.no_grad():
-        return own, own(codes)
+        return adapted, adapted(codes)
 
 
 def _distil(
@@ -134,12 +134,12 @@ def _distil(
     optimizer = torch.optim.SGD(clone.parameters(), lr=config.kd_lr)
     losses, accuracies, agreements = [], [], []
     with batchnorm_mode(clone, "batch"):
-        for task, own in zip(tasks, images, strict=True):
+        for task, task_images in zip(tasks, images, strict=True):
             with torch.no_grad():
-                target = task.logits(own)
-            seen = to_meta(own, own.shape[-1])
+                target = task.logits(task_images)
+            inputs = as_meta_input(task_images, task_images.shape[-1])
             for _ in range(config.kd_steps):
-                student = clone(seen)
+                student = clone(inputs)
                 loss = distillation(student, target)
                 require_finite(loss, "method free", step, f"methods.free.kd_lr ({config.kd_lr})")
                 optimizer.zero_grad()

@@ -22,7 +22,7 @@ from tgr.config.methods.ota import Ota
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
-from tgr.methods.average import best_of, matching_teachers, mean_normalisation, mean_trunk
+from tgr.methods.average import average_normalisations, average_trunks, choose_best, find_matching_teachers
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Teacher
 
@@ -46,12 +46,12 @@ def train(parameters: Ota, training: Training) -> Trained:
     """
     teachers = conv4_teachers(training, "ota")
     bank = training.bank("shared")
-    orders = align(best_of(teachers), teachers, parameters.ground_metric, spread_images(bank, parameters.images))
-    states = [permuted(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
+    orders = align(choose_best(teachers), teachers, parameters.ground_metric, spread_images(bank, parameters.images))
+    states = [permute_channels(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
     model = training.model(training.meta.n_way)
-    model.load_state_dict(mean_trunk(states), strict=False)
-    centre, scale = mean_normalisation([teacher.card for teacher in teachers])
-    recalibrate_batchnorm(model, calibration(bank, centre, scale, training.device))
+    model.load_state_dict(average_trunks(states), strict=False)
+    centre, scale = average_normalisations([teacher.card for teacher in teachers])
+    recalibrate_batchnorm(model, make_calibration_batches(bank, centre, scale, training.device))
     trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
     trained.keep(0, model, head=False)
     return trained
@@ -70,7 +70,7 @@ def conv4_teachers(training: Training, method: str) -> list[Teacher]:
             "connections or attention tie the channels of several layers; leave it out of scenarios.*.methods, or use "
             "`average` or `best`"
         )
-    return matching_teachers(training, method)
+    return find_matching_teachers(training, method)
 
 
 def align(reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, images: Tensor) -> list[Order]:
@@ -83,22 +83,22 @@ def align(reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, i
     with threadpool_limits(1):  # the same rounding, hence the same permutation, whatever the number of cores
         if ground_metric == "weights":
             return [_align_weights(reference, teacher) for teacher in teachers]
-        wanted = block_outputs(reference, images)
+        targets = block_outputs(reference, images)
         return [
-            [matched(_by_channel(a), _by_channel(b)) for a, b in zip(wanted, block_outputs(t, images), strict=True)]
+            [match_rows(_by_channel(a), _by_channel(b)) for a, b in zip(targets, block_outputs(t, images), strict=True)]
             for t in teachers
         ]
 
 
-def blocks_of(teacher: Teacher) -> list[Block]:
+def list_blocks(teacher: Teacher) -> list[Block]:
     """Return the blocks of a Conv4 in their order."""
     return [module for module in teacher.model.modules() if isinstance(module, Block)]
 
 
 def _align_weights(reference: Teacher, teacher: Teacher) -> Order:
     order: Order = []
-    for wanted, block in zip(blocks_of(reference), blocks_of(teacher), strict=True):
-        order.append(matched(_incoming(wanted, None), _incoming(block, order[-1] if order else None)))
+    for reference_block, block in zip(list_blocks(reference), list_blocks(teacher), strict=True):
+        order.append(match_rows(_incoming(reference_block, None), _incoming(block, order[-1] if order else None)))
     return order
 
 
@@ -118,7 +118,7 @@ def block_outputs(teacher: Teacher, images: Tensor) -> list[Tensor]:
     """Return the outputs (n, channels, h, w) of a teacher's blocks before ReLU, for images in [0, 1] or uint8."""
     outputs = []
     x = normalise(images.to(next(teacher.model.parameters()).device), teacher.card.mean, teacher.card.std)
-    for block in blocks_of(teacher):
+    for block in list_blocks(teacher):
         x = max_pool2d(block.norm(block.conv(x)), 2)
         outputs.append(x)
         x = x.relu()
@@ -129,7 +129,7 @@ def _by_channel(output: Tensor) -> Tensor:
     return output.transpose(0, 1).flatten(1)
 
 
-def matched(reference: Tensor, other: Tensor) -> Tensor:
+def match_rows(reference: Tensor, other: Tensor) -> Tensor:
     """Return for each row of ``reference`` (n, d) the row of ``other`` (n, d) that optimal transport brings to it.
 
     Rows have equal mass and Euclidean distances are the cost.
@@ -138,7 +138,7 @@ def matched(reference: Tensor, other: Tensor) -> Tensor:
     return torch.from_numpy(ot.emd([], [], cost).argmax(1))
 
 
-def permuted(state: State, order: Order) -> State:
+def permute_channels(state: State, order: Order) -> State:
     """Return a Conv4's state with the channels of each block in another order, those of the head's inputs too.
 
     The function that the classifier computes stays the same.
@@ -165,7 +165,9 @@ def spread_images(bank: ImageBank, count: int) -> Tensor:
     return bank.images[chosen] * torch.tensor(STD).view(1, 3, 1, 1) + torch.tensor(MEAN).view(1, 3, 1, 1)
 
 
-def calibration(bank: ImageBank, centre: list[float], scale: list[float], device: torch.device) -> list[Tensor]:
+def make_calibration_batches(
+    bank: ImageBank, centre: list[float], scale: list[float], device: torch.device
+) -> list[Tensor]:
     """Return batches for BatchNorm statistics, each spread over the whole bank."""
     images = normalise(spread_images(bank, CALIBRATION_IMAGES), centre, scale).to(device)
     n_batches = -(-len(images) // CALIBRATION_BATCH)

@@ -29,8 +29,8 @@ from tgr.data.transforms import normalise, random_crop_flip
 from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances
 from tgr.meta.bank import ImageBank
-from tgr.meta.replay import backward_episodes, draw, require_finite
-from tgr.meta.synthesis import TeacherTask, to_meta
+from tgr.meta.replay import backward_episodes, draw_episodes, require_finite
+from tgr.meta.synthesis import TeacherTask, as_meta_input
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
@@ -97,7 +97,7 @@ def _train(config: Purer, training: Training) -> Trained:
     optimizer = torch.optim.Adam(model.parameters(), lr=meta.outer_lr)
     drawing, episodes = generator(training, "images"), seeds.numpy_generator(*training.seed_names, "episodes")
     sets = _image_sets(config, training, drawing)
-    bank = _bank(sets, config, training)
+    bank = _pool_image_sets(sets, config, training)
     stall, stalled = Stall(config.patience), False
     marks = checkpoint_steps(0, config.steps, meta.n_checkpoints)
     turn = 0
@@ -106,17 +106,17 @@ def _train(config: Purer, training: Training) -> Trained:
         turn += len(moved)
         bank.images.requires_grad_(stalled).grad = None
         optimizer.zero_grad()
-        batch = draw(bank, meta, training.k_shot, episodes, training.device)
+        batch = draw_episodes(bank, meta, training.k_shot, episodes, training.device)
         values = backward_episodes("method purer", model, batch, meta, step)
         optimizer.step()
         outer = bank.images.grad
         losses = [
-            _move(own, outer[own.rows] if outer is not None else None, config, training, step, drawing)
-            for own in (sets[i] for i in moved)
+            _move(image_set, outer[image_set.rows] if outer is not None else None, config, training, step, drawing)
+            for image_set in (sets[i] for i in moved)
         ]
         with torch.no_grad():
-            for own in (sets[i] for i in moved):
-                bank.images[own.rows] = to_meta(own.images(), training.meta_model.image_size).cpu()
+            for image_set in (sets[i] for i in moved):
+                bank.images[image_set.rows] = as_meta_input(image_set.images(), training.meta_model.image_size).cpu()
         trained.log(step, "purer", values | {"inversion_loss": sum(losses) / len(losses), "curriculum": float(stalled)})
         stalled = stall.observe(values["train_accuracy"])
         if step in marks:
@@ -139,25 +139,25 @@ def _image_sets(config: Purer, training: Training, drawing: torch.Generator) -> 
     return sets
 
 
-def _bank(sets: list[ImageSet], config: Purer, training: Training) -> ImageBank:
+def _pool_image_sets(sets: list[ImageSet], config: Purer, training: Training) -> ImageBank:
     """Pool the images of all teachers by class."""
-    names = sorted({key for own in sets for key in own.task.keys})
-    rows = [torch.tensor([names.index(key) for key in own.task.keys])[own.labels] for own in sets]
+    names = sorted({key for s in sets for key in s.task.keys})
+    rows = [torch.tensor([names.index(key) for key in s.task.keys])[s.labels] for s in sets]
     with torch.no_grad():
-        images = torch.cat([to_meta(own.images(), training.meta_model.image_size).cpu() for own in sets])
+        images = torch.cat([as_meta_input(s.images(), training.meta_model.image_size).cpu() for s in sets])
     return ImageBank(
         images=images,
         classes=torch.cat(rows),
         class_names=names,
-        owners=torch.cat([torch.full_like(own.labels, index) for index, own in enumerate(sets)]),
-        labels=torch.cat([own.labels for own in sets]),
+        owners=torch.cat([torch.full_like(s.labels, index) for index, s in enumerate(sets)]),
+        labels=torch.cat([s.labels for s in sets]),
         logits=None,
-        flips=torch.cat([torch.full((len(own.labels),), own.task.teacher.card.flips) for own in sets]),
+        flips=torch.cat([torch.full((len(s.labels),), s.task.teacher.card.flips) for s in sets]),
     )
 
 
 def _move(
-    own: ImageSet, outer: Tensor | None, config: Purer, training: Training, step: int, drawing: torch.Generator
+    image_set: ImageSet, outer: Tensor | None, config: Purer, training: Training, step: int, drawing: torch.Generator
 ) -> float:
     """Move the images of one teacher by one step.
 
@@ -167,27 +167,27 @@ def _move(
     Returns:
         the inversion loss.
     """
-    images, card = own.images(), own.task.teacher.card
-    with recorded_distances(own.task.teacher.model) as distances:
-        logits = own.task.all_logits(random_crop_flip(images, config.jitter, card.flips, drawing))
-    loss = cross_entropy(logits, own.task.classes[own.labels].to(logits.device))
-    loss = loss + config.tv_weight * _variation(own.pixels) + config.l2_weight * own.pixels.norm()
+    images, card = image_set.images(), image_set.task.teacher.card
+    with recorded_distances(image_set.task.teacher.model) as distances:
+        logits = image_set.task.all_logits(random_crop_flip(images, config.jitter, card.flips, drawing))
+    loss = cross_entropy(logits, image_set.task.classes[image_set.labels].to(logits.device))
+    loss = loss + config.tv_weight * _total_variation(image_set.pixels) + config.l2_weight * image_set.pixels.norm()
     if distances:
         loss = loss + config.bn_weight * torch.stack(distances).sum()
     keys = f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr"
     require_finite(loss, "method purer", step, keys)
     aim = loss
     if outer is not None:
-        seen = to_meta(images, training.meta_model.image_size)
+        seen = as_meta_input(images, training.meta_model.image_size)
         aim = loss - config.curriculum_weight * (seen * outer.to(seen.device)).sum()
-    own.optimizer.zero_grad()
+    image_set.optimizer.zero_grad()
     aim.backward()
-    own.optimizer.step()
-    own.clamp_()
+    image_set.optimizer.step()
+    image_set.clamp_()
     return loss.item()
 
 
-def _variation(pixels: Tensor) -> Tensor:
+def _total_variation(pixels: Tensor) -> Tensor:
     """Return the norms of the differences of vertical, horizontal and both diagonal neighbours, added."""
     differences = (
         pixels[:, :, 1:] - pixels[:, :, :-1],

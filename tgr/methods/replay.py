@@ -19,11 +19,13 @@ def train(parameters: Replay, training: Training) -> Trained:
 def train_on(bank: ImageBank, steps: int, training: Training) -> Trained:
     """Train from scratch on episodes of any bank."""
     trained = Trained(training.meta_model.architecture)
-    run(training.model(training.meta.n_way), bank, steps, training, trained, first=0, count=training.meta.n_checkpoints)
+    run_replay(
+        training.model(training.meta.n_way), bank, steps, training, trained, first=0, count=training.meta.n_checkpoints
+    )
     return trained
 
 
-def run(
+def run_replay(
     model: Classifier, bank: ImageBank, steps: int, training: Training, trained: Trained, first: int, count: int
 ) -> None:
     """Replay on a model, log curves from step ``first`` on, and keep ``count`` checkpoints."""

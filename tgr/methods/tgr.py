@@ -21,7 +21,7 @@ from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
 from tgr.meta.pooled import fit_pooled
 from tgr.meta.regularisation import Loss, Parameters
 from tgr.meta.treatments import treated_gradient
-from tgr.methods.replay import calibration_batches, run
+from tgr.methods.replay import calibration_batches, run_replay
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
 
@@ -46,7 +46,7 @@ def train(parameters: Tgr, training: Training) -> Trained:
         if parameters.heads != "shared" or n_rows != training.meta.n_way:
             _replace_head(model, training)
         first = parameters.bank_steps + parameters.group_steps
-        run(model, bank, parameters.replay_steps, training, trained, first, n_replay)
+        run_replay(model, bank, parameters.replay_steps, training, trained, first, n_replay)
     return trained
 
 
@@ -104,7 +104,7 @@ def _group_steps(
         if step in marks:
             recalibrate_batchnorm(model, calibration_batches(bank, training))
             trained.keep(step, model, head=config.heads == "shared" and model.head.out_features == training.meta.n_way)
-    trained.sampled = {one.card.key: sampler.counts[index] for index, one in enumerate(training.recovered)}
+    trained.sampled = {r.card.key: sampler.counts[index] for index, r in enumerate(training.recovered)}
 
 
 def _sampler(config: Tgr, training: Training) -> GroupSampler:
@@ -113,8 +113,8 @@ def _sampler(config: Tgr, training: Training) -> GroupSampler:
     first = training.recovered[0].card.pool
     groups = {
         index: group
-        for index, (one, group) in enumerate(zip(training.recovered, training.groups, strict=True))
-        if not release or one.card.pool == first
+        for index, (r, group) in enumerate(zip(training.recovered, training.groups, strict=True))
+        if not release or r.card.pool == first
     }
     return GroupSampler(groups, config.teachers_per_step, generator(training, "group steps"), replacement=release)
 

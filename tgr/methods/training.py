@@ -55,9 +55,9 @@ class Training:
 
     def model(self, n_classes: int) -> Classifier:
         """Return a fresh meta-model."""
-        wanted = self.meta_model
+        config = self.meta_model
         model = build(
-            wanted.architecture, n_classes, wanted.width, wanted.image_size, *self.seed_names, options=wanted.options
+            config.architecture, n_classes, config.width, config.image_size, *self.seed_names, options=config.options
         )
         return model.to(self.device)
 

@@ -120,10 +120,9 @@ class Counts:
         return sum(self.config.pools[pool].n_teachers for pool in self.config.scenarios[scenario].pools)
 
     def groupings(self, scenario: str) -> set[str]:
-        """Return the names of a scenario's groupings, that of the figure included."""
+        """Return the names of a scenario's groupings."""
         grouped: Iterable[MethodParameters] = (v.parameters for v in self.variants[scenario].values())
-        names = {p.groups_name for p in grouped if isinstance(p, GroupedParameters)}
-        return names | {self.config.groups_shown(scenario)}
+        return {p.groups_name for p in grouped if isinstance(p, GroupedParameters)}
 
     def setting(self, scenario: str, shot: str) -> Setting:
         """Return where the methods of a scenario train; its typical teacher has the median size."""
@@ -143,8 +142,7 @@ class Counts:
 
     def n_checkpoints(self, parameters: MethodParameters) -> int:
         """Checkpoints that a method keeps."""
-        trained = {"steps", "group_steps"} & set(type(parameters).model_fields)
-        return self.config.meta.n_checkpoints if trained else 1
+        return self.config.meta.n_checkpoints if parameters.checkpointed else 1
 
     def n_episodes(self, dataset: str) -> int:
         """Meta-test episodes of a dataset."""

@@ -147,11 +147,11 @@ def _complete_outputs(snakemake: Any, started: float) -> Iterator[Run]:
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES / 1e6),
         }
         for name, path in final.items():
-            made = {"output": path.as_posix(), "sha256": digest(output[name])} | record
-            made["files"] = file_digests(output[name], path.name)
+            described = {"output": path.as_posix(), "sha256": digest(output[name])} | record
+            described["files"] = file_digests(output[name], path.name)
             is_folder = output[name].is_dir()
             beside = provenance_path(output[name]) if is_folder else stack.enter_context(atomic(provenance_path(path)))
-            write_record(beside, made)
+            write_record(beside, described)
 
 
 def _digests(paths: Path | list[Path]) -> dict[str, str]:
@@ -265,8 +265,8 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror or error}{advice.get(error.errno or 0, '')}"
-    told = (f"{error}{advice[code]}" for code in advice if os.strerror(code) in str(error))
-    return next(told, None)  # libraries in C and Rust have error types of their own
+    messages = (f"{error}{advice[code]}" for code in advice if os.strerror(code) in str(error))
+    return next(messages, None)  # libraries in C and Rust have error types of their own
 
 
 @contextmanager

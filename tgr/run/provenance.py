@@ -28,7 +28,7 @@ class Damage:
 
 def write_record(file: Path, record: Mapping[str, Any]) -> None:
     """Write a record with its seal."""
-    file.write_text(_text({**record, SEAL: _seal(record)}), encoding="utf-8")
+    file.write_text(_format({**record, SEAL: _seal(record)}), encoding="utf-8")
 
 
 def read_record(file: Path) -> dict[str, Any]:
@@ -40,11 +40,11 @@ def read_record(file: Path) -> dict[str, Any]:
     try:
         text = file.read_text(encoding="utf-8")
         record = json.loads(text)
-        wanted = {"output": str, "sha256": str, "inputs": dict}
-        complete = all(isinstance(record[key], kind) for key, kind in wanted.items())
+        types = {"output": str, "sha256": str, "inputs": dict}
+        complete = all(isinstance(record[key], kind) for key, kind in types.items())
         sealed = SEAL in record or FILES in record
         unsealed = {key: value for key, value in record.items() if key != SEAL}
-        intact = not sealed or (record.get(SEAL) == _seal(unsealed) and text == _text(record))
+        intact = not sealed or (record.get(SEAL) == _seal(unsealed) and text == _format(record))
     except FileNotFoundError as error:
         raise TgrError(f"{file}: is missing") from error
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -58,19 +58,21 @@ def file_digests(artefact: Path, name: str) -> dict[str, str]:
     """Return the SHA-256 of each file's bytes: of a folder's files by their paths in it, of a file by ``name``."""
     if not artefact.is_dir():
         return {name: sha256_of(artefact)}
-    return {file.relative_to(artefact).as_posix(): sha256_of(file) for file in sorted(_parts(artefact))}
+    return {file.relative_to(artefact).as_posix(): sha256_of(file) for file in sorted(_list_files(artefact))}
 
 
-def damages(artefact: Path, record: Mapping[str, Any]) -> list[Damage]:
+def find_damages(artefact: Path, record: Mapping[str, Any]) -> list[Damage]:
     """Compare an artefact with its record; return what is damaged, missing, or does not belong to it."""
     if not artefact.exists():
         return [Damage(artefact, "is missing")]
     if FILES not in record:
         return [] if _equals(artefact, record["sha256"]) else [Damage(artefact, "is damaged: its SHA-256 has changed")]
     folder = artefact if artefact.is_dir() else artefact.parent
-    found = [_damage(folder / name, wanted) for name, wanted in record[FILES].items()]
-    strange = [file for file in sorted(_parts(artefact)) if file.relative_to(folder).as_posix() not in record[FILES]]
-    return [damage for damage in found if damage] + [Damage(file, "is not what the job wrote") for file in strange]
+    changed = [_find_damage(folder / name, sha256) for name, sha256 in record[FILES].items()]
+    strange = [
+        file for file in sorted(_list_files(artefact)) if file.relative_to(folder).as_posix() not in record[FILES]
+    ]
+    return [damage for damage in changed if damage] + [Damage(file, "is not what the job wrote") for file in strange]
 
 
 def verified_digest(artefact: Path) -> str:
@@ -83,35 +85,35 @@ def verified_digest(artefact: Path) -> str:
     if not file.exists():
         return digest(artefact)
     record = read_record(file)
-    for damage in damages(artefact, record):
+    for damage in find_damages(artefact, record):
         raise TgrError(f"{damage.file}: {damage.reason}; run `make repair`, then continue the run")
     return str(record["sha256"])
 
 
-def _damage(file: Path, wanted: str) -> Damage | None:
+def _find_damage(file: Path, sha256: str) -> Damage | None:
     try:
-        return None if sha256_of(file) == wanted else Damage(file, "is damaged: its SHA-256 has changed")
+        return None if sha256_of(file) == sha256 else Damage(file, "is damaged: its SHA-256 has changed")
     except FileNotFoundError:
         return Damage(file, "is missing")
     except OSError as error:
         return Damage(file, f"cannot be read ({error.strerror})")
 
 
-def _equals(artefact: Path, wanted: str) -> bool:
+def _equals(artefact: Path, sha256: str) -> bool:
     try:
-        return digest(artefact) == wanted
+        return digest(artefact) == sha256
     except (OSError, TgrError):
         return False
 
 
-def _parts(artefact: Path) -> Iterator[Path]:
+def _list_files(artefact: Path) -> Iterator[Path]:
     files = artefact.rglob("*") if artefact.is_dir() else [artefact]
     return (file for file in files if file.is_file() and not is_record(file))
 
 
 def _seal(record: Mapping[str, Any]) -> str:
-    return hashlib.sha256(_text(record).encode()).hexdigest()
+    return hashlib.sha256(_format(record).encode()).hexdigest()
 
 
-def _text(record: Mapping[str, Any]) -> str:
+def _format(record: Mapping[str, Any]) -> str:
     return json.dumps(record, indent=2, ensure_ascii=False) + "\n"

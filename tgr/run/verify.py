@@ -21,7 +21,8 @@ from tqdm import tqdm
 
 from tgr.artifacts import PROVENANCE, provenance_path, remove
 from tgr.errors import TgrError
-from tgr.run.provenance import Damage, damages, read_record
+from tgr.run.provenance import Damage, find_damages, read_record
+from tgr.run.working_directory import LOCK, SNAKEMAKE
 
 RESULTS = "results"
 DAMAGED = "damaged"
@@ -29,9 +30,6 @@ AT_THE_TOP = ("index.html", "paper.zip")
 """Artefacts directly in ``results``, where files of other makers may lie too."""
 APART = ("logs", "benchmarks", "reference", DAMAGED)
 """Folders of ``results`` without artefacts of the workflow."""
-SNAKEMAKE = ".snakemake"
-LOCK = f"{SNAKEMAKE}/tgr.lock"
-"""What a run holds as long as it lasts (workflow/rules/common.smk)."""
 TIMESTAMP = ".snakemake_timestamp"
 """What Snakemake puts into each folder that is an artefact."""
 
@@ -59,21 +57,21 @@ def verify(directory: Path) -> Report:
     """
     if not (directory / RESULTS).is_dir():
         raise TgrError(f"{directory / RESULTS}: no such folder; nothing was made in this working directory")
-    with _no_run(directory):
-        artefacts = sorted(_artefacts(directory / RESULTS))
+    with _keep_runs_away(directory):
+        artefacts = sorted(_find_artefacts(directory / RESULTS))
         with ThreadPoolExecutor(os.cpu_count()) as pool:
             examined = pool.map(lambda artefact: _examine(artefact, directory), artefacts)
             results = list(tqdm(examined, "verifying", len(artefacts), unit="artefact", disable=None))
-    damaged = {artefact: found for artefact, (_, found) in zip(artefacts, results, strict=True) if found}
+    damaged = {artefact: damages for artefact, (_, damages) in zip(artefacts, results, strict=True) if damages}
     records = {artefact: record for artefact, (record, _) in zip(artefacts, results, strict=True) if record}
-    for artefact, damage in _disagreements(directory, records):
+    for artefact, damage in _find_disagreements(directory, records):
         damaged.setdefault(artefact, []).append(damage)
-    return Report(len(artefacts), dict(sorted(damaged.items())), _dependants(directory, records, damaged))
+    return Report(len(artefacts), dict(sorted(damaged.items())), _find_dependants(directory, records, damaged))
 
 
 def repair(directory: Path, report: Report) -> None:
     """Move damaged artefacts, their dependants, and the records of both to ``results/damaged``."""
-    with _no_run(directory):
+    with _keep_runs_away(directory):
         for artefact in [*report.damages, *report.dependants]:
             for path in (artefact, provenance_path(artefact)):
                 if path.exists():
@@ -83,7 +81,7 @@ def repair(directory: Path, report: Report) -> None:
                     path.rename(aside)
 
 
-def _artefacts(results: Path) -> Iterator[Path]:
+def _find_artefacts(results: Path) -> Iterator[Path]:
     """Find artefacts: folders that have, or should have, a record; other files, and those of which a record is left."""
     for name, folders, files in os.walk(results):
         folder = Path(name)
@@ -110,21 +108,21 @@ def _examine(artefact: Path, directory: Path) -> tuple[dict[str, Any] | None, li
         return None, [Damage(file, str(error).removeprefix(f"{file}: "))]
     if record["output"] != artefact.relative_to(directory).as_posix():
         return None, [Damage(file, f"is the record of {record['output']}")]
-    return record, damages(artefact, record)
+    return record, find_damages(artefact, record)
 
 
-def _inputs(directory: Path, record: Mapping[str, Any]) -> dict[Path, str]:
+def _list_inputs(directory: Path, record: Mapping[str, Any]) -> dict[Path, str]:
     """Return the artefacts that another one was made from, with their digests at that time."""
     files = (item for part in record["inputs"].values() for item in part.items())
-    return {directory / path: wanted for path, wanted in files if path.startswith(f"{RESULTS}/")}
+    return {directory / path: sha256 for path, sha256 in files if path.startswith(f"{RESULTS}/")}
 
 
-def _disagreements(directory: Path, records: Mapping[Path, Mapping[str, Any]]) -> Iterator[tuple[Path, Damage]]:
+def _find_disagreements(directory: Path, records: Mapping[Path, Mapping[str, Any]]) -> Iterator[tuple[Path, Damage]]:
     """Find artefacts that are gone, though others were made from them, and those made from what has changed since."""
     gone: dict[Path, Path] = {}
     for artefact, record in records.items():
-        for source, wanted in _inputs(directory, record).items():
-            if source in records and records[source]["sha256"] != wanted:
+        for source, sha256 in _list_inputs(directory, record).items():
+            if source in records and records[source]["sha256"] != sha256:
                 yield artefact, Damage(artefact, f"was made from another {source} than is there now")
             elif not source.exists():
                 gone.setdefault(source, artefact)
@@ -133,9 +131,11 @@ def _disagreements(directory: Path, records: Mapping[Path, Mapping[str, Any]]) -
             yield source, Damage(source, f"is missing, but {artefact} was made from it")
 
 
-def _dependants(directory: Path, records: Mapping[Path, Mapping[str, Any]], damaged: Collection[Path]) -> list[Path]:
+def _find_dependants(
+    directory: Path, records: Mapping[Path, Mapping[str, Any]], damaged: Collection[Path]
+) -> list[Path]:
     """Return what was made from damaged artefacts, directly or not, and is not damaged itself."""
-    sources = {artefact: _inputs(directory, record) for artefact, record in records.items()}
+    sources = {artefact: _list_inputs(directory, record) for artefact, record in records.items()}
     reached, before = {*damaged}, -1
     while before != len(reached):
         before = len(reached)
@@ -144,7 +144,7 @@ def _dependants(directory: Path, records: Mapping[Path, Mapping[str, Any]], dama
 
 
 @contextmanager
-def _no_run(directory: Path) -> Iterator[None]:
+def _keep_runs_away(directory: Path) -> Iterator[None]:
     """Keep runs away inside the block.
 
     Raises:
@@ -173,7 +173,7 @@ def main(arguments: Sequence[str]) -> int:
     options = parser.parse_args(arguments)
     try:
         report = verify(options.directory)
-        for damage in (damage for found in report.damages.values() for damage in found):
+        for damage in (damage for damages in report.damages.values() for damage in damages):
             print(f"{damage.file}: {damage.reason}")
         if not report.damages:
             print(f"all {report.n_artefacts} artefacts are as they were written")

@@ -1,14 +1,12 @@
 """Comparing task embeddings pair by pair (Achille et al., Task2Vec, ICCV 2019, section 3; Wei et al. 2024)."""
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from tgr.artifacts import load_tensors
-from tgr.errors import TgrError
 from tgr.task_space.landmarks import DIRECT_LIMIT, similarity_factor
 
 EPSILON = 1e-12
@@ -36,34 +34,26 @@ def dissimilarity(embeddings: Sequence[Mapping[str, Tensor]]) -> Tensor:
 
     Returns:
         float64, or float32 above ``DIRECT_LIMIT``: (n, n), symmetric, with a zero diagonal.
-
-    Raises:
-        TgrError: no embeddings, or embeddings of different layers.
     """
-    if not embeddings:
-        raise TgrError("task_space: no embeddings to compare")
-    shapes = {name: values.shape for name, values in embeddings[0].items()}
-    if any({name: values.shape for name, values in e.items()} != shapes or list(e) != list(shapes) for e in embeddings):
-        raise TgrError("task_space: embeddings of different probes or settings cannot be compared")
-    layers = (torch.stack([e[name] for e in embeddings]) for name in shapes)
+    layers = (torch.stack([e[name] for e in embeddings]) for name in embeddings[0])
     if len(embeddings) > DIRECT_LIMIT:
-        return _from_factor(similarity_factor(layers, len(embeddings)))
+        return _expand_factor(similarity_factor(layers, len(embeddings)))
     total = torch.zeros(len(embeddings), len(embeddings), dtype=torch.float64)
     for layer in layers:
         total += _layer_similarity(layer.double())
-    upper = (1 - total / len(shapes)).clamp_(min=0).triu_(1)
+    upper = (1 - total / len(embeddings[0])).clamp_(min=0).triu_(1)
     return upper + upper.T
 
 
-def _from_factor(factor: Tensor) -> Tensor:
+def _expand_factor(factor: Tensor) -> Tensor:
     """Return 1 - factor factor^T, cut to [0, 1], with a zero diagonal; block by block, so that it is symmetric."""
     n = len(factor)
     result = factor.new_empty(n, n)
     for rows in torch.arange(n).split(BLOCK_ROWS):
         start, stop = int(rows[0]), int(rows[-1]) + 1
         block = (1 - factor[start:stop] @ factor[start:].T).clamp_(0, 1)
-        own = block[:, : stop - start]
-        own.copy_(own.triu(1) + own.triu(1).T)
+        square = block[:, : stop - start]
+        square.copy_(square.triu(1) + square.triu(1).T)
         result[start:stop, start:] = block
         result[start:, start:stop] = block.T
     return result
@@ -76,14 +66,14 @@ def _layer_similarity(values: Tensor) -> Tensor:
     squares = values.square()
     result = torch.zeros(n, n, dtype=values.dtype)
     for start in range(0, n, rows):
-        own, own_squares = values[start : start + rows], squares[start : start + rows]
-        others, other_squares = values[start:], squares[start:]
-        weight = (own[:, None] + others).add_(EPSILON).square_().reciprocal_()  # the common factor 1 / (a + b)^2
-        product = torch.einsum("ijd,id,jd->ij", weight, own, others)
-        own_norm = torch.einsum("ijd,id->ij", weight, own_squares)
-        other_norm = torch.einsum("ijd,jd->ij", weight, other_squares)
-        norms = (own_norm * other_norm).sqrt()
-        both_zero = ((own_norm == 0) & (other_norm == 0)).double()
+        a, a_squares = values[start : start + rows], squares[start : start + rows]
+        b, b_squares = values[start:], squares[start:]
+        weight = (a[:, None] + b).add_(EPSILON).square_().reciprocal_()  # the common factor 1 / (a + b)^2
+        product = torch.einsum("ijd,id,jd->ij", weight, a, b)
+        a_norm = torch.einsum("ijd,id->ij", weight, a_squares)
+        b_norm = torch.einsum("ijd,jd->ij", weight, b_squares)
+        norms = (a_norm * b_norm).sqrt()
+        both_zero = ((a_norm == 0) & (b_norm == 0)).double()
         result[start : start + rows, start:] = torch.where(norms > 0, product / norms, both_zero)
     return result
 
@@ -95,33 +85,12 @@ def load_embeddings(folders: Sequence[str | Path]) -> tuple[list[str], list[dict
         The teachers' keys, and for each of them its layers.
 
     Raises:
-        TgrError: a folder without embeddings, a damaged file, a teacher that comes twice, or embeddings that were made
-            with different settings.
+        TgrError: a file is damaged.
     """
-    keys: dict[str, None] = {}
-    embeddings: list[dict[str, Tensor]] = []
-    first: dict[str, Any] = {}
+    keys, embeddings = [], []
     for folder in folders:
-        files = sorted(Path(folder).glob("teacher-*.safetensors"))
-        if not files:
-            raise TgrError(f"{folder}: holds no embeddings; delete the folder and run again")
-        for file in files:
+        for file in sorted(Path(folder).glob("teacher-*.safetensors")):
             embedding, about = load_tensors(file)
-            key = about.pop("key", None)
-            _check(file, key, embedding, keys)
-            first = first or about
-            if about != first:
-                raise TgrError(f"{file}: embedded with {about}, other teachers with {first}; embed all of them alike")
-            keys[key] = None
+            keys.append(about["key"])
             embeddings.append(embedding)
-    return list(keys), embeddings
-
-
-def _check(file: Path, key: Any, embedding: dict[str, Tensor], keys: Container[str]) -> None:
-    if not isinstance(key, str) or not embedding:
-        raise TgrError(f"{file}: not a task embedding; delete it and run again")
-    if key in keys:
-        raise TgrError(f"{file}: the teacher {key} was embedded twice; name each folder once")
-    for name, values in embedding.items():
-        if values.ndim != 1 or not torch.isfinite(values).all() or (values < 0).any():
-            raise TgrError(f"{file}: {name} is not a Fisher information (1-D, finite, not negative); embed it again")
+    return keys, embeddings

@@ -16,8 +16,6 @@ from sklearn.cluster import KMeans, SpectralClustering
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from tgr.errors import TgrError
-
 logger = logging.getLogger(__name__)
 
 IDENTICAL = 1e-9
@@ -26,7 +24,7 @@ IDENTICAL = 1e-9
 SKLEARN_SEEDS = 2**32
 
 SWAPS = 50
-"""Swaps tried for each teacher on the way to groups of a wanted level."""
+"""Swaps tried for each teacher on the way to groups of a given level."""
 
 STARTS = 10
 """Random starts of the search for balanced groups; the best end is kept. Large pools get one."""
@@ -73,41 +71,24 @@ def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int, level: flo
         seed: of k-means and the eigenvectors' start (its lower 32 bits count), and of the random groups.
         level: of ``balanced`` groups: from 0 (alike teachers) to 1 (unlike ones), the mean dissimilarity within groups
             as a share of what swaps reach.
-
-    Raises:
-        TgrError: no such kind, not a dissimilarity, or more groups than teachers.
     """
-    if kind not in KINDS:
-        raise TgrError(f"grouping: there is no '{kind}'; valid: {', '.join(KINDS)}")
-    if level != 1 and kind != "balanced":
-        raise TgrError(f"level: {kind} groups have none; only balanced ones do")
-    if kind == "single":
-        n_groups = 1
-    matrix = _check(dissimilarity, n_groups)
-    n = len(matrix)
+    n_groups = 1 if kind == "single" else n_groups
+    matrix, n = dissimilarity.cpu().numpy(), len(dissimilarity)
+    if n <= DENSE_LIMIT:
+        matrix = matrix.astype(np.float64)
     if n_groups in (1, n):
-        found = np.arange(n) % n_groups
+        raw_labels = np.arange(n) % n_groups
     else:
         with threadpool_limits(1):  # the same rounding, hence the same groups, whatever the number of cores
-            found = KINDS[kind](matrix, n_groups, seed) if level == 1 else _at_level(matrix, n_groups, seed, level)
-    labels = _in_order_of_appearance(found)
+            if kind == "balanced" and level != 1:
+                raw_labels = _balance_at_level(matrix, n_groups, seed, level)
+            else:
+                raw_labels = KINDS[kind](matrix, n_groups, seed)
+    labels = _number_by_appearance(raw_labels)
     quality = measure(matrix, labels, n_groups)
     if quality["n_small"]:
         logger.warning("%d task groups have fewer than two teachers; sizes: %s", quality["n_small"], quality["sizes"])
     return Groups(labels, quality)
-
-
-def _check(dissimilarity: Tensor, n_groups: int) -> np.ndarray:
-    matrix = dissimilarity.detach().cpu().numpy()
-    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
-        raise TgrError(f"task_space: a dissimilarity is a square matrix, found {matrix.shape}")
-    if len(matrix) <= DENSE_LIMIT:
-        matrix = matrix.astype(np.float64)
-    if matrix.diagonal().any() or not all(_is_dissimilarity(matrix, part) for part in _blocks(len(matrix))):
-        raise TgrError("task_space: a dissimilarity must be finite, symmetric, not negative, and zero on the diagonal")
-    if not 1 <= n_groups <= len(matrix):
-        raise TgrError(f"n_groups: {n_groups} groups of {len(matrix)} teachers; choose 1 to {len(matrix)}")
-    return matrix
 
 
 def _blocks(n: int) -> list[slice]:
@@ -115,15 +96,9 @@ def _blocks(n: int) -> list[slice]:
     return [slice(start, start + BLOCK_ROWS) for start in range(0, n, BLOCK_ROWS)]
 
 
-def _is_dissimilarity(matrix: np.ndarray, rows: slice) -> bool:
-    block = matrix[rows]
-    finite = bool(np.isfinite(block).all() and (block >= 0).all())
-    return finite and np.allclose(block, matrix[:, rows].T, rtol=1e-9, atol=0)
-
-
-def _in_order_of_appearance(found: np.ndarray) -> list[int]:
-    order = list(dict.fromkeys(found.tolist()))
-    return [order.index(label) for label in found.tolist()]
+def _number_by_appearance(labels: np.ndarray) -> list[int]:
+    order = list(dict.fromkeys(labels.tolist()))
+    return [order.index(label) for label in labels.tolist()]
 
 
 def _heterogeneous(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
@@ -136,7 +111,7 @@ def _homogeneous(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
 
 def _spectral(matrix: np.ndarray, affinity: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
     n = len(matrix)
-    if matrix.max() < IDENTICAL or _largest_beside_diagonal(affinity) < IDENTICAL:
+    if matrix.max() < IDENTICAL or _largest_off_diagonal(affinity) < IDENTICAL:
         return np.arange(n) % n_groups
     state = np.random.RandomState(seed % SKLEARN_SEEDS)
     if n <= DENSE_LIMIT:
@@ -146,7 +121,7 @@ def _spectral(matrix: np.ndarray, affinity: np.ndarray, n_groups: int, seed: int
     return KMeans(n_groups, n_init=KMEANS_STARTS, random_state=state).fit_predict(coordinates)
 
 
-def _largest_beside_diagonal(matrix: np.ndarray) -> float:
+def _largest_off_diagonal(matrix: np.ndarray) -> float:
     return max(float(np.triu(matrix[rows], rows.start + 1).max()) for rows in _blocks(len(matrix)))
 
 
@@ -192,21 +167,21 @@ def _sum_within(matrix: np.ndarray, labels: np.ndarray) -> float:
     return float(matrix[labels[:, None] == labels].sum())
 
 
-def _at_level(matrix: np.ndarray, n_groups: int, seed: int, level: float) -> np.ndarray:
+def _balance_at_level(matrix: np.ndarray, n_groups: int, seed: int, level: float) -> np.ndarray:
     """Return balanced groups whose mean dissimilarity lies at ``level`` between the lowest and the highest found.
 
-    Random swaps lead from the nearer end to the wanted mean; one that would lead away from it is not made.
+    The search starts from the nearer end and makes those random swaps that bring the mean closer to the target.
     """
     ends = _balanced(-matrix, n_groups, seed), _balanced(matrix, n_groups, seed)
     low, high = (_sum_within(matrix, labels) for labels in ends)
-    wanted = low + level * (high - low)
+    target = low + level * (high - low)
     labels = ends[round(level)].copy()
-    missing = wanted - _sum_within(matrix, labels)
+    missing = target - _sum_within(matrix, labels)
     swaps = np.random.default_rng(seed)
     for _ in range(SWAPS * len(matrix)):
         i, j = swaps.choice(len(matrix), 2, replace=False)
-        own, other = labels == labels[i], labels == labels[j]
-        gain = 2 * ((matrix[i] - matrix[j]) @ (other.astype(float) - own) - 2 * matrix[i, j])
+        group_of_i, group_of_j = labels == labels[i], labels == labels[j]
+        gain = 2 * ((matrix[i] - matrix[j]) @ (group_of_j.astype(float) - group_of_i) - 2 * matrix[i, j])
         if labels[i] != labels[j] and abs(missing - gain) < abs(missing):
             labels[[i, j]] = labels[[j, i]]
             missing -= gain
@@ -225,22 +200,18 @@ def _swap_until_best(matrix: np.ndarray, labels: np.ndarray, n_groups: int) -> n
     while swapped:
         swapped = False
         for i in everyone:
-            own = labels[i]
+            group_i = labels[i]
             # i joins the group that j leaves, and j the one that i leaves.
-            gain = to_group[i, labels] - to_group[i, own] + to_group[:, own] - to_group[everyone, labels]
-            gain = np.where(labels == own, 0, gain - 2 * matrix[i])
+            gain = to_group[i, labels] - to_group[i, group_i] + to_group[:, group_i] - to_group[everyone, labels]
+            gain = np.where(labels == group_i, 0, gain - 2 * matrix[i])
             j = int(gain.argmax())
             if gain[j] > IDENTICAL:
-                other = labels[j]
-                to_group[:, own] += matrix[:, j] - matrix[:, i]
-                to_group[:, other] += matrix[:, i] - matrix[:, j]
-                labels[i], labels[j] = other, own
+                group_j = labels[j]
+                to_group[:, group_i] += matrix[:, j] - matrix[:, i]
+                to_group[:, group_j] += matrix[:, i] - matrix[:, j]
+                labels[i], labels[j] = group_j, group_i
                 swapped = True
     return labels
-
-
-def _single(matrix: np.ndarray, n_groups: int, seed: int) -> np.ndarray:
-    return np.zeros(len(matrix), dtype=int)
 
 
 KINDS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
@@ -248,9 +219,8 @@ KINDS: dict[str, Callable[[np.ndarray, int, int], np.ndarray]] = {
     "balanced": _balanced,
     "homogeneous": _homogeneous,
     "random": _random,
-    "single": _single,
 }
-"""Kind to a function of (matrix, n_groups, seed) that returns a label for each teacher."""
+"""Kind to a function of (matrix, n_groups, seed) that returns a label for each teacher; ``single`` needs none."""
 
 
 def measure(matrix: np.ndarray, labels: list[int], n_groups: int) -> dict[str, Any]:
@@ -259,8 +229,8 @@ def measure(matrix: np.ndarray, labels: list[int], n_groups: int) -> dict[str, A
     members = np.eye(n_groups)[groups]
     sizes = members.sum(0)
     to_group = matrix @ members.astype(matrix.dtype)  # (n, n_groups): each teacher's sum to each group's members
-    own = to_group[np.arange(len(groups)), groups].astype(np.float64)
-    within, everything = own.sum() / 2, to_group.sum(dtype=np.float64) / 2
+    to_own_group = to_group[np.arange(len(groups)), groups].astype(np.float64)
+    within, everything = to_own_group.sum() / 2, to_group.sum(dtype=np.float64) / 2
     n_within, n_pairs = (sizes * (sizes - 1)).sum() / 2, len(groups) * (len(groups) - 1) / 2
     scored = 2 <= len(set(labels)) < len(labels)
     return {
@@ -268,13 +238,13 @@ def measure(matrix: np.ndarray, labels: list[int], n_groups: int) -> dict[str, A
         "n_small": int((sizes < 2).sum()),
         "within": float(within / n_within) if n_within else None,
         "between": float((everything - within) / (n_pairs - n_within)) if n_pairs > n_within else None,
-        "silhouette": _silhouette(to_group, own, groups, sizes) if scored else None,
+        "silhouette": _silhouette(to_group, to_own_group, groups, sizes) if scored else None,
     }
 
 
-def _silhouette(to_group: np.ndarray, own: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
+def _silhouette(to_group: np.ndarray, to_own_group: np.ndarray, groups: np.ndarray, sizes: np.ndarray) -> float:
     """Return the mean silhouette (Rousseeuw 1987) from sums of distances; a teacher alone in its group counts 0."""
-    inside = own / np.maximum(sizes[groups] - 1, 1)
+    inside = to_own_group / np.maximum(sizes[groups] - 1, 1)
     means = np.where(sizes > 0, to_group / np.maximum(sizes, 1), np.inf)
     means[np.arange(len(groups)), groups] = np.inf
     outside = means.min(1)

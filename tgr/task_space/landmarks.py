@@ -15,7 +15,7 @@ from torch import Tensor
 logger = logging.getLogger(__name__)
 
 DIRECT_LIMIT = 1000
-"""Up to so many tasks are compared pair by pair."""
+"""More tasks than this are compared through landmarks, fewer pair by pair."""
 
 N_LANDMARKS = 128
 
@@ -26,7 +26,7 @@ SMALLEST_EIGENVALUE = 1e-4
 """Directions of W below this share of its largest eigenvalue are rounding, and left out."""
 
 
-def landmarks(n: int) -> Tensor:
+def choose_landmarks(n: int) -> Tensor:
     """Return the indices of ``N_LANDMARKS`` tasks, evenly spaced, so that each pool has its share."""
     return torch.linspace(0, n - 1, min(n, N_LANDMARKS)).round().long()
 
@@ -37,15 +37,15 @@ def similarity_factor(layers: Iterable[Tensor], n: int) -> Tensor:
     Args:
         layers: for each layer the tasks' values (n, d), not negative.
     """
-    chosen = landmarks(n)
+    chosen = choose_landmarks(n)
     logger.warning("%d tasks are more than %d: compared through %d landmarks", n, DIRECT_LIMIT, len(chosen))
     total, count = torch.zeros(n, len(chosen), dtype=torch.float64), 0
     for values in layers:
         total += similarity_to(values.float(), values[chosen].float())
         count += 1
     columns = total / count
-    own = columns[chosen]
-    eigenvalues, vectors = torch.linalg.eigh((own + own.T) / 2)
+    among_landmarks = columns[chosen]
+    eigenvalues, vectors = torch.linalg.eigh((among_landmarks + among_landmarks.T) / 2)
     kept = eigenvalues > SMALLEST_EIGENVALUE * eigenvalues[-1]
     return (columns @ (vectors[:, kept] * eigenvalues[kept].rsqrt())).float()
 
@@ -62,8 +62,8 @@ def similarity_to(values: Tensor, references: Tensor) -> Tensor:
         counted -= (values == 0).float() @ (references == 0).float().T
     result = torch.empty(n, len(references), dtype=torch.float64)
     for start in range(0, n, rows := max(1, CHUNK_ELEMENTS // (len(references) * d))):
-        own = values[start : start + rows, None]
-        share = (own + references).clamp_(min=torch.finfo(values.dtype).tiny).reciprocal_().mul_(own)
+        a = values[start : start + rows, None]
+        share = (a + references).clamp_(min=torch.finfo(values.dtype).tiny).reciprocal_().mul_(a)
         p, q = share.sum(-1).double(), torch.linalg.vector_norm(share, dim=-1).double().square()
         k = counted[start : start + rows]
         norms = (q * (k - 2 * p + q)).clamp_(min=0).sqrt()

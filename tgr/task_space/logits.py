@@ -48,8 +48,8 @@ def dissimilarity(
     """
     images = common_images(recovered)
     outputs = [
-        centred_logits(teacher, [resize(part, teacher.card.image_size) for part in images], own.report.classes, device)
-        for teacher, own in zip(teachers, recovered, strict=True)
+        centred_logits(teacher, [resize(part, teacher.card.image_size) for part in images], r.report.classes, device)
+        for teacher, r in zip(teachers, recovered, strict=True)
     ]
     upper = (1 - alignment(outputs)).clamp(0, 1).triu(1)
     return upper + upper.T

@@ -36,7 +36,7 @@ def dissimilarity(
     """
     kinds = [_kind(teacher.card) for teacher in teachers]
     n = len(kinds)
-    comparable = torch.tensor([[one is not None and one == other for other in kinds] for one in kinds])
+    comparable = torch.tensor([[kind is not None and kind == other for other in kinds] for kind in kinds])
     if n > 1 and not comparable.triu(1).any():
         raise TgrError(
             "embedding: `parameters` compares weights of one architecture, and no two teachers of these pools share "

@@ -4,10 +4,10 @@
 rule measure_pairs:
     """Measure what second teachers add to a base teacher, for one draw of its classes."""
     input:
-        dataset=pairs_inputs(DATASET),
-        episodes=pairs_inputs(EPISODES),
-        weights=pairs_probe_weights,
-        code=pairs_code,
+        dataset=for_job(needed.pairs_dataset),
+        episodes=for_job(needed.pairs_episodes),
+        weights=for_job(needed.pairs_weights),
+        code=for_job(needed.measure_pairs_code),
     output:
         rows=PAIRS,
     log:
@@ -30,7 +30,7 @@ rule measure_pairs:
 rule plot_pairs:
     """Draw what second teachers add, by common classes and by architecture."""
     input:
-        draws=pairs_draws,
+        draws=for_job(needed.pairs_draws),
         code=code("plot_pairs.py"),
     output:
         png=report_item("results/figures/pairs/{pairs}.png", "pairs", "analysis", "pairs {pairs}"),
@@ -56,7 +56,7 @@ rule plot_pairs:
 rule plot_sweep:
     """Draw how methods fare as something varies between scenarios."""
     input:
-        evaluations=swept_evaluations,
+        evaluations=for_job(needed.sweep_evaluations),
         code=code("plot_sweep.py"),
     output:
         png=report_item("results/figures/sweeps/{sweep}.png", "sweep", "analysis", "sweep {sweep}"),

@@ -30,9 +30,9 @@ rule download_cifar100:
 rule load_dataset:
     """Read a dataset, or unite several, and resize it."""
     input:
-        source=source_files,
-        images=ancient(image_folder),
-        code=dataset_code,
+        source=for_job(needed.dataset_files),
+        images=ancient(for_job(needed.image_folder)),
+        code=for_job(needed.load_dataset_code),
     output:
         dataset=DATASET,
     log:

@@ -4,11 +4,11 @@
 rule evaluate:
     """Choose checkpoints by every selection rule and score them on the frozen episodes."""
     input:
-        model=trained_model,
-        datasets=evaluated_datasets(DATASET),
-        episodes=evaluated_datasets(EPISODES),
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
+        model=for_job(needed.model),
+        datasets=for_job(needed.evaluated_datasets),
+        episodes=for_job(needed.evaluated_episodes),
+        teachers=for_job(needed.selection_teachers),
+        recovered=for_job(needed.selection_recovered),
         code=code("evaluate.py"),
     output:
         evaluation=directory(EVALUATION),

@@ -50,8 +50,8 @@ rule plot_theory:
 rule summarise_ablation:
     """Gather accuracy, over-fitting and gradient conflict of the variants of an ablation."""
     input:
-        evaluations=ablation_evaluations,
-        models=ablation_models,
+        evaluations=for_job(needed.ablation_evaluations),
+        models=for_job(needed.ablation_models),
         code=code("summarise_ablation.py"),
     output:
         table="results/analysis/{scenario}/ablation-{ablation}.csv",
@@ -124,7 +124,7 @@ rule plot_conflict:
 rule analyse_selection:
     """Measure what each selection rule gains, and what the best of many evaluations would gain by chance."""
     input:
-        evaluations=all_evaluations,
+        evaluations=for_job(needed.main_evaluations),
         code=code("analyse_selection.py"),
     output:
         gains="results/analysis/{scenario}/selection-gains.csv",
@@ -173,9 +173,9 @@ rule plot_selection:
 rule map_task_space:
     """Place the teachers on a plane, and compare their groups with random ones."""
     input:
-        dissimilarity=shown_dissimilarity,
-        groups=shown_groups,
-        teachers=all_shards(TEACHERS),
+        dissimilarity=for_job(needed.shown_dissimilarity),
+        groups=for_job(needed.shown_groups),
+        teachers=for_job(needed.teachers),
         code=code("map_task_space.py"),
     output:
         map="results/analysis/{scenario}/task-map.csv",
@@ -222,11 +222,11 @@ rule plot_task_map:
 rule measure_cost:
     """Set the accuracy of each method beside the thread-seconds of all that it needs."""
     input:
-        evaluations=all_evaluations,
-        models=all_models,
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        task_space=shown_task_space,
+        evaluations=for_job(needed.main_evaluations),
+        models=for_job(needed.main_models),
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.recovered),
+        task_space=for_job(needed.shown_task_space),
         code=code("measure_cost.py"),
     output:
         cost="results/analysis/{scenario}/cost.csv",

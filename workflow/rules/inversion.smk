@@ -4,9 +4,9 @@
 rule invert:
     """Recover images from each teacher of a shard."""
     input:
-        teachers=shard_teachers,
-        weights=inversion_probe_weights,
-        code=inversion_code,
+        teachers=for_job(needed.shard_teachers),
+        weights=for_job(needed.invert_weights),
+        code=for_job(needed.invert_code),
     output:
         recovered=directory(RECOVERED),
     log:
@@ -31,9 +31,9 @@ rule invert:
 rule measure_transfer:
     """Measure how well students of recovered images alone know the real ones."""
     input:
-        teachers=pool_shards(TEACHERS),
-        recovered=pool_shards(RECOVERED),
-        dataset=pool_dataset,
+        teachers=for_job(needed.pool_teachers),
+        recovered=for_job(needed.pool_recovered),
+        dataset=for_job(needed.pool_dataset),
         code=code("measure_transfer.py"),
     output:
         transfer=TRANSFER,

@@ -4,11 +4,11 @@
 rule train:
     """Train one method on the recovered images of a scenario, with one seed."""
     input:
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        groups=task_groups,
-        datasets=real_datasets,
-        code=method_code,
+        teachers=for_job(needed.train_teachers),
+        recovered=for_job(needed.train_recovered),
+        groups=for_job(needed.task_groups),
+        datasets=for_job(needed.real_datasets),
+        code=for_job(needed.train_code),
     output:
         model=directory(MODEL),
     log:

@@ -4,7 +4,7 @@
 rule pretrain:
     """Train a shard of teachers, each on classes of its own."""
     input:
-        dataset=pool_dataset,
+        dataset=for_job(needed.pool_dataset),
         code=code("pretrain.py"),
     output:
         teachers=directory(TEACHERS),
@@ -13,7 +13,7 @@ rule pretrain:
     benchmark:
         "results/benchmarks/pretrain/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
-        pool="|".join(settings.trained_pools) or "none",
+        pool=any_of(settings.trained_pools),
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
@@ -22,7 +22,7 @@ rule pretrain:
         mem_mb=3000,
         runtime=240,
     params:
-        members=shard_members,
+        members=for_job(needed.members),
         pool=parameter("pool/{pool}"),
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
@@ -33,8 +33,8 @@ rule pretrain:
 rule import_models:
     """Take a shard of existing models into a pool, after checking each of them."""
     input:
-        table=model_table,
-        models=model_files,
+        table=for_job(needed.model_table),
+        models=for_job(needed.model_files),
         code=code("import_models.py"),
     output:
         teachers=directory(TEACHERS),
@@ -43,7 +43,7 @@ rule import_models:
     benchmark:
         "results/benchmarks/import_models/{pool}/shard-{shard}.tsv"
     wildcard_constraints:
-        pool="|".join(TABLES) or "none",
+        pool=any_of(needed.tables),
     conda:
         "../../envs/tgr.yaml"
     threads: 1
@@ -51,7 +51,7 @@ rule import_models:
         mem_mb=3000,
         runtime=60,
     params:
-        members=shard_members,
-        rows=shard_rows,
+        members=for_job(needed.members),
+        rows=for_job(needed.rows),
     script:
         "../scripts/import_models.py"

@@ -4,8 +4,8 @@
 rule write_index:
     """Write the page with all accuracies, to filter, to hover over and to download."""
     input:
-        evaluations=main_evaluations,
-        templates=templates("index.html", "index.css", "index.js"),
+        evaluations=needed.all_main_evaluations(),
+        templates=needed.templates("index.html", "index.css", "index.js"),
         code=code("write_index.py"),
     output:
         html=report_item("results/index.html", "index", "all scenarios", "all accuracies"),
@@ -22,7 +22,7 @@ rule write_index:
     params:
         methods=parameter("methods"),
         headline=parameter("headline"),
-        files=linked_files,
+        files=[os.path.relpath(file, "results") for file in ending_in(TARGETS, ".png", ".md")],
     script:
         "../scripts/write_index.py"
 
@@ -30,9 +30,9 @@ rule write_index:
 rule collect_paper:
     """Collect figures, tables, captions, a bibliography and a manifest for a paper; `all` does not ask for it."""
     input:
-        files=paper_files,
-        captions=collect(str(BASE / "workflow/report/{name}.rst"), name=sorted(set(REPORTED.values()))),
-        templates=templates("paper.tex", "results.bib"),
+        files=ending_in(TARGETS, ".pdf", ".tex", ".csv"),
+        captions=collect(str(BASE / "workflow/report/{name}.rst"), name=sorted(set(CAPTIONS.values()))),
+        templates=needed.templates("paper.tex", "results.bib"),
         code=code("collect_paper.py"),
     output:
         folder=directory("results/paper"),

@@ -4,7 +4,7 @@
 rule tabulate:
     """Write the main table: every method, shot and protocol, with paired differences to TGR."""
     input:
-        evaluations=all_evaluations,
+        evaluations=for_job(needed.main_evaluations),
         code=code("tabulate.py"),
     output:
         csv=report_item("results/tables/{scenario}/main.csv", "main_table"),
@@ -30,7 +30,7 @@ rule tabulate:
 rule tabulate_selection:
     """Write the table of selection rules, the oracle beside them."""
     input:
-        evaluations=all_evaluations,
+        evaluations=for_job(needed.main_evaluations),
         code=code("tabulate_selection.py"),
     output:
         csv=report_item("results/tables/{scenario}/selection.csv", "selection_table"),
@@ -55,7 +55,7 @@ rule tabulate_selection:
 rule plot_accuracy:
     """Draw the accuracy of every method."""
     input:
-        evaluations=all_evaluations,
+        evaluations=for_job(needed.main_evaluations),
         code=code("plot_accuracy.py"),
     output:
         png=report_item("results/figures/{scenario}/accuracy.png", "accuracy"),
@@ -81,8 +81,8 @@ rule plot_accuracy:
 rule plot_dissimilarity:
     """Draw the dissimilarity of all pairs of teachers, by task group."""
     input:
-        dissimilarity=shown_dissimilarity,
-        groups=shown_groups,
+        dissimilarity=for_job(needed.shown_dissimilarity),
+        groups=for_job(needed.shown_groups),
         quality="results/analysis/{scenario}/groups.json",
         code=code("plot_dissimilarity.py"),
     output:
@@ -107,10 +107,10 @@ rule plot_dissimilarity:
 rule plot_recovered:
     """Draw recovered images above real ones."""
     input:
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        transfers=scenario_transfers,
-        datasets=teacher_datasets,
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.recovered),
+        transfers=for_job(needed.transfers),
+        datasets=for_job(needed.teacher_datasets),
         code=code("plot_recovered.py"),
     output:
         png=report_item("results/figures/{scenario}/recovered.png", "recovered"),
@@ -134,7 +134,7 @@ rule plot_recovered:
 rule plot_curves:
     """Draw loss and gradient conflict over training."""
     input:
-        models=all_models,
+        models=for_job(needed.main_models),
         code=code("plot_curves.py"),
     output:
         png=report_item("results/figures/{scenario}/curves.png", "curves"),
@@ -159,8 +159,8 @@ rule plot_curves:
 rule tabulate_ablation:
     """Write the table of an ablation: variants of some methods, and their gradient conflict."""
     input:
-        evaluations=ablation_evaluations,
-        models=ablation_models,
+        evaluations=for_job(needed.ablation_evaluations),
+        models=for_job(needed.ablation_models),
         code=code("tabulate_ablation.py"),
     output:
         csv=report_item(f"{ABLATION}.csv", "ablation_table", item="ablation {ablation}"),
@@ -186,10 +186,10 @@ rule tabulate_ablation:
 rule tabulate_pools:
     """Write the table of pools: their teachers, their recovered images, how often they serve."""
     input:
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        transfers=scenario_transfers,
-        models=all_models,
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.recovered),
+        transfers=for_job(needed.transfers),
+        models=for_job(needed.main_models),
         code=code("tabulate_pools.py"),
     output:
         csv=report_item("results/tables/{scenario}/pools.csv", "pools_table"),
@@ -212,10 +212,10 @@ rule tabulate_pools:
 rule tabulate_cost:
     """Write the table of costs: seconds and memory of every stage and method."""
     input:
-        teachers=all_shards(TEACHERS),
-        recovered=all_shards(RECOVERED),
-        embeddings=all_shards(EMBEDDINGS),
-        models=all_models,
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.recovered),
+        embeddings=for_job(needed.embeddings),
+        models=for_job(needed.main_models),
         code=code("tabulate_cost.py"),
     output:
         csv=report_item("results/tables/{scenario}/cost.csv", "cost_table"),
@@ -240,7 +240,7 @@ rule tabulate_cost:
 rule tabulate_overview:
     """Write the overview: every method in every scenario."""
     input:
-        evaluations=main_evaluations,
+        evaluations=needed.all_main_evaluations(),
         code=code("tabulate_overview.py"),
     output:
         csv=report_item("results/tables/overview.csv", "overview_table", "all scenarios"),

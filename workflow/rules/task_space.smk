@@ -4,9 +4,9 @@
 rule embed:
     """Embed each teacher of a shard by the Fisher information of a probe on its recovered images."""
     input:
-        teachers=shard_teachers,
+        teachers=for_job(needed.shard_teachers),
         recovered=RECOVERED,
-        weights=probe_weights,
+        weights=needed.probe_weights(),
         code=code("embed.py"),
     output:
         embeddings=directory(EMBEDDINGS),
@@ -31,11 +31,11 @@ rule embed:
 rule compare:
     """Measure the dissimilarity of all pairs of teachers of a scenario."""
     input:
-        embeddings=fisher_embeddings,
-        teachers=all_shards(TEACHERS),
-        recovered=compared_images,
-        weights=probe_weights,
-        code=comparison_code,
+        embeddings=for_job(needed.compared_embeddings),
+        teachers=for_job(needed.teachers),
+        recovered=for_job(needed.compared_images),
+        weights=needed.probe_weights(),
+        code=for_job(needed.compare_code),
     output:
         dissimilarity=DISSIMILARITY,
     log:
@@ -59,7 +59,7 @@ rule compare:
 rule group:
     """Group teachers by what they have in common, or by what they have not."""
     input:
-        dissimilarity=grouped_dissimilarity,
+        dissimilarity=for_job(needed.dissimilarity),
         code=code("group.py"),
     output:
         groups=GROUPS,

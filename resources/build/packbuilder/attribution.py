@@ -13,9 +13,9 @@ HEADER = """# Attribution of the embedded datasets
 
 Written by `resources/build/build.py` from `tgr/resources/packs/*.sources.tsv.xz`; do not edit by hand.
 
-Each pack is made of drawings from the npm packages below, with the number of images taken from each. All drawings were
-changed: cropped, warped, scaled down to the size of the pack and given synthetic colours and backgrounds. The source
-of every single image is in `<pack>.sources.tsv.xz` (licence, package, item). Full licence texts are in
+Each pack consists of drawings from the npm packages below; the tables give the number of images from each. All drawings
+were changed: cropped, warped, scaled to the size of the pack, and given synthetic colours and backgrounds.
+`<pack>.sources.tsv.xz` names the source of each image (licence, package, item). Full licence texts are in
 `tgr/resources/licenses/`.
 """
 

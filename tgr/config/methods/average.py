@@ -10,3 +10,4 @@ class Average(MethodParameters):
     colour = "#CC79A7"  # purple
     marker = "d"
     needs = ("teachers",)
+    checkpointed = False

@@ -42,6 +42,8 @@ class MethodParameters(Section):
     """The stages from whose outputs it starts: ``teachers``, ``recovered``, ``task_space``."""
     real_images: ClassVar[bool] = False
     """True if it sees the real images of the teachers' datasets, as no data-free method does."""
+    checkpointed: ClassVar[bool] = True
+    """True if its training keeps ``meta.n_checkpoints`` models to choose from; False if it gives one model."""
     logs_conflict: ClassVar[bool] = False
     """True if its training records the conflict among the teachers' gradients, step by step."""
 

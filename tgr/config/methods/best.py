@@ -10,3 +10,4 @@ class Best(MethodParameters):
     colour = "#F0E442"  # yellow
     marker = "p"
     needs = ("teachers",)
+    checkpointed = False

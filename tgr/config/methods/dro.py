@@ -10,6 +10,7 @@ class Dro(Ota):
     """Robust fusion of aligned teachers through a network over task embeddings (one architecture only)."""
 
     label = "DRO"
+    checkpointed = True
     colour = "#882255"  # wine
     marker = ">"
     citation = "Wang et al., UAI 2022"

@@ -12,6 +12,7 @@ class Ota(MethodParameters):
     """Teachers' neurons aligned by optimal transport, then averaged (one architecture only)."""
 
     label = "OTA"
+    checkpointed = False
     colour = "#0072B2"  # blue
     marker = "<"
     citation = "Singh & Jaggi, NeurIPS 2020"

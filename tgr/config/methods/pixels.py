@@ -11,4 +11,5 @@ class Pixels(MethodParameters):
     marker = "1"
     role = "floor"
     needs = ()
+    checkpointed = False
     protocols = ("ncm",)

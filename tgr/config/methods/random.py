@@ -10,3 +10,4 @@ class Random(MethodParameters):
     colour = "#56B4E9"  # sky blue
     marker = "v"
     needs = ()
+    checkpointed = False

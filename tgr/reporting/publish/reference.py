@@ -3,8 +3,8 @@
 ``python -m tgr.reporting.publish.reference [--keep] <name> <config> [<working directory>]`` copies the configuration's
 tables and the figures that documents show to ``results/reference/<name>``, writes the manifest, and renews the tables
 in the documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables
-stand between lines such as ``<!-- table full_cpu/overview -->`` (as it is) or ``<!-- summary full_cpu/icons/main -->``
-(accuracies only) and ``<!-- end of table -->``.
+stand between a line such as ``<!-- table full_cpu/icons/ablation-release -->`` (its rows) or
+``<!-- summary full_cpu/icons/main -->`` (accuracies only) and the line ``<!-- end of table -->``.
 """
 
 import os
@@ -133,18 +133,30 @@ def filled(text: str) -> str:
     """Return a document with the committed tables between its marks.
 
     Raises:
-        TgrError: there is no such table.
+        TgrError: there is no such table, or its file holds several.
     """
 
     def fill(match: re.Match[str]) -> str:
         file = ROOT / REFERENCE / f"{match[3]}.{'md' if match[2] == 'table' else 'csv'}"
         try:
-            table = file.read_text(encoding="utf-8") if match[2] == "table" else summary(pd.read_csv(file))
+            table = rows(file) if match[2] == "table" else summary(pd.read_csv(file))
         except OSError as error:
             raise TgrError(f"{file}: cannot be read ({error.strerror}), but a document shows it") from error
         return f"{match[1]}\n{table}\n{match[4]}"
 
     return TABLE.sub(fill, text)
+
+
+def rows(file: Path) -> str:
+    """Return the rows of the one table in a Markdown file, without its title and notes.
+
+    Raises:
+        TgrError: the file holds several tables.
+    """
+    lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.startswith("|")]
+    if sum(line.startswith("|--") for line in lines) != 1:
+        raise TgrError(f"{file}: several tables; let the document show a summary, or a link")
+    return "\n".join(lines) + "\n"
 
 
 def summary(table: pd.DataFrame) -> str:

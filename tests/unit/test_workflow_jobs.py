@@ -1,0 +1,188 @@
+"""The jobs of a configuration, and the files that they need."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tgr.config.load import validate
+from tgr.config.schema import Config
+from tgr.errors import TgrError
+from tgr.workflow import paths, targets
+from tgr.workflow.inputs import Inputs
+from tgr.workflow.jobs import Comparison, Episodes, Grouping, Jobs, Model, Shard
+from tgr.workflow.parameters import entry, figure_captions, parameters
+
+REPOSITORY = Path(__file__).parents[2]
+SMALL = """
+datasets: {icons: {image_size: 16}, glyphs: {flips: false}}
+pools:
+  icons-conv4: {dataset: icons, width: 4, n_teachers: 5, n_way: 2, teachers_per_job: 2}
+  icons-again: {teachers_of: icons-conv4, n_teachers: 4, inversion: {engine: generator}}
+  unused: {dataset: glyphs}
+scenarios:
+  first: {pools: [icons-conv4], evaluate_on: [icons], width: 4, image_size: 16}
+  second: {pools: [icons-again], evaluate_on: [icons], width: 4, image_size: 16, methods: [pixels, bank]}
+methods:
+  pixels: {}
+  random: {}
+  bank: {}
+  replay: {}
+  realdata: {}
+  tgr: {n_groups: 2}
+ablations:
+  grouping: {scenario: first, factors: {embedding: [fisher, logits]}}
+meta: {n_way: 5, k_shot: evaluated, n_checkpoints: 2}
+evaluation: {shots: [1, 5], seeds: [0, 1]}
+"""
+
+
+def configured(**changes: Any) -> Config:
+    """Return the small configuration with some sections changed; None leaves a section out."""
+    values = yaml.safe_load(SMALL) | changes
+    return validate({key: value for key, value in values.items() if value is not None}, "small.yaml")
+
+
+def inputs_of(**changes: Any) -> Inputs:
+    return Inputs(Jobs(configured(**changes)), REPOSITORY)
+
+
+def test_only_what_scenarios_use_is_made() -> None:
+    jobs = Jobs(configured())
+    assert jobs.datasets == ["icons"]
+    assert jobs.pretrained == [Shard("icons-conv4", index) for index in range(3)]
+    assert jobs.inverted == [*jobs.pretrained, Shard("icons-again", 0), Shard("icons-again", 1)]
+    assert jobs.transfers == ["icons-conv4", "icons-again"]
+    assert jobs.episodes == [Episodes("icons", 1), Episodes("icons", 5)]
+
+
+def test_teachers_are_embedded_only_where_methods_group_them() -> None:
+    jobs = Jobs(configured())
+    assert jobs.groupings("first") == [
+        Grouping("first", "fisher-heterogeneous-2"),
+        Grouping("first", "logits-heterogeneous-2"),
+    ]
+    assert jobs.comparisons("first") == [Comparison("first", "fisher"), Comparison("first", "logits")]
+    assert jobs.groupings("second") == jobs.comparisons("second") == []
+    assert {shard.pool for shard in jobs.embedded} == {"icons-conv4"}
+    assert jobs.grouped_scenarios == ["first"]
+
+
+def test_a_configuration_without_grouped_methods_draws_no_task_space() -> None:
+    inputs = inputs_of(methods={"pixels": {}, "bank": {}}, ablations=None)
+    jobs = inputs.jobs
+    assert not {"embed", "compare", "group"} & set(jobs.counts())
+    assert not {"map_task_space", "plot_task_map", "plot_dissimilarity"} & set(targets.counts(jobs))
+    files = targets.all_targets(jobs)
+    assert not any("task-map" in file or "dissimilarity" in file for file in files)
+    assert inputs.shown_task_space("first") == inputs.embeddings("first") == []
+
+
+def test_episodic_methods_are_trained_for_each_shot_others_once() -> None:
+    jobs = Jobs(configured())
+    assert jobs.models("first", ["bank"]) == [Model("first", "bank", "any", seed) for seed in (0, 1)]
+    assert {model.shot for model in jobs.models("first", ["replay"])} == {"1", "5"}
+    assert len(jobs.evaluations("first", ["bank"])) == 4
+    inputs = inputs_of()
+    assert inputs.model("first", "bank", "5", "1") == "results/models/first/bank/shot-any/seed-1"
+    assert inputs.model("first", "replay", "5", "1") == "results/models/first/replay/shot-5/seed-1"
+
+
+def test_a_training_reads_what_its_method_needs() -> None:
+    inputs = inputs_of()
+    for method in ("pixels", "random", "realdata"):
+        assert inputs.train_teachers("first", method) == inputs.train_recovered("first", method) == []
+    assert inputs.train_teachers("first", "bank") == inputs.teachers("first") != []
+    assert inputs.train_recovered("first", "bank") == inputs.recovered("first") != []
+    assert inputs.real_datasets("first", "realdata") == ["results/datasets/icons.safetensors"]
+    assert inputs.real_datasets("first", "bank") == []
+    assert inputs.task_groups("first", "bank") == []
+    variant = "tgr.embedding-logits"
+    assert inputs.task_groups("first", variant) == "results/task_space/first/groups/logits-heterogeneous-2.json"
+
+
+def test_recovered_images_serve_an_evaluation_that_selects_by_them() -> None:
+    inputs = inputs_of()
+    assert inputs.selection_recovered("first", "pixels") == []
+    assert inputs.selection_recovered("first", "realdata") == inputs.recovered("first")
+    single = inputs_of(meta={"n_checkpoints": 1})
+    assert single.selection_recovered("first", "bank") == single.selection_teachers("first", "bank") == []
+    rules = {"shots": [1], "selections": ["last", "meta_val"]}
+    assert inputs_of(evaluation=rules).selection_recovered("first", "bank") == []
+
+
+def test_a_pool_of_anothers_teachers_reads_them_there() -> None:
+    inputs = inputs_of()
+    assert inputs.shard_teachers("icons-again", "1") == "results/teachers/icons-conv4/shard-1"
+    assert inputs.teachers("second") == [f"results/teachers/icons-conv4/shard-{index}" for index in (0, 1)]
+    assert inputs.recovered("second") == [f"results/recovered/icons-again/shard-{index}" for index in (0, 1)]
+
+
+def test_code_of_a_job_is_that_of_its_stage_and_of_what_it_names() -> None:
+    inputs = inputs_of()
+    pixel, generator = (inputs.invert_code(pool) for pool in ("icons-conv4", "icons-again"))
+    assert any(file.endswith("inversion/pixel.py") for file in pixel)
+    assert not any(file.endswith("inversion/pixel.py") for file in generator)
+    assert all(Path(file).is_file() for file in pixel)
+    bank = inputs.train_code("first", "bank")
+    assert any(file.endswith("methods/bank.py") for file in bank)
+    assert not any(file.endswith(("methods/tgr.py", "inversion/pixel.py", "inversion/stage.py")) for file in bank)
+
+
+def test_constraints_match_the_names_of_the_configuration_and_no_others() -> None:
+    patterns = paths.constraints(configured())
+    names = {
+        "method": ("tgr.embedding-logits", "tgrXembedding-logits"),
+        "shot": ("any", "2"),
+        "seed": ("1", "2"),
+        "scenario": ("first", "third"),
+        "grouping": ("fisher-balanced@0.5-5", "fisher"),
+    }
+    for wildcard, (known, unknown) in names.items():
+        assert re.fullmatch(patterns[wildcard], known)
+        assert not re.fullmatch(patterns[wildcard], unknown)
+    assert not re.fullmatch(patterns["sweep"], "none") and not re.fullmatch(patterns["sweep"], "")
+
+
+def test_every_job_has_a_path_that_its_constraints_match() -> None:
+    jobs = Jobs(configured())
+    patterns = paths.constraints(jobs.settings)
+    named = [*jobs.inverted, *jobs.groupings("first"), *jobs.models("first"), *jobs.evaluations("first")]
+    for job in named:
+        for wildcard, value in job._asdict().items():
+            assert re.fullmatch(patterns[wildcard], str(value)), f"{wildcard}={value}"
+
+
+def test_missing_source_is_an_error_until_the_dataset_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    datasets = {"icons": {}, "mine": {"source": "miniimagenet", "path": "mine"}}
+    settings = configured(datasets=datasets, pools={"icons-conv4": {"dataset": "icons"}}, ablations=None, scenarios={
+        "first": {"pools": ["icons-conv4"], "evaluate_on": ["mine"]}})  # fmt: skip
+    with pytest.raises(TgrError, match=r"datasets\.mine\.path"):
+        Inputs(Jobs(settings), REPOSITORY)
+    made = Path(paths.DATASET.format(dataset="mine"))
+    made.parent.mkdir(parents=True)
+    made.touch()
+    assert Inputs(Jobs(settings), REPOSITORY).dataset_files("mine") == ["mine"]
+
+
+def test_parameters_of_one_method_change_that_method_alone() -> None:
+    before, after = (parameters(Jobs(configured(methods={"pixels": {}, "bank": {"steps": steps}}, ablations=None)))
+                     for steps in (5, 6))  # fmt: skip
+    path = "variant/{scenario}/{method}"
+    bank, pixels = ({"scenario": "first", "method": name} for name in ("bank", "pixels"))
+    assert entry(before, path)(bank) != entry(after, path)(bank)
+    assert entry(before, path)(pixels) == entry(after, path)(pixels)
+    changed = {key for key in before if before[key] != after[key]}
+    assert changed == {"variant"}
+
+
+def test_figures_are_captioned_by_the_pattern_of_their_rule() -> None:
+    captions = {"results/figures/{scenario}/accuracy.png": "accuracy", "results/figures/theory.png": "theory"}
+    files = ["results/figures/first/accuracy.png", "results/figures/first/accuracy.pdf", "results/figures/theory.pdf"]
+    assert figure_captions(files, captions) == {
+        "results/figures/first/accuracy.pdf": ["accuracy.rst", {"scenario": "first"}],
+        "results/figures/theory.pdf": ["theory.rst", {}],
+    }

@@ -1,0 +1,335 @@
+"""Which files a job needs. Each method takes wildcards of the rule, by name; shards are in the order of the pools.
+
+A string is one file, or one folder; an empty list says that the job does without.
+"""
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tgr.config.existing_models import ExistingModel, read_table
+from tgr.config.schema import Config
+from tgr.data.readers import registry as readers
+from tgr.data.readers.base import Inputs as DatasetInputs
+from tgr.errors import TgrError
+from tgr.run import source_graph
+from tgr.workflow import paths
+from tgr.workflow.jobs import Draw, Evaluation, Jobs, Model, Shard, groups_names
+
+SERVED = ("package", "random")
+"""Values of ``task_space.weights`` that name no file."""
+
+
+class Inputs:
+    """The files that jobs need.
+
+    Attributes:
+        jobs: the jobs of the configuration.
+        repository: the folder with ``workflow`` and ``tgr``, relative to the working directory.
+        tables: the tables of existing models, by pool.
+        sources: what each dataset that is no mix is read from.
+    """
+
+    def __init__(self, jobs: Jobs, repository: Path) -> None:
+        """Read the tables of existing models, and look for the sources of all datasets.
+
+        Raises:
+            TgrError: one of them is missing or does not fit the configuration.
+        """
+        self.jobs, self.repository = jobs, repository
+        self._settings = jobs.settings
+        self.tables = read_tables(jobs.settings)
+        self.sources = find_sources(jobs.settings, repository / "tgr/resources")
+
+    # Sources of stages
+
+    def code(self, script: str, *modules: str) -> list[str]:
+        """Return a script of ``workflow/scripts``, and all source files that it and further modules use."""
+        files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *modules)
+        return [os.path.relpath(file) for file in files]
+
+    def load_dataset_code(self, dataset: str) -> list[str]:
+        """Return the sources of the stage `load_dataset` and of one reader."""
+        source = self._settings.datasets[dataset].source
+        return self.code("load_dataset.py", *([] if source == "mix" else [readers.module(source)]))
+
+    def invert_code(self, pool: str) -> list[str]:
+        """Return the sources of the stage `invert` and of a pool's engine."""
+        return self.code("invert.py", f"tgr.inversion.{self._settings.inversion_of(pool).engine}")
+
+    def compare_code(self, embedding: str) -> list[str]:
+        """Return the sources of the stage `compare` and of one embedding."""
+        modules = [] if embedding == paths.PROBE_EMBEDDING else [f"tgr.task_space.{embedding}"]
+        return self.code("compare.py", *modules)
+
+    def train_code(self, scenario: str, method: str) -> list[str]:
+        """Return the sources of the stage `train` and of one method."""
+        return self.code("train.py", f"tgr.methods.{self.jobs.variants[scenario][method].method}")
+
+    def measure_pairs_code(self, pairs: str) -> list[str]:
+        """Return the sources of an experiment with pairs of teachers, and of the engines that its pools use."""
+        section = self._settings.pairs[pairs]
+        engines = {self._settings.inversion_of(pool).engine for pool in [section.pool, *section.others]}
+        return self.code("measure_pairs.py", *(f"tgr.inversion.{engine}" for engine in sorted(engines)))
+
+    # Datasets and teachers
+
+    def dataset_files(self, dataset: str) -> list[str]:
+        """Return the files from which a dataset is read as a whole, or the datasets of a mix."""
+        section = self._settings.datasets[dataset]
+        if section.source == "mix":
+            return [paths.DATASET.format(dataset=member) for member in section.of]
+        return [str(file) for file in self.sources[dataset].files]
+
+    def image_folder(self, dataset: str) -> str | list[str]:
+        """Return the folder of a dataset's images, if they are files."""
+        source = self.sources.get(dataset)
+        return str(source.folder) if source and source.folder else []
+
+    def pool_dataset(self, pool: str) -> str:
+        """Return the dataset of a pool's teachers."""
+        return paths.DATASET.format(dataset=self._settings.pools[pool].dataset)
+
+    def members(self, pool: str, shard: str) -> list[int]:
+        """Return the indices of a shard's teachers."""
+        return list(self._settings.pools[pool].shard(int(shard)))
+
+    def rows(self, pool: str, shard: str) -> list[dict[str, Any]]:
+        """Return a shard's rows of the table of existing models: what changes here changes the teachers."""
+        return [self.tables[pool][index].model_dump(mode="json") for index in self.members(pool, shard)]
+
+    def model_table(self, pool: str) -> str:
+        """Return the table of a pool's existing models."""
+        return str(self._settings.pools[pool].table)
+
+    def model_files(self, pool: str, shard: str) -> list[str]:
+        """Return the files of a shard of a pool's existing models."""
+        folder = Path(self.model_table(pool)).parent
+        weights = [self.tables[pool][index].weights for index in self.members(pool, shard)]
+        return [str(folder / file) for file in weights if file != "package"]
+
+    # From teachers to task groups
+
+    def shard_teachers(self, pool: str, shard: str) -> str:
+        """Return the teachers of a shard."""
+        return paths.TEACHERS.format(pool=self._settings.pools[pool].teachers_of or pool, shard=shard)
+
+    def pool_teachers(self, pool: str) -> list[str]:
+        """Return the teachers of a pool."""
+        return _files(paths.TEACHERS, self.jobs.teachers([pool]))
+
+    def pool_recovered(self, pool: str) -> list[str]:
+        """Return the images recovered from a pool."""
+        return _files(paths.RECOVERED, self.jobs.shards([pool]))
+
+    def teachers(self, scenario: str) -> list[str]:
+        """Return the teachers of a scenario."""
+        return _files(paths.TEACHERS, self.jobs.teachers(self._pools(scenario)))
+
+    def recovered(self, scenario: str) -> list[str]:
+        """Return the images recovered from a scenario's teachers."""
+        return _files(paths.RECOVERED, self.jobs.shards(self._pools(scenario)))
+
+    def transfers(self, scenario: str) -> list[str]:
+        """Return the transfer measurements of a scenario's pools that have real images to compare with."""
+        pools = [pool for pool in self._pools(scenario) if self._settings.pools[pool].dataset]
+        return [paths.TRANSFER.format(pool=pool) for pool in pools]
+
+    def teacher_datasets(self, scenario: str) -> list[str]:
+        """Return the datasets of a scenario's teachers."""
+        names = dict.fromkeys(self._settings.pools[pool].dataset for pool in self._pools(scenario))
+        return [paths.DATASET.format(dataset=name) for name in names if name]
+
+    def probe_weights(self) -> list[str]:
+        """Return the checkpoint file of the probe network, if it is a file."""
+        weights = self._settings.task_space.weights
+        return [] if weights in SERVED else [weights]
+
+    def invert_weights(self, pool: str) -> list[str]:
+        """Return the checkpoint file of the probe network, if a pool's inversion uses it."""
+        return self.probe_weights() if self._settings.inversion_of(pool).probe_weight else []
+
+    def embeddings(self, scenario: str) -> list[str]:
+        """Return the embeddings of a scenario's teachers by the probe network, if some grouping is made from them."""
+        embeddings = [comparison.embedding for comparison in self.jobs.comparisons(scenario)]
+        return self._embeddings(scenario) if paths.PROBE_EMBEDDING in embeddings else []
+
+    def compared_embeddings(self, scenario: str, embedding: str) -> list[str]:
+        """Return the stored embeddings of a scenario's teachers, if it is them that are compared."""
+        return self._embeddings(scenario) if embedding == paths.PROBE_EMBEDDING else []
+
+    def compared_images(self, scenario: str, embedding: str) -> list[str]:
+        """Return the recovered images of a scenario's teachers, if another embedding is made from them."""
+        return [] if embedding == paths.PROBE_EMBEDDING else self.recovered(scenario)
+
+    def dissimilarity(self, scenario: str, grouping: str) -> str:
+        """Return the dissimilarities from which a grouping is made."""
+        return paths.DISSIMILARITY.format(scenario=scenario, embedding=paths.embedding_of(grouping))
+
+    def shown_groups(self, scenario: str) -> str:
+        """Return the task groups that a scenario's figures show."""
+        return paths.GROUPS.format(scenario=scenario, grouping=self._settings.groups_shown(scenario))
+
+    def shown_dissimilarity(self, scenario: str) -> str:
+        """Return the dissimilarities that a scenario's figures show."""
+        return self.dissimilarity(scenario, str(self._settings.groups_shown(scenario)))
+
+    def shown_task_space(self, scenario: str) -> list[str]:
+        """Return everything behind the task groups that a scenario's figures show, themselves included."""
+        grouping = self._settings.groups_shown(scenario)
+        if grouping is None:
+            return []
+        embeddings = self.compared_embeddings(scenario, paths.embedding_of(grouping))
+        return [*embeddings, self.shown_dissimilarity(scenario), self.shown_groups(scenario)]
+
+    # Training and evaluation
+
+    def train_teachers(self, scenario: str, method: str) -> list[str]:
+        """Return the teachers of a scenario, for a method that needs them."""
+        return self.teachers(scenario) if "teachers" in self._needs(scenario, method) else []
+
+    def train_recovered(self, scenario: str, method: str) -> list[str]:
+        """Return the recovered images of a scenario, for a method that needs them."""
+        return self.recovered(scenario) if "recovered" in self._needs(scenario, method) else []
+
+    def task_groups(self, scenario: str, method: str) -> str | list[str]:
+        """Return the task groups of a method that uses them."""
+        for grouping in groups_names([self.jobs.variants[scenario][method]]):
+            return paths.GROUPS.format(scenario=scenario, grouping=grouping)
+        return []
+
+    def real_datasets(self, scenario: str, method: str) -> list[str]:
+        """Return the datasets of a scenario's teachers, for a method that may see them."""
+        real = self.jobs.variants[scenario][method].parameters.real_images
+        return self.teacher_datasets(scenario) if real else []
+
+    def model(self, scenario: str, method: str, shot: str, seed: str) -> str:
+        """Return the model that serves an evaluated shot."""
+        trained = self._settings.training_shot(self.jobs.variants[scenario][method], int(shot))
+        return paths.MODEL.format(scenario=scenario, method=method, shot=trained, seed=seed)
+
+    def evaluated_datasets(self, scenario: str) -> list[str]:
+        """Return the datasets on which a scenario is evaluated."""
+        return [paths.DATASET.format(dataset=name) for name in self._settings.scenarios[scenario].evaluate_on]
+
+    def evaluated_episodes(self, scenario: str, shot: str) -> list[str]:
+        """Return the episodes on which a scenario is evaluated."""
+        names = self._settings.scenarios[scenario].evaluate_on
+        return [paths.EPISODES.format(dataset=name, shot=shot) for name in names]
+
+    def selection_teachers(self, scenario: str, method: str) -> list[str]:
+        """Return the teachers of a scenario, if one of several checkpoints is chosen on recovered images."""
+        return self.teachers(scenario) if self._selects_datafree(scenario, method) else []
+
+    def selection_recovered(self, scenario: str, method: str) -> list[str]:
+        """Return the recovered images of a scenario, if one of several checkpoints is chosen on them."""
+        return self.recovered(scenario) if self._selects_datafree(scenario, method) else []
+
+    # Results of many jobs
+
+    def main_models(self, scenario: str) -> list[str]:
+        """Return every trained model of a scenario's main methods."""
+        return _files(paths.MODEL, self.jobs.models(scenario, self.jobs.main[scenario]))
+
+    def main_evaluations(self, scenario: str) -> list[str]:
+        """Return every evaluation of a scenario's main methods."""
+        return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.main[scenario]))
+
+    def all_main_evaluations(self) -> list[str]:
+        """Return every evaluation of the main methods of all scenarios."""
+        return [file for scenario in self._settings.scenarios for file in self.main_evaluations(scenario)]
+
+    def ablation_models(self, scenario: str, ablation: str) -> list[str]:
+        """Return every trained model of an ablation."""
+        return _files(paths.MODEL, self.jobs.models(scenario, self.jobs.ablations[ablation]))
+
+    def ablation_evaluations(self, scenario: str, ablation: str) -> list[str]:
+        """Return every evaluation of an ablation."""
+        return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.ablations[ablation]))
+
+    def sweep_evaluations(self, sweep: str) -> list[str]:
+        """Return every evaluation of the methods that a sweep shows."""
+        methods = self._settings.swept_methods(sweep)
+        scenarios = self._settings.sweeps[sweep].scenarios.values()
+        return [file for name in scenarios for file in _files(paths.EVALUATION, self.jobs.evaluations(name, methods))]
+
+    def pairs_dataset(self, pairs: str) -> str:
+        """Return the dataset of an experiment with pairs of teachers."""
+        return self.pool_dataset(self._settings.pairs[pairs].pool)
+
+    def pairs_episodes(self, pairs: str) -> str:
+        """Return the episodes of an experiment with pairs of teachers: those of the largest shot."""
+        dataset = self._settings.pools[self._settings.pairs[pairs].pool].dataset
+        return paths.EPISODES.format(dataset=dataset, shot=max(self._settings.evaluation.shots))
+
+    def pairs_weights(self, pairs: str) -> list[str]:
+        """Return the checkpoint file of the probe network, if an inversion of the experiment uses it."""
+        section = self._settings.pairs[pairs]
+        return [*dict.fromkeys(file for pool in [section.pool, *section.others] for file in self.invert_weights(pool))]
+
+    def pairs_draws(self, pairs: str) -> list[str]:
+        """Return all draws of an experiment with pairs of teachers."""
+        return _files(paths.PAIRS, self.jobs.draws(pairs))
+
+    def templates(self, *names: str) -> list[str]:
+        """Return files of ``tgr/reporting/publish/templates``."""
+        return [str(self.repository / "tgr/reporting/publish/templates" / name) for name in names]
+
+    def _pools(self, scenario: str) -> list[str]:
+        return self._settings.scenarios[scenario].pools
+
+    def _needs(self, scenario: str, method: str) -> Sequence[str]:
+        return self.jobs.variants[scenario][method].parameters.needs
+
+    def _embeddings(self, scenario: str) -> list[str]:
+        return _files(paths.EMBEDDINGS, self.jobs.shards(self._pools(scenario)))
+
+    def _selects_datafree(self, scenario: str, method: str) -> bool:
+        settings = self._settings
+        several = self.jobs.variants[scenario][method].parameters.checkpointed and settings.meta.n_checkpoints > 1
+        return several and "datafree" in settings.evaluation.selections
+
+
+def read_tables(settings: Config) -> dict[str, list[ExistingModel]]:
+    """Read the tables of existing models, by pool.
+
+    Raises:
+        TgrError: a table is wrong, or has more or fewer rows than its pool has teachers.
+    """
+    tables = {name: read_table(pool.table) for name, pool in settings.pools.items() if pool.table}
+    for name, rows in tables.items():
+        pool = settings.pools[name]
+        if len(rows) != pool.n_teachers:
+            raise TgrError(
+                f"pools.{name}.n_teachers: {pool.table} lists {len(rows)} models, not {pool.n_teachers}; "
+                "make them equal"
+            )
+    return tables
+
+
+def find_sources(settings: Config, resources: Path) -> dict[str, DatasetInputs]:
+    """Return what each dataset that is no mix is read from.
+
+    Once a dataset is made, its source may be gone: Snakemake keeps what it cannot make again.
+
+    Raises:
+        TgrError: the source of a dataset is missing; all that are missing are named.
+    """
+    sources, problems = {}, []
+    for name, dataset in settings.datasets.items():
+        if dataset.source == "mix":
+            continue
+        try:
+            sources[name] = readers.find(name, dataset, resources)
+        except TgrError as error:
+            sources[name] = DatasetInputs([Path(str(dataset.path))])
+            if not Path(paths.DATASET.format(dataset=name)).exists():
+                problems.append(str(error))
+    if problems:
+        raise TgrError("\n".join(problems))
+    return sources
+
+
+def _files(pattern: str, jobs: Iterable[Shard | Model | Evaluation | Draw]) -> list[str]:
+    return [pattern.format(**job._asdict()) for job in jobs]

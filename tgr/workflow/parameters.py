@@ -1,0 +1,179 @@
+"""The parameters of the rules: to each stage only what it uses, so that nothing else makes it run again."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tgr.config.base import Section
+from tgr.config.experiments import Pairs
+from tgr.config.methods.base import MethodParameters
+from tgr.config.methods.registry import bibliography
+from tgr.config.schema import Config
+from tgr.config.teachers import Dataset, Pool
+from tgr.workflow.jobs import Jobs
+from tgr.workflow.targets import ending_in
+
+
+def parameters(jobs: Jobs) -> dict[str, Any]:
+    """Return all parameters as plain values: by kind, then by the wildcards of the rules."""
+    settings = jobs.settings
+    methods, variants = jobs.main.items(), jobs.variants.items()
+    return {
+        "dataset": {name: dump(dataset, exclude={"n_episodes"}) for name, dataset in settings.datasets.items()},
+        "episodes": {name: _episodes(settings, dataset) for name, dataset in settings.datasets.items()},
+        "pool": {name: _teachers(pool) for name, pool in settings.pools.items()},
+        "pretrain": {name: dump(settings.pretrain_of(name)) for name in settings.pools},
+        "inversion": {name: dump(settings.inversion_of(name)) for name in settings.pools},
+        "probe": {name: _probe(settings, [name]) for name in settings.pools},
+        "task_space": dump(settings.task_space),
+        "model": {
+            name: dump(scenario, include={"architecture", "width", "options", "image_size"})
+            for name, scenario in settings.scenarios.items()
+        },
+        "scenario": {name: dump(scenario, exclude={"methods"}) for name, scenario in settings.scenarios.items()},
+        "variant": {
+            scenario: {name: {variant.method: dump(variant.parameters)} for name, variant in members.items()}
+            for scenario, members in variants
+        },
+        "meta": dump(settings.meta),
+        "held_out": dump(settings.meta, include={"held_out_per_class"}),
+        "evaluation": {
+            scenario: {name: _evaluation(settings, variant.parameters) for name, variant in members.items()}
+            for scenario, members in variants
+        },
+        "methods": {
+            scenario: {name: variant.parameters.label for name, variant in members.items()}
+            for scenario, members in methods
+        },
+        "looks": {
+            scenario: {name: variant.parameters.look() for name, variant in members.items()}
+            for scenario, members in methods
+        },
+        "needs": {
+            scenario: {name: list(variant.parameters.needs) for name, variant in members.items()}
+            for scenario, members in methods
+        },
+        "ablation": {name: _ablation(jobs, name) for name in settings.ablations},
+        "pairs": {name: _pairs(settings, pairs) for name, pairs in settings.pairs.items()},
+        "sweep": {name: _sweep(settings, name) for name in settings.sweeps},
+        "n_students": settings.evaluation.n_students,
+        "headline": settings.evaluation.headline,
+        "figures": dump(settings.figures),
+        "device": settings.device,
+    }
+
+
+def entry(tree: Mapping[str, Any], path: str) -> Callable[[Mapping[str, str]], Any]:
+    """Return a function of a job's wildcards: the entry at a path, which may contain wildcards, e.g. ``pool/{pool}``.
+
+    Snakemake's `lookup` does the same, but visits all entries for every job.
+    """
+    parts = path.split("/")
+
+    def of(wildcards: Mapping[str, str]) -> Any:
+        value: Any = tree
+        for part in parts:
+            value = value[part.format(**wildcards)]
+        return value
+
+    return of
+
+
+def dump(section: Section, **options: Any) -> dict[str, Any]:
+    """Return a section of the configuration as plain values."""
+    return section.model_dump(mode="json", **options)
+
+
+def figure_captions(targets: Iterable[str], captions: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Return for each PDF among some files its caption's file and the wildcards of its rule.
+
+    Args:
+        captions: the names of captions by the path, with wildcards, of the PNG beside the PDF.
+    """
+    patterns = {
+        re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))): caption
+        for path, caption in captions.items()
+    }
+    captioned: dict[str, list[Any]] = {}
+    for file in ending_in(targets, ".pdf"):
+        shown = file.removesuffix(".pdf") + ".png"
+        for pattern, caption in patterns.items():
+            if match := pattern.fullmatch(shown):
+                captioned[file] = [f"{caption}.rst", match.groupdict()]
+    return captioned
+
+
+def paper(jobs: Jobs, targets: Iterable[str], captions: Mapping[str, str], configs: Iterable[str]) -> dict[str, Any]:
+    """Return what the kit for a paper says of the run: captions, labels of methods, the configuration, the command."""
+    labels = [variant.parameters.label for members in jobs.main.values() for variant in members.values()]
+    names = [name for members in jobs.main.values() for name in members]
+    return {
+        "captions": figure_captions(targets, captions),
+        "methods": dict(zip(names, labels, strict=True)),
+        "bibliography": bibliography(),
+        "settings": dump(jobs.settings),
+        "command": f"snakemake --cores all --configfile {' '.join(configs)}",
+    }
+
+
+def _episodes(settings: Config, dataset: Dataset) -> dict[str, Any]:
+    """Return what the episodes of a dataset are drawn by."""
+    shape = dump(settings.evaluation, include={"n_way", "n_query", "n_episodes", "n_val_episodes"})
+    return shape | ({"n_episodes": dataset.n_episodes} if dataset.n_episodes else {})
+
+
+def _teachers(pool: Pool) -> dict[str, Any]:
+    """Return what kind of teachers a pool has."""
+    return dump(pool, include={"dataset", "architecture", "width", "options", "n_way"})
+
+
+def _probe(settings: Config, pools: Iterable[str]) -> dict[str, Any] | None:
+    """Return the section about the probe network, if the inversion of one of some pools uses it."""
+    used = any(settings.inversion_of(pool).probe_weight for pool in pools)
+    return dump(settings.task_space) if used else None
+
+
+def _evaluation(settings: Config, method: MethodParameters) -> dict[str, Any]:
+    """Return the section `evaluation` as far as it concerns one method."""
+    section = dump(settings.evaluation, exclude={"shots", "seeds", "n_students"})
+    return section | {"protocols": [name for name in section["protocols"] if name in method.protocols]}
+
+
+def _ablation(jobs: Jobs, name: str) -> dict[str, Any]:
+    variants = {
+        variant: {"method": about.parameters.label, "changes": dict(about.changes)}
+        for variant, about in jobs.ablations[name].items()
+    }
+    return {"caption": jobs.settings.ablations[name].caption, "variants": variants}
+
+
+def _pairs(settings: Config, pairs: Pairs) -> dict[str, Any]:
+    """Return how the two teachers of an experiment are made, what is trained on their images, and how it is judged."""
+    pools = [pairs.pool, *pairs.others]
+    kinds = {
+        name: {
+            "pool": _teachers(settings.pools[name]),
+            "pretrain": dump(settings.pretrain_of(name)),
+            "inversion": dump(settings.inversion_of(name)),
+        }
+        for name in pools
+    }
+    return {
+        "base": pairs.pool,
+        "kinds": kinds,
+        "steps": pairs.steps,
+        "model": dump(settings.pools[pairs.pool], include={"architecture", "width", "options"}),
+        "meta": dump(settings.meta),
+        "evaluation": dump(settings.evaluation, include={"n_way", "bn_mode"}),
+        "shot": max(settings.evaluation.shots),
+        "probe": _probe(settings, pools),
+    }
+
+
+def _sweep(settings: Config, name: str) -> dict[str, Any]:
+    sweep, methods = settings.sweeps[name], settings.methods.active()
+    return {
+        "label": sweep.label,
+        "scenarios": {scenario: value for value, scenario in sweep.scenarios.items()},
+        "methods": {method: methods[method].label for method in settings.swept_methods(name)},
+    }

@@ -1,0 +1,78 @@
+"""What rule ``all`` makes: the tables, figures and pages of a configuration."""
+
+from collections.abc import Iterable, Mapping
+from itertools import product
+
+from tgr.workflow.jobs import Jobs
+from tgr.workflow.paths import FIGURE, TABLE
+
+TABLES = ("main", "selection", "pools", "cost")
+FIGURES = ("accuracy", "cost", "selection", "recovered", "curves")
+TASK_SPACE_FIGURES = ("dissimilarity", "task-map")
+TABLE_SUFFIXES, FIGURE_SUFFIXES = ("csv", "md", "tex"), ("png", "pdf")
+INDEX = "results/index.html"
+
+
+def all_targets(jobs: Jobs) -> list[str]:
+    """Return every file of rule ``all``."""
+    tables = [(scenario, name) for scenario in jobs.settings.scenarios for name in TABLES]
+    tables += [(ablation.scenario, f"ablation-{name}") for name, ablation in jobs.settings.ablations.items()]
+    figures = [(scenario, name) for scenario in jobs.settings.scenarios for name in FIGURES]
+    figures += [(scenario, name) for scenario in jobs.grouped_scenarios for name in TASK_SPACE_FIGURES]
+    figures += [(ablation.scenario, f"ablation-{name}") for name, ablation in jobs.settings.ablations.items()]
+    figures += [(jobs.settings.ablations[name].scenario, f"conflict-{name}") for name in jobs.recording_ablations]
+    experiments = [f"pairs/{name}" for name in jobs.settings.pairs]
+    experiments += [f"sweeps/{name}" for name in jobs.settings.sweeps]
+    return [
+        *(TABLE.format(scenario=s, name=n, suffix=suffix) for (s, n), suffix in product(tables, TABLE_SUFFIXES)),
+        *(FIGURE.format(scenario=s, name=n, suffix=suffix) for (s, n), suffix in product(figures, FIGURE_SUFFIXES)),
+        *(f"results/tables/overview.{suffix}" for suffix in TABLE_SUFFIXES),
+        *(f"results/figures/theory.{suffix}" for suffix in FIGURE_SUFFIXES),
+        *(f"results/figures/{name}.{suffix}" for name, suffix in product(experiments, FIGURE_SUFFIXES)),
+        *(f"results/tables/{name}.csv" for name in experiments),
+        INDEX,
+    ]
+
+
+def ending_in(targets: Iterable[str], *suffixes: str) -> list[str]:
+    """Return the targets of some suffixes, e.g. ``.png``."""
+    return [target for target in targets if target.endswith(suffixes)]
+
+
+RULES: Mapping[str, tuple[str, ...]] = {
+    "scenario": (
+        "tabulate",
+        "tabulate_selection",
+        "tabulate_pools",
+        "tabulate_cost",
+        "measure_cost",
+        "analyse_selection",
+        "plot_accuracy",
+        "plot_cost",
+        "plot_selection",
+        "plot_recovered",
+        "plot_curves",
+    ),
+    "grouped scenario": ("map_task_space", "plot_task_map", "plot_dissimilarity"),
+    "ablation": ("tabulate_ablation", "summarise_ablation", "plot_ablation"),
+    "recording ablation": ("plot_conflict",),
+    "pairs": ("plot_pairs",),
+    "sweep": ("plot_sweep",),
+    "run": ("measure_theory", "plot_theory", "tabulate_overview", "write_index"),
+}
+"""The rules after the evaluation, by what they run once for."""
+
+
+def counts(jobs: Jobs) -> dict[str, int]:
+    """Return the number of jobs of each rule after the evaluation; rules without jobs are left out."""
+    settings = jobs.settings
+    occasions = {
+        "scenario": len(settings.scenarios),
+        "grouped scenario": len(jobs.grouped_scenarios),
+        "ablation": len(settings.ablations),
+        "recording ablation": len(jobs.recording_ablations),
+        "pairs": len(settings.pairs),
+        "sweep": len(settings.sweeps),
+        "run": 1,
+    }
+    return {rule: occasions[occasion] for occasion, rules in RULES.items() for rule in rules if occasions[occasion]}
