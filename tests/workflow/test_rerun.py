@@ -14,6 +14,7 @@ AFTER_ONE_METHOD = {
     "evaluate": 1,
     "summarise": 1,
     "plot_accuracy": 1,
+    "gather_curves": 1,
     "plot_curves": 1,
     "measure_selection": 1,
     "plot_selection": 1,
@@ -48,8 +49,9 @@ ACCURACIES = {
     "plot_cost",
 }
 TABLES = {*ACCURACIES, "measure_pools", "tabulate_pools", "summarise_ablation"}
+GATHERED = {"gather_curves", "pick_examples", "gather_pairs"}
 AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "map_task_space", "train", "evaluate"}
-AFTER_INVERSION |= {*FIGURES, *TABLES, "measure_pairs", "plot_pairs"}
+AFTER_INVERSION |= {*FIGURES, *TABLES, *GATHERED, "measure_pairs", "plot_pairs"}
 
 
 def test_finished_run_has_nothing_to_do_even_after_it_was_moved(project: Project) -> None:
@@ -114,12 +116,12 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
         ),
         (
             "tgr/evaluation/protocols.py",
-            {"evaluate": 4, "measure_pairs": 2, "plot_pairs": 1, "plot_accuracy": 1}
+            {"evaluate": 4, "measure_pairs": 2, "gather_pairs": 1, "plot_pairs": 1, "plot_accuracy": 1}
             | dict.fromkeys({*ABLATION, *ACCURACIES}, 1),
         ),
         ("tgr/reporting/tables/overview.py", {"tabulate_overview": 1}),
         ("tgr/analysis/pools.py", {"measure_pools": 1, "tabulate_pools": 1}),
-        ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
+        ("workflow/scripts/pick_examples.py", {"pick_examples": 1, "plot_recovered": 1}),
         ("tgr/reporting/publish/templates/index.css", {"write_index": 1}),
         ("tgr/errors.py", {}),
         ("tgr/config/methods/tgr.py", {}),

@@ -16,7 +16,7 @@ RULES = {
     for file in sorted(REPOSITORY.glob("workflow/rules/*.smk"))
     for match in re.finditer(r"^rule (\w+):\n(?:(?:    .*)?\n)*", file.read_text(), flags=re.MULTILINE)
 }
-ANALYSIS = {"measure_pairs", "plot_pairs", "gather_sweep", "plot_sweep"}
+ANALYSIS = {"measure_pairs", "gather_pairs", "plot_pairs", "gather_sweep", "plot_sweep"}
 DOWNLOADS = {"download_cifar100"}
 ON_REQUEST = {"collect_paper"}
 CONFIGS = sorted(REPOSITORY.glob("config/*.yaml"))
