@@ -9,14 +9,15 @@ from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
-from synthetic_results import write_evaluation
+from synthetic_results import summary_of, write_evaluation
 
 from tgr.artifacts import digest, write_json
 from tgr.config.methods.registry import CARDS, bibliography, entry_key
 from tgr.errors import TgrError
-from tgr.reporting.figures.style import save, style
+from tgr.reporting.figures.style import style
 from tgr.reporting.publish.paper import TEMPLATES, Caption, write_paper
-from tgr.reporting.tables.main import write_main_table, write_selection_table
+from tgr.reporting.save import save
+from tgr.reporting.tables import main, selection
 
 METHODS = {"pixels": "Pixels", "bank": "Bank & co_1", "tgr": "TGR", "realdata": "Real data"}
 CAPTIONS = Path(__file__).parents[2] / "workflow/report"
@@ -33,9 +34,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
         for shot in (1, 5)
     ]
     tables = Path("results/tables/toys")
-    parts = [tables / f"main.{suffix}" for suffix in ("csv", "md", "tex")]
-    write_main_table(folders, METHODS, "meta_val", *parts)
-    write_selection_table(folders, METHODS, *(tables / f"selection.{suffix}" for suffix in ("csv", "md", "tex")))
+    summary = summary_of(folders, METHODS)
+    save(main.table(summary, headline="meta_val"), tables / "main.csv", tables / "main.tex")
+    save(selection.table(summary), tables / "selection.tex")
     with style():
         figure = Figure((6.75, 1))
         figure.text(0.5, 0.5, "figure")

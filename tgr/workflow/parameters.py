@@ -176,4 +176,5 @@ def _sweep(settings: Config, name: str) -> dict[str, Any]:
         "label": sweep.label,
         "scenarios": {scenario: value for value, scenario in sweep.scenarios.items()},
         "methods": {method: methods[method].label for method in settings.swept_methods(name)},
+        "looks": {method: methods[method].look() for method in settings.swept_methods(name)},
     }

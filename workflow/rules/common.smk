@@ -14,7 +14,7 @@ from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, MODEL, PAIRS, RECOVERED
-from tgr.workflow.paths import ABLATION, TEACHERS, TRANSFER, any_of, constraints
+from tgr.workflow.paths import SUMMARY, TEACHERS, TRANSFER, any_of, constraints
 from tgr.workflow.targets import all_targets, ending_in
 
 shown = workflow.output_settings
@@ -38,6 +38,9 @@ except TgrError as error:
 TARGETS = all_targets(jobs)
 PARAMETERS = parameter_tree.parameters(jobs)
 code = needed.code
+
+BRIEF = {"mem_mb": 2000, "runtime": 10}
+"""The resources of rules that summarise, typeset or draw. One thread is Snakemake's default."""
 
 # Snakemake prefers such jobs among those that are ready. Without it all evaluations of the methods that need no task groups
 # may come before the last embedding, and the groups' methods are then trained when nothing else is left to fill the cores.
@@ -127,3 +130,15 @@ def report_item(path, caption, category="{scenario}", item=""):
         subcategory=KINDS[Path(path).suffix],
         labels={"item": item or caption.replace("_", " ")},
     )
+
+
+def table_files(name, *caption, **item):
+    """Return the files of a table below `results/tables`; the report shows the CSV, for `multiext` knows no captions."""
+    path = f"results/tables/{name}"
+    return {"csv": report_item(f"{path}.csv", *caption, **item), "md": f"{path}.md", "tex": f"{path}.tex"}
+
+
+def figure_files(name, *caption, **item):
+    """Return the files of a figure below `results/figures`; the report shows the PNG."""
+    path = f"results/figures/{name}"
+    return {"png": report_item(f"{path}.png", *caption, **item), "pdf": f"{path}.pdf"}
