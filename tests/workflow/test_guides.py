@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 REGISTRIES = {
     "adding-a-method.md": "tgr/config/methods/registry.py",
     "adding-a-dataset-reader.md": "tgr/config/sources.py",
-    "adding-an-architecture.md": "tgr/config/base.py",
+    "adding-an-architecture.md": "tgr/config/architectures.py",
 }
 """The one file that each guide changes, by one line."""
 ALWAYS = [f"tests/unit/test_{name}.py" for name in ("config", "imports", "plan", "workflow_jobs", "documents")]

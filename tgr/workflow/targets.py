@@ -6,9 +6,22 @@ from itertools import product
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import FIGURE, TABLE
 
-TABLES = ("main", "selection", "pools", "cost")
-FIGURES = ("accuracy", "cost", "selection", "recovered", "curves")
+TABLES = (
+    "main",
+    "selection",
+    "pools",
+    "cost",
+)
+FIGURES = (
+    "accuracy",
+    "cost",
+    "selection",
+    "recovered",
+    "curves",
+)
+"""Of every scenario; rules `tabulate_<name>` and `plot_<name>` make them."""
 TASK_SPACE_FIGURES = ("dissimilarity", "task-map")
+"""Of scenarios with task groups."""
 TABLE_SUFFIXES, FIGURE_SUFFIXES = ("csv", "md", "tex"), ("png", "pdf")
 INDEX = "results/index.html"
 
@@ -47,15 +60,8 @@ RULES: Mapping[str, tuple[str, ...]] = {
         "measure_cost",
         "gather_curves",
         "pick_examples",
-        "tabulate_main",
-        "tabulate_selection",
-        "tabulate_pools",
-        "tabulate_cost",
-        "plot_accuracy",
-        "plot_cost",
-        "plot_selection",
-        "plot_recovered",
-        "plot_curves",
+        *(f"tabulate_{name}" for name in TABLES),
+        *(f"plot_{name}" for name in FIGURES),
     ),
     "grouped scenario": ("map_task_space", "plot_task_map", "plot_dissimilarity"),
     "ablation": ("summarise_ablation", "tabulate_ablation", "plot_ablation"),
