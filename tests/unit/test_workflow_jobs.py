@@ -137,7 +137,7 @@ def test_code_of_a_job_has_the_architectures_of_its_pool_or_scenario() -> None:
     inputs = inputs_of(pools=pools, scenarios=yaml.safe_load(SMALL)["scenarios"] | {"third": third})
     deep = [inputs.pretrain_code("deep"), inputs.invert_code("deep"), inputs.train_code("third", "bank")]
     shallow = [inputs.pretrain_code("icons-conv4"), inputs.evaluate_code("first"), inputs.train_code("first", "bank")]
-    assert all({"resnet10.py", "resnet.py"} <= {Path(file).name for file in files} for files in deep)
+    assert all("resnet.py" in {Path(file).name for file in files} for files in deep)
     assert all({Path(file).name for file in files} & {"conv4.py", "resnet.py"} == {"conv4.py"} for files in shallow)
 
 

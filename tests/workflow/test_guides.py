@@ -17,13 +17,19 @@ REGISTRIES = {
     "adding-a-method.md": "tgr/config/methods/registry.py",
     "adding-a-dataset-reader.md": "tgr/config/sources.py",
     "adding-an-architecture.md": "tgr/config/architectures.py",
+    "adding-a-table.md": "tgr/workflow/targets.py",
+    "adding-a-figure.md": "tgr/workflow/targets.py",
 }
-"""The one file that each guide changes, by one line."""
+"""The one list in which each guide names what it adds, in one line."""
+RULES = {"adding-a-table.md": {"workflow/rules/tables.smk"}, "adding-a-figure.md": {"workflow/rules/figures.smk"}}
+"""The file to which a guide adds a rule."""
 ALWAYS = [f"tests/unit/test_{name}.py" for name in ("config", "imports", "plan", "workflow_jobs", "documents")]
 FAST_TESTS = {
     "adding-a-method.md": ["tests/contract/test_methods.py", "tests/unit"],
     "adding-a-dataset-reader.md": [*ALWAYS, "tests/unit/test_data.py", "tests/unit/test_benchmarks.py"],
     "adding-an-architecture.md": [*ALWAYS, "tests/contract/test_architectures.py"],
+    "adding-a-table.md": [*ALWAYS, "tests/unit/test_tables.py", "tests/unit/test_paper.py"],
+    "adding-a-figure.md": [*ALWAYS, "tests/unit/test_paper.py"],
 }
 
 
@@ -34,12 +40,14 @@ def followed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return request.param, root, follow(request.param, root)
 
 
-def test_guide_touches_new_files_and_one_line_of_one_registry(followed: tuple[str, Path, dict]) -> None:
+def test_guide_touches_new_files_and_one_line_of_one_list(followed: tuple[str, Path, dict]) -> None:
     guide, root, added = followed
     assert changed_files(root) == set(added)
-    assert {name: n for name, n in added.items() if (REPOSITORY / name).exists()} == {REGISTRIES[guide]: 1}
-    run(root, "-m", "ruff", "check", *added)
-    run(root, "-m", "ruff", "format", "--check", *added)
+    assert added[REGISTRIES[guide]] == 1
+    assert {name for name in added if (REPOSITORY / name).exists()} == {REGISTRIES[guide], *RULES.get(guide, ())}
+    modules = [name for name in added if name.endswith(".py")]
+    run(root, "-m", "ruff", "check", *modules)
+    run(root, "-m", "ruff", "format", "--check", *modules)
 
 
 def test_fast_tests_pass_in_a_project_that_followed_a_guide(followed: tuple[str, Path, dict]) -> None:
@@ -88,3 +96,21 @@ def test_a_new_architecture_trains_its_own_teachers_alone(project: Project) -> N
     pool = "  more: {dataset: shapes, architecture: allconv, width: 4, n_teachers: 2, n_way: 2}\n"
     project.replace(project.config, "  strangers: {", f"{pool}  strangers: {{")
     assert project.planned("results/recovered/more/shard-0") == {"pretrain": 1, "invert": 1}
+
+
+@pytest.mark.parametrize(
+    ("guide", "rule", "files"),
+    [
+        (
+            "adding-a-table.md",
+            "tabulate_ceiling",
+            [f"tables/shapes/ceiling.{suffix}" for suffix in ("csv", "md", "tex")],
+        ),
+        ("adding-a-figure.md", "plot_shots", [f"figures/shapes/shots.{suffix}" for suffix in ("png", "pdf")]),
+    ],
+)
+def test_a_new_table_or_figure_is_made_alone(project: Project, guide: str, rule: str, files: list[str]) -> None:
+    follow(guide, project.root)
+    assert project.planned() == {rule: 1}
+    project.run()
+    assert all((project.root / "results" / file).stat().st_size > 50 for file in files)
