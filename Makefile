@@ -1,11 +1,13 @@
-# Needs only Python 3.11, git and make. `make help` lists what there is.
+# Needs only Python 3.11, 3.12 or 3.13, git and make. `make help` lists what there is.
 
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
-PYTHON ?= python3.11
+SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# The first of these that is a supported Python.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do "$$name" -c "$(SUPPORTED)" 2>/dev/null && echo "$$name" && break; done)
 CORES ?= all
 CONFIG ?= config/config.yaml
 RUN ?= .
@@ -19,8 +21,8 @@ help: ## List these targets
 
 $(STAMP): envs/requirements.lock
 	@test ! -L .venv || { echo "error: .venv is a link to $$(readlink .venv), which may serve others; bring it up to date there, or remove the link" >&2; exit 1; }
-	$(PYTHON) -c 'import sys; sys.exit(None if sys.version_info[:2] == (3, 11) else "Python 3.11 is needed; set PYTHON=")'
-	$(PYTHON) -m venv --clear .venv
+	@"$(PYTHON)" -c "$(SUPPORTED)" 2>/dev/null || { echo "error: $(or $(PYTHON),nothing in PATH) is not Python 3.11, 3.12 or 3.13; set PYTHON=, e.g. PYTHON=/usr/bin/python3.12" >&2; exit 1; }
+	"$(PYTHON)" -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --requirement envs/requirements.lock
 	touch $@
 
@@ -86,10 +88,11 @@ generate: $(STAMP) ## Write the JSON schema, and the files and keys of config/RE
 	$(BIN)/python -m tgr.config.generate
 
 .PHONY: lock
-lock: ## Resolve envs/requirements.in into requirements.lock and tgr.yaml
+lock: ## Bring requirements.lock and tgr.yaml in line with requirements.in; UPGRADE=--upgrade renews all versions
 	folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
-	$(PYTHON) -m venv "$$folder" && "$$folder/bin/pip" install --quiet --requirement envs/requirements.in && \
-	"$$folder/bin/pip" freeze > "$$folder/freeze.txt" && $(PYTHON) envs/lock.py < "$$folder/freeze.txt"
+	"$(PYTHON)" -m venv "$$folder" && "$$folder/bin/pip" install --quiet --disable-pip-version-check uv && \
+	"$$folder/bin/uv" pip compile --quiet --universal --python-version 3.11 --no-annotate --custom-compile-command "make lock" \
+		$(UPGRADE) envs/requirements.in --output-file envs/requirements.lock && "$(PYTHON)" envs/lock.py
 
 .PHONY: clean-results
 clean-results: ## Delete all results of the workflow; keep results/README.md and results/reference

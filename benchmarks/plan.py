@@ -10,7 +10,7 @@ from pathlib import Path
 
 from benchmarks.unit_costs import records
 from tgr.config.load import load
-from tgr.plan.stages import Planner
+from tgr.plan.planner import costs
 from tgr.plan.units import load_units
 
 
@@ -21,7 +21,7 @@ def main() -> None:
     options.add_argument("records", type=Path, help="results/benchmarks of a run of this configuration")
     arguments = options.parse_args()
     print(f"{'rule':20} {'jobs':>6} {'ran':>6} {'planned s':>10} {'took s':>8} {'ratio':>6} {'MB':>11} {'took MB':>8}")
-    for cost in Planner(load(arguments.config), load_units()).costs():
+    for cost in costs(load(arguments.config), load_units()):
         found = records(arguments.records, cost.rule)
         seconds = sum(float(row["cpu_time"]) for row in found)
         memory = max((float(row["max_rss"]) for row in found), default=0.0)

@@ -112,6 +112,20 @@ def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
     read_model(train(mixed, method, tmp_path / "model"))
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_trains_on_what_it_says_it_needs(inputs: dict, tmp_path: Path, method: str) -> None:
+    card = CARDS[method]
+    sources = {
+        "teacher_folders": "teachers" in card.needs,
+        "recovered_folders": "recovered" in card.needs,
+        "dataset_files": card.real_images,
+    }
+    needed = {name: inputs[name] if is_needed else [] for name, is_needed in sources.items()}
+    groups = inputs["groups_file"] if "task_space" in card.needs else None
+    alone = train({**needed, "groups_file": groups}, method, tmp_path / "alone")
+    assert digest(alone) == digest(train(inputs, method, tmp_path / "all"))
+
+
 @pytest.mark.parametrize("method", POOLING)
 def test_classes_of_teachers_are_the_same_or_their_own(inputs: dict, tmp_path: Path, method: str) -> None:
     shared, local = (train(inputs, method, tmp_path / i, class_identity=i) for i in ("shared", "local"))

@@ -27,7 +27,7 @@ STAGES = (
     "reporting",
 )
 SERVICES = ("config", "errors", "seeds", "artifacts", "devices")
-TOOLS = {"plan": {"plan"}, "run": {"run"}, "workflow": {"workflow", "run", "data"}}
+TOOLS = {"plan": {"plan", "workflow", "backbones"}, "run": {"run"}, "workflow": {"workflow", "run", "data"}}
 """Beside the stages: what they import, services apart."""
 MODULES = sorted(source_graph.all_modules())
 IMPORTS = {module: source_graph.import_graph().find_modules_directly_imported_by(module) for module in MODULES}
@@ -120,8 +120,8 @@ def test_sources_follow_imports_inside_functions_but_not_those_for_types(folder:
 
 
 def test_sources_of_a_script_leave_the_configuration_out(folder: Path) -> None:
-    found = sources(folder, "sources_of_script('script.py', 'tgr.a.two')")
-    assert sorted(found) == ["script.py", "tgr/a/two.py", "tgr/b/three.py", "tgr/late.py"]
+    actual = sources(folder, "sources_of_script('script.py', 'tgr.a.two')")
+    assert sorted(actual) == ["script.py", "tgr/a/two.py", "tgr/b/three.py", "tgr/late.py"]
 
 
 def test_unknown_module_is_an_error() -> None:

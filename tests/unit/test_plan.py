@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import timm
 import torch
@@ -15,17 +16,21 @@ from tgr.backbones.registry import build
 from tgr.config.load import load
 from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.config.schema import Config
+from tgr.config.sources import PACKS, Shape
 from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
-from tgr.plan import counts, stages
+from tgr.plan import estimates, networks
 from tgr.plan.__main__ import lines, main
+from tgr.plan.estimates import Estimates
 from tgr.plan.networks import named
-from tgr.plan.stages import Cost, Planner
+from tgr.plan.parts import Parts
+from tgr.plan.planner import Cost, costs
 from tgr.plan.units import Units, load_units
 from tgr.task_space import landmarks
 from tgr.task_space.gradients import weight_layers
 
 REPOSITORY = Path(__file__).parents[2]
+NETWORKS = networks.FILE
 CONFIGS = sorted((REPOSITORY / "config").glob("*.yaml"))
 
 
@@ -35,7 +40,7 @@ def units() -> Units:
 
 
 def counted(config: Config, units: Units) -> dict[str, Cost]:
-    return {cost.rule: cost for cost in Planner(config, units).costs()}
+    return {cost.rule: cost for cost in costs(config, units)}
 
 
 def default(**changes: object) -> Config:
@@ -48,47 +53,59 @@ def default(**changes: object) -> Config:
 def test_networks_are_as_large_as_the_real_ones(architecture: str, width: int, size: int) -> None:
     model, macs, outputs = build(architecture, 5, width, size, "test"), [], []
 
-    def record(layer: nn.Conv2d, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+    def record(layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         macs.append(layer.weight[0].numel() * output.numel())
         outputs.append(output.numel())
 
     for module in model.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, (nn.Conv2d, nn.Linear)):
             module.register_forward_hook(record)
     model.eval()(torch.zeros(1, 3, size, size))
-    found = named(architecture, width, size)
-    assert found.macs == pytest.approx(sum(macs) / 1e6)
-    assert found.outputs == pytest.approx(sum(outputs) / 1e6, rel=0.2)  # shortcuts are left out
-    assert found.parameters == pytest.approx(sum(p.numel() for p in model.parameters()) / 1e6, rel=0.05)
+    network = named(architecture, width, size)
+    assert network.macs == pytest.approx(sum(macs) / 1e6)
+    assert network.outputs == pytest.approx(sum(outputs) / 1e6)
+    assert network.parameters == pytest.approx(sum(p.numel() for p in model.parameters()) / 1e6)
+
+
+def test_table_of_networks_is_what_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    files = [*CONFIGS, REPOSITORY / "tests/workflow/tiny.yaml"]
+    monkeypatch.setattr(networks, "FILE", tmp_path / "networks.json")
+    networks.main([str(file) for file in files])
+    assert (tmp_path / "networks.json").read_text() == NETWORKS.read_text(), "python -m tgr.plan.networks writes it"
+
+
+def test_unknown_network_is_an_error() -> None:
+    with pytest.raises(TgrError, match="no_such_net"):
+        named("timm:no_such_net", 32, 32)
 
 
 def test_constants_are_those_of_the_stages() -> None:
-    assert (stages.DIRECT_LIMIT, stages.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
+    assert (estimates.DIRECT_LIMIT, estimates.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
     probe = timm.create_model("tf_efficientnet_lite0", num_classes=0)
-    assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == stages.EMBEDDING_VALUES
-    assert sum(p.numel() for p in probe.parameters()) == stages.PROBE_PARAMETERS
+    assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == estimates.EMBEDDING_VALUES
+    assert sum(p.numel() for p in probe.parameters()) == estimates.PROBE_PARAMETERS
 
 
 def test_packs_are_as_large_as_the_plan_says() -> None:
-    for name in ("icons", "glyphs", "emoji"):
+    for name in PACKS:
         about = json.loads((REPOSITORY / f"tgr/resources/packs/{name}.json").read_text())
-        assert counts.DATASETS[name] == (len(about["classes"]), about["n_images"], about["image_size"])
+        assert PACKS[name] == Shape(len(about["classes"]), about["n_images"], about["image_size"])
 
 
 def test_every_method_that_trains_is_counted() -> None:
-    planner = Planner(default(), load_units())
+    setting = Parts(default(), load_units()).setting("icons", "5")
     for name, card in CARDS.items():
-        seconds = parameters_of(name, {}).training_seconds(planner.setting("icons", "5"))
+        seconds = parameters_of(name, {}).training_seconds(setting)
         assert seconds > 1 if card.small else seconds < 1, name
 
 
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda file: file.stem)
 def test_every_configuration_has_a_plan(file: Path, units: Units) -> None:
     config = load(file)
-    costs = Planner(config, units).costs()
-    assert all(cost.jobs > 0 and cost.seconds > 0 and cost.memory_mb > 0 for cost in costs)
+    parts = costs(config, units)
+    assert all(cost.jobs > 0 and cost.seconds > 0 and cost.memory_mb > 0 for cost in parts)
     text = "\n".join(lines(config, units, 4))
-    assert all(f"\n{cost.rule} " in text for cost in costs)
+    assert all(f"\n{cost.rule} " in text for cost in parts)
     assert "On 4 idle cores" in text
 
 
@@ -116,15 +133,60 @@ def test_generator_and_second_order_cost_more(units: Units) -> None:
     assert maml["train"].seconds > 1.5 * before["train"].seconds
 
 
+def with_pool(pool: Pool, **datasets: Dataset) -> Config:
+    """Return the default configuration with one pool of its own in its scenario."""
+    base = default()
+    scenario = base.scenarios["icons"].model_copy(update={"pools": ["p"], "evaluate_on": [pool.dataset]})
+    return base.model_copy(update={"datasets": datasets, "pools": {"p": pool}, "scenarios": {"icons": scenario}})
+
+
 def test_assumptions_are_named(units: Units) -> None:
     dataset = Dataset(source="folder", path="x", splits="y", image_size=48)
-    pools = {"p": Pool(dataset="mine", architecture="timm:no_such_net")}
-    base = default()
-    scenario = base.scenarios["icons"].model_copy(update={"pools": ["p"], "evaluate_on": ["mine"]})
-    config = base.model_copy(update={"datasets": {"mine": dataset}, "pools": pools, "scenarios": {"s": scenario}})
-    text = "\n".join(lines(config, units, 2))
+    text = "\n".join(lines(with_pool(Pool(dataset="mine"), mine=dataset), units, 2))
     assert "datasets.mine: taken for 100 classes of 600 images of 48 px." in text
-    assert "pools.p: timm:no_such_net is unknown here, taken for timm's resnet18." in text
+
+
+STAGES = {
+    "pretrain": ("teachers", {"pool": "icons-conv4", "shard": "0"}),
+    "invert": ("recovered images", {"pool": "icons-conv4", "shard": "0"}),
+    "embed": ("embeddings", {"pool": "icons-conv4", "shard": "0"}),
+} | {
+    f"train {name}": (f"training of {card.label}", {"scenario": "icons", "method": name, "shot": "any", "seed": "0"})
+    for name, card in CARDS.items()
+}
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_jobs_of_the_default_ask_for_more_than_was_measured(units: Units, stage: str) -> None:
+    measured = pd.read_csv(REPOSITORY / "results/reference/default/icons/cost.csv").set_index("stage")
+    name, wildcards = STAGES[stage]
+    estimate = Estimates(default(), units).of(stage.split()[0], wildcards)
+    assert 60 * estimate.minutes > 1.5 * measured.loc[name, "seconds"] / measured.loc[name, "jobs"]
+    assert estimate.mem_mb > 1.25 * measured.loc[name, "memory_mb"]
+
+
+def test_large_jobs_ask_for_more(units: Units) -> None:
+    paper = Estimates(load(REPOSITORY / "config/paper.yaml"), units)
+    job = {"scenario": "icons", "method": "tgr", "shot": "any", "seed": 0}
+    before = Estimates(default(), units).of("train", job)
+    large = paper.of("train", job | {"scenario": "miniimagenet", "shot": "5"})
+    assert large.minutes > 240 > before.minutes and large.mem_mb > 1.5 * before.mem_mb
+    many = Estimates(
+        default(pools={"icons-conv4": default().pools["icons-conv4"].model_copy(update={"n_teachers": 1000})}), units
+    )
+    assert many.of("train", job).mem_mb > before.mem_mb + 1000 * 1.7
+    assert many.of("compare", {"scenario": "icons", "embedding": "fisher"}).minutes > 12
+
+
+def test_gpu_shortens_the_run_time_that_is_asked_for(units: Units) -> None:
+    paper = load(REPOSITORY / "config/paper.yaml")
+    job = {"scenario": "cifar_fs", "method": "free", "shot": "1", "seed": 0}
+    asked = {
+        device: Estimates(paper.model_copy(update={"device": device}), units).of("train", job)
+        for device in ("auto", "cuda")
+    }
+    assert asked["cuda"].minutes < asked["auto"].minutes / 10
+    assert asked["cuda"].seconds == asked["auto"].seconds
 
 
 def test_command_needs_no_torch() -> None:

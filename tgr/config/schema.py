@@ -14,10 +14,10 @@ from tgr.config.experiments import Ablation, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.registry import Methods
+from tgr.config.sources import PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
 from tgr.config.variants import Variant, vary
 
-PACKS = ("icons", "glyphs", "emoji")
 SectionT = TypeVar("SectionT", bound=Section)
 
 

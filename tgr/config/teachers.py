@@ -5,23 +5,18 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from tgr.config.base import Architecture, Name, Options, Section
-
-LOCAL_BENCHMARKS = ("miniimagenet", "cub", "vgg_flower")
-"""Those that nobody may pass on, or that come in parts: the user fetches them."""
-UNEVEN_BENCHMARKS = ("cub", "vgg_flower")
+from tgr.config.sources import SOURCES, PackName, SourceName
 
 
 class Dataset(Section):
     """Where the images of a domain come from, and how its classes are split."""
 
-    source: Literal["pack", "folder", "npz", "cifar_fs", "fc100", "miniimagenet", "cub", "vgg_flower", "mix"] = Field(
+    source: SourceName = Field(
         "pack",
         description="Embedded pack, folder of images, npz file, benchmark of the field (docs/datasets/benchmarks.md), "
         "or the classes of other datasets together.",
     )
-    pack: Literal["icons", "glyphs", "emoji"] | None = Field(
-        None, description="Pack name; default: the dataset's name."
-    )
+    pack: PackName | None = Field(None, description="Pack name; default: the dataset's name.")
     path: str | None = Field(
         None,
         description="Folder (`<path>/<class>/*.png`), npz file, or where a benchmark lies; cifar_fs and fc100 are "
@@ -41,16 +36,16 @@ class Dataset(Section):
 
     @model_validator(mode="after")
     def _check_source(self) -> "Dataset":
-        files = self.source in ("folder", "npz")
-        if self.source in ("pack", "mix") and self.path:
+        about = SOURCES[self.source]
+        if about.path == "forbidden" and self.path:
             raise ValueError(f"`path` is not for the source {self.source}, which has its images already")
-        if not files and self.splits:
+        if not about.splits and self.splits:
             raise ValueError("`splits` belongs to the sources folder and npz; the others have their own")
-        if files and not (self.path and self.splits):
+        if about.splits and not (self.path and self.splits):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")
-        if self.source in LOCAL_BENCHMARKS and not self.path:
+        if about.path == "required" and not self.path:
             raise ValueError(f"source {self.source} needs `path`, where its files lie (docs/datasets/benchmarks.md)")
-        if self.source in UNEVEN_BENCHMARKS and not self.image_size:
+        if about.uneven and not self.image_size:
             raise ValueError(f"source {self.source} needs `image_size`, because its images differ in size; usual: 84")
         if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
             raise ValueError("a mix, and nothing else, needs `of`, and then also `image_size`")

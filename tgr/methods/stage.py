@@ -39,7 +39,8 @@ def train_method(
         method: a key of the registry.
         variant: its name, or that of an ablation's variant of it.
         shot: the evaluated shot for which to train, or ``any``.
-        teacher_folders, recovered_folders: the shards of all pools of the scenario, in the same order.
+        teacher_folders, recovered_folders: the shards of all pools of the scenario, in the same order; none for a
+            method that does without.
         groups_file: the task groups; None for a method without groups.
         dataset_files: the scenario's real datasets, read by the ceiling only.
 
@@ -53,7 +54,7 @@ def train_method(
         k_shot=_training_shot(meta, shot),
         seed_names=("method", scenario_name, seed),
         teachers=load_teachers(teacher_folders, device),
-        recovered=load_recovered(recovered_folders, teacher_folders),
+        recovered=load_recovered(recovered_folders, teacher_folders) if recovered_folders else [],
         groups=read_json(groups_file)["groups"] if groups_file else [],
         real=[ImageDataset.load(file) for file in dataset_files],
         device=device,

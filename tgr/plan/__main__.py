@@ -2,14 +2,13 @@
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from tgr.config.load import load
 from tgr.config.schema import Config
 from tgr.errors import TgrError
-from tgr.plan.counts import DATASETS, known_as
-from tgr.plan.networks import network
-from tgr.plan.stages import Cost, Planner
+from tgr.plan.planner import Cost, costs, total
+from tgr.plan.shapes import UNKNOWN, known_shape
 from tgr.plan.units import Units, load_units
 
 HEADINGS = ("rule", "jobs", "CPU hours", "GPU hours", "memory (GB)", "disk (GB)")
@@ -32,13 +31,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def lines(config: Config, units: Units, cores: int) -> list[str]:
     """Return the table and what it rests on."""
-    costs = Planner(config, units).costs()
-    rows = [cells(cost, units) for cost in costs]
-    rows.append(cells(total(costs), units))
+    parts = costs(config, units)
+    everything = total(parts)
+    rows = [cells(cost, units) for cost in [*parts, everything]]
     widths = [max(len(row[column]) for row in [HEADINGS, *rows]) for column in range(len(HEADINGS))]
     table = ["  ".join(_aligned(row, widths)) for row in [HEADINGS, *rows]]
-    seconds = sum(cost.seconds for cost in costs)
-    peak = max(cost.memory_mb for cost in costs)
     rule = "-" * len(table[0])
     return [
         *table[:1],
@@ -47,18 +44,13 @@ def lines(config: Config, units: Units, cores: int) -> list[str]:
         rule,
         table[-1],
         "",
-        f"On {cores} idle cores: about {_hours(seconds / cores)} hours, up to {cores * peak / 1000:.1f} GB of memory.",
+        f"On {cores} idle cores: about {_hours(everything.seconds / cores)} hours, "
+        f"up to {cores * everything.memory_mb / 1000:.1f} GB of memory.",
         "Estimates, good to a factor of two: steps and images are counted from the configuration and multiplied",
         f"by unit costs ({units.machine}; `{units.command}`).",
         f"GPU hours are not measured: a GPU is taken for {units.assumed['gpu_speedup']:.0f} such cores.",
         *_assumptions(config),
     ]
-
-
-def total(costs: Sequence[Cost]) -> Cost:
-    """Return the sum of all costs, and the largest memory."""
-    jobs, seconds, disk = (sum(getattr(cost, part) for cost in costs) for part in ("jobs", "seconds", "disk_mb"))
-    return Cost("total", int(jobs), seconds, max(cost.memory_mb for cost in costs), disk)
 
 
 def cells(cost: Cost, units: Units) -> tuple[str, ...]:
@@ -79,17 +71,12 @@ def _hours(seconds: float) -> str:
     return f"{hours:.2f}" if hours < 10 else f"{hours:.0f}"
 
 
-def _assumptions(config: Config) -> list[str]:
+def _assumptions(config: Config) -> Iterator[str]:
     """Say what the plan knows nothing of."""
-    said = []
     for name, dataset in config.datasets.items():
-        if dataset.source != "mix" and known_as(name, dataset) not in DATASETS:
-            said.append(f"datasets.{name}: taken for 100 classes of 600 images of {dataset.image_size or 84} px.")
-    for key, sections in (("pools", config.pools), ("scenarios", config.scenarios)):
-        for name, section in sections.items():
-            if not network(section, 32).known:
-                said.append(f"{key}.{name}: {section.architecture} is unknown here, taken for timm's resnet18.")
-    return said
+        if dataset.source != "mix" and known_shape(name, dataset) is None:
+            size = f"{UNKNOWN.classes} classes of {UNKNOWN.images // UNKNOWN.classes} images"
+            yield f"datasets.{name}: taken for {size} of {dataset.image_size or UNKNOWN.pixels} px."
 
 
 if __name__ == "__main__":

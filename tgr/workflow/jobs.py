@@ -10,10 +10,28 @@ from typing import NamedTuple, TypeVar
 
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.schema import Config
+from tgr.config.sources import SOURCES
 from tgr.config.variants import Variant
 from tgr.workflow import paths
 
 T = TypeVar("T")
+
+RULES = (
+    "download_cifar100",
+    "load_dataset",
+    "draw_episodes",
+    "pretrain",
+    "import_models",
+    "invert",
+    "measure_transfer",
+    "embed",
+    "compare",
+    "group",
+    "train",
+    "evaluate",
+    "measure_pairs",
+)
+"""The rules before the analyses, in the order of the stages."""
 
 
 class Episodes(NamedTuple):
@@ -108,7 +126,7 @@ class Jobs:
     def downloads_cifar100(self) -> bool:
         """Whether a dataset is read from the archive of CIFAR-100, and says nothing of where that is."""
         datasets = [self.settings.datasets[name] for name in self.datasets]
-        return any(dataset.source in ("cifar_fs", "fc100") and not dataset.path for dataset in datasets)
+        return any(SOURCES[dataset.source].path == "optional" and not dataset.path for dataset in datasets)
 
     @cached_property
     def episodes(self) -> list[Episodes]:
@@ -206,25 +224,32 @@ class Jobs:
         }
         return [name for name, records in recording.items() if records]
 
+    def by_rule(self) -> dict[str, list[dict[str, object]]]:
+        """Return the wildcards of the jobs of each rule before the analyses; rules without jobs are left out."""
+        scenarios = list(self.settings.scenarios)
+        jobs: dict[str, list[NamedTuple]] = {
+            "draw_episodes": [*self.episodes],
+            "pretrain": [*self.pretrained],
+            "import_models": [*self.imported],
+            "invert": [*self.inverted],
+            "embed": [*self.embedded],
+            "compare": [job for name in scenarios for job in self.comparisons(name)],
+            "group": [job for name in scenarios for job in self.groupings(name)],
+            "train": [job for name in scenarios for job in self.models(name)],
+            "evaluate": [job for name in scenarios for job in self.evaluations(name)],
+            "measure_pairs": [job for name in self.settings.pairs for job in self.draws(name)],
+        }
+        wildcards: dict[str, list[dict[str, object]]] = {
+            "download_cifar100": [{}] if self.downloads_cifar100 else [],
+            "load_dataset": [{"dataset": name} for name in self.datasets],
+            "measure_transfer": [{"pool": name} for name in self.transfers],
+        }
+        wildcards |= {rule: [job._asdict() for job in members] for rule, members in jobs.items()}
+        return {rule: wildcards[rule] for rule in RULES if wildcards[rule]}
+
     def counts(self) -> dict[str, int]:
         """Return the number of jobs of each rule before the analyses; rules without jobs are left out."""
-        scenarios = list(self.settings.scenarios)
-        counts = {
-            "download_cifar100": int(self.downloads_cifar100),
-            "load_dataset": len(self.datasets),
-            "draw_episodes": len(self.episodes),
-            "pretrain": len(self.pretrained),
-            "import_models": len(self.imported),
-            "invert": len(self.inverted),
-            "measure_transfer": len(self.transfers),
-            "embed": len(self.embedded),
-            "compare": sum(len(self.comparisons(name)) for name in scenarios),
-            "group": sum(len(self.groupings(name)) for name in scenarios),
-            "train": sum(len(self.models(name)) for name in scenarios),
-            "evaluate": sum(len(self.evaluations(name)) for name in scenarios),
-            "measure_pairs": sum(len(self.draws(name)) for name in self.settings.pairs),
-        }
-        return {rule: count for rule, count in counts.items() if count}
+        return {rule: len(wildcards) for rule, wildcards in self.by_rule().items()}
 
 
 def groups_names(variants: Iterable[Variant]) -> Iterator[str]:

@@ -18,8 +18,8 @@ rule measure_pairs:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=planned("measure_pairs", "mem_mb"),
+        runtime=planned("measure_pairs", "minutes"),
     params:
         pairs=parameter("pairs/{pairs}"),
         device=parameter("device"),

@@ -7,6 +7,8 @@ from pathlib import Path
 from tgr.config.load import refuse_repeated_keys, validate
 from tgr.data.download import CIFAR100
 from tgr.errors import TgrError
+from tgr.plan.estimates import Estimates
+from tgr.plan.units import load_units
 from tgr.run import job, working_directory
 from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs
@@ -24,6 +26,7 @@ try:
     settings = validate(config, ", ".join(CONFIGS))
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
+    ESTIMATES = Estimates(settings, load_units())
     working_directory.require_writable(".snakemake")  # Snakemake's own attempt would end in a traceback
 except TgrError as error:
     raise WorkflowError(str(error)) from None
@@ -81,6 +84,15 @@ def for_job(function):
         return function(**{name: wildcards[name] for name in names})
 
     return files
+
+
+def planned(rule, resource):
+    """Return a resource function: an estimate of what a job of a rule takes."""
+
+    def estimate(wildcards):
+        return getattr(ESTIMATES.of(rule, dict(wildcards.items())), resource)
+
+    return estimate
 
 
 def parameter(path):

@@ -43,8 +43,8 @@ rule load_dataset:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("load_dataset", "mem_mb"),
+        runtime=planned("load_dataset", "minutes"),
     params:
         dataset=parameter("dataset/{dataset}"),
     script:
@@ -66,8 +66,8 @@ rule draw_episodes:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=planned("draw_episodes", "mem_mb"),
+        runtime=planned("draw_episodes", "minutes"),
     params:
         episodes=parameter("episodes/{dataset}"),
     script:

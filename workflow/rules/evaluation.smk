@@ -20,8 +20,8 @@ rule evaluate:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=120,
+        mem_mb=planned("evaluate", "mem_mb"),
+        runtime=planned("evaluate", "minutes"),
     params:
         scenario=parameter("scenario/{scenario}"),
         evaluation=parameter("evaluation/{scenario}/{method}"),

@@ -18,8 +18,8 @@ rule invert:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=planned("invert", "mem_mb"),
+        runtime=planned("invert", "minutes"),
     params:
         inversion=parameter("inversion/{pool}"),
         probe=parameter("probe/{pool}"),
@@ -45,8 +45,8 @@ rule measure_transfer:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("measure_transfer", "mem_mb"),
+        runtime=planned("measure_transfer", "minutes"),
     params:
         n_teachers=parameter("n_students"),
         device=parameter("device"),

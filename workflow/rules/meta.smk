@@ -20,8 +20,8 @@ rule train:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
-        runtime=240,
+        mem_mb=planned("train", "mem_mb"),
+        runtime=planned("train", "minutes"),
     params:
         method=parameter("variant/{scenario}/{method}"),
         model=parameter("model/{scenario}"),

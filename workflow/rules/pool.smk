@@ -19,8 +19,8 @@ rule pretrain:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=240,
+        mem_mb=planned("pretrain", "mem_mb"),
+        runtime=planned("pretrain", "minutes"),
     params:
         members=for_job(needed.members),
         pool=parameter("pool/{pool}"),
@@ -48,8 +48,8 @@ rule import_models:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("import_models", "mem_mb"),
+        runtime=planned("import_models", "minutes"),
     params:
         members=for_job(needed.members),
         rows=for_job(needed.rows),

@@ -19,8 +19,8 @@ rule embed:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=60,
+        mem_mb=planned("embed", "mem_mb"),
+        runtime=planned("embed", "minutes"),
     params:
         task_space=parameter("task_space"),
         device=parameter("device"),
@@ -47,8 +47,8 @@ rule compare:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
-        runtime=30,
+        mem_mb=planned("compare", "mem_mb"),
+        runtime=planned("compare", "minutes"),
     params:
         task_space=parameter("task_space"),
         device=parameter("device"),
@@ -72,7 +72,7 @@ rule group:
         "../../envs/tgr.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
-        runtime=30,
+        mem_mb=planned("group", "mem_mb"),
+        runtime=planned("group", "minutes"),
     script:
         "../scripts/group.py"

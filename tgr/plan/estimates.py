@@ -1,0 +1,185 @@
+"""What one job takes, from its rule and wildcards: time, memory, disk."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from math import ceil
+
+from tgr.config.schema import Config
+from tgr.plan.networks import FLOAT
+from tgr.plan.parts import Parts
+from tgr.plan.shapes import MB, shape_of
+from tgr.plan.units import Units
+
+EMBEDDING_VALUES = 21_008
+"""Values of the default probe's embedding; with ``fisher: parameter`` one for each weight."""
+ARCHIVE_MB = 169.0
+PROBE_PARAMETERS = 3_371_008
+DIRECT_LIMIT, N_LANDMARKS = 1000, 128
+"""As in ``tgr.task_space.landmarks``, which imports torch; a test compares them."""
+FIGURE_MB = 0.4
+"""Of a table or a figure, about."""
+EPISODE_BYTES = 40
+"""Of one row of an evaluation."""
+STUDENT_STEPS, STUDENT_BATCH = 100, 64
+TRAINING_BATCH = 150
+"""Images of a meta-model's step, about, whose feature maps are kept."""
+
+DEVICE_RULES = ("pretrain", "invert", "measure_transfer", "embed", "compare", "train", "evaluate", "measure_pairs")
+"""Rules that use a GPU where there is one."""
+
+TIME_MARGIN, TIME_ALLOWANCE = 3.0, 10.0
+"""A job may take three times the estimate and ten minutes: processors differ, cores are shared, file systems wait."""
+MEMORY_MARGIN, MEMORY_ALLOWANCE = 1.5, 500.0
+"""A job may take one and a half times the memory estimated, and 500 MB."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What one job takes.
+
+    Attributes:
+        seconds: of one core, the start of the job included.
+        memory_mb: at its largest.
+        disk_mb: of its outputs.
+        minutes: its run time on the device of the configuration, with the margin; what a cluster is asked for.
+    """
+
+    seconds: float
+    memory_mb: float
+    disk_mb: float
+    minutes: int
+
+    @property
+    def mem_mb(self) -> int:
+        """Its memory in MB, with the margin: what a cluster is asked for."""
+        return ceil(MEMORY_MARGIN * self.memory_mb + MEMORY_ALLOWANCE)
+
+
+class Estimates:
+    """What the jobs of a configuration take."""
+
+    def __init__(self, config: Config, units: Units) -> None:
+        self.config, self.units = config, units
+        self.parts = Parts(config, units)
+        self._known: dict[tuple[object, ...], Estimate] = {}
+        self._rules: dict[str, Callable[..., tuple[float, float, float]]] = {
+            "download_cifar100": self._download,
+            "load_dataset": self._load,
+            "draw_episodes": self._draw,
+            "pretrain": self._pretrain,
+            "import_models": self._import,
+            "invert": self._invert,
+            "measure_transfer": self._transfer,
+            "embed": self._embed,
+            "compare": self._compare,
+            "group": self._group,
+            "train": self._train,
+            "evaluate": self._evaluate,
+            "measure_pairs": self._pairs,
+        }
+
+    def of(self, rule: str, wildcards: Mapping[str, object]) -> Estimate:
+        """Return what a job takes, from its rule and wildcards; all jobs of tables and figures take the same."""
+        key = (rule, *sorted((name, str(value)) for name, value in wildcards.items()))
+        if key not in self._known:
+            counted = self._rules.get(rule)
+            seconds, memory, disk = counted(**wildcards) if counted else (self.units.figure, 0.0, FIGURE_MB)
+            on_cpu = not (rule in DEVICE_RULES and self.config.device.startswith(("cuda", "mps")))
+            waited = self.units.job_start + seconds / (1 if on_cpu else self.units.assumed["gpu_speedup"])
+            self._known[key] = Estimate(
+                self.units.job_start + seconds,
+                self._base_mb(rule) + memory,
+                disk,
+                ceil(TIME_MARGIN * waited / 60 + TIME_ALLOWANCE),
+            )
+        return self._known[key]
+
+    def _download(self) -> tuple[float, float, float]:
+        return 0.0, 0.0, ARCHIVE_MB
+
+    def _load(self, dataset: str) -> tuple[float, float, float]:
+        shape, size = shape_of(self.config, dataset), self.parts.dataset_mb(dataset)
+        return shape.images * shape.pixels**2 / 32**2 * self.units.load_image, 2 * size, size
+
+    def _draw(self, dataset: str, shot: object) -> tuple[float, float, float]:
+        return 0.0, self.parts.dataset_mb(dataset), 0.1
+
+    def _pretrain(self, pool: str, shard: object) -> tuple[float, float, float]:
+        section, net, count = self.config.pools[pool], self.parts.teacher(pool), self._n(pool, shard)
+        memory = self.parts.pool_dataset_mb(section) + net.training_mb(self.config.pretrain_of(pool).batch_size)
+        return count * self.parts.teacher_seconds(pool), memory, count * net.weights_mb
+
+    def _import(self, pool: str, shard: object) -> tuple[float, float, float]:
+        weights = self.parts.teacher(pool).weights_mb
+        return 0.0, 3 * weights, self._n(pool, shard) * weights
+
+    def _invert(self, pool: str, shard: object) -> tuple[float, float, float]:
+        count = self._n(pool, shard)
+        seconds, disk = self.parts.inversion_seconds(pool), self.parts.recovered_mb(pool)
+        return count * seconds, self.parts.inversion_mb(pool), count * disk
+
+    def _transfer(self, pool: str) -> tuple[float, float, float]:
+        section = self.config.pools[pool]
+        area = (shape_of(self.config, str(section.dataset)).pixels / 32) ** 2
+        tested = self.parts.images_of_a_teacher(section) * self.units.forward_image * area
+        learnt = STUDENT_STEPS * STUDENT_BATCH * self.units.train_image * area
+        count = min(self.config.evaluation.n_students, section.n_teachers)
+        return count * (tested + learnt), self.parts.pool_dataset_mb(section), 0.01
+
+    def _embed(self, pool: str, shard: object) -> tuple[float, float, float]:
+        count = self._n(pool, shard)
+        share = count / self.config.pools[pool].n_teachers
+        return share * self._embedding_seconds(pool), 0.0, count * self._embedding_values() * FLOAT / MB
+
+    def _compare(self, scenario: str, embedding: str) -> tuple[float, float, float]:
+        n = self.parts.n_teachers(scenario)
+        value, pairs, size = self.units.compare_value, n**2 / 2, 8
+        if n > DIRECT_LIMIT:
+            value, pairs, size = self.units.compare_landmark_value, n * N_LANDMARKS, FLOAT
+        disk = n**2 * size / MB
+        if embedding == "fisher":
+            return pairs * self._embedding_values() * value, 2 * disk, disk
+        seconds = sum(self._embedding_seconds(pool) for pool in self.config.scenarios[scenario].pools)
+        return seconds, 2 * disk + self._base_mb("embed") - self._base_mb("compare"), disk
+
+    def _group(self, scenario: str, grouping: str) -> tuple[float, float, float]:
+        return 0.0, 4 * self.parts.n_teachers(scenario) ** 2 * 8 / MB, 0.01
+
+    def _train(self, scenario: str, method: str, shot: object, seed: object) -> tuple[float, float, float]:
+        section, variant = self.config.scenarios[scenario], self.parts.variants[scenario][method]
+        images = sum(self.config.pools[pool].n_teachers * self.parts.n_recovered(pool) for pool in section.pools)
+        bank = images * 3 * section.image_size**2 * (FLOAT + 1) / MB  # as bytes when read, then as floats
+        model = self.parts.model(scenario)
+        seconds = variant.parameters.training_seconds(self.parts.setting(scenario, str(shot)))
+        disk = self.parts.n_checkpoints(variant) * model.weights_mb
+        return seconds, bank + model.training_mb(TRAINING_BATCH), disk
+
+    def _evaluate(self, scenario: str, method: str, shot: object, seed: object) -> tuple[float, float, float]:
+        section, variant = self.config.scenarios[scenario], self.parts.variants[scenario][method]
+        seconds = self.parts.scoring_seconds(scenario, variant, int(str(shot)))
+        memory = sum(self.parts.dataset_mb(dataset) for dataset in section.evaluate_on)
+        rows = sum(self.parts.n_episodes(name) for name in section.evaluate_on)
+        return seconds, memory, rows * (len(self.config.evaluation.selections) + 2) * EPISODE_BYTES / MB
+
+    def _pairs(self, pairs: str, draw: object) -> tuple[float, float, float]:
+        section = self.config.pairs[pairs]
+        pools = [section.pool] * (self.config.pools[section.pool].n_way + 2) + section.others
+        each = sum(self.parts.teacher_seconds(pool) + self.parts.inversion_seconds(pool) for pool in pools)
+        replay = len(pools) * self.parts.pairs_setting(section.pool).replay(section.steps)
+        memory = self.parts.pool_dataset_mb(self.config.pools[section.pool])
+        return each + replay, memory + max(map(self.parts.inversion_mb, pools)), 0.01
+
+    def _n(self, pool: str, shard: object) -> int:
+        return len(self.config.pools[pool].shard(int(str(shard))))
+
+    def _embedding_seconds(self, pool: str) -> float:
+        """Seconds of sending images of all teachers of a pool through the probe network, and back."""
+        space, section = self.config.task_space, self.config.pools[pool]
+        images = section.n_way * min(space.images_per_class, self.config.inversion_of(pool).images_per_class)
+        return section.n_teachers * images * self.units.embed_image * (space.image_size / 64) ** 2
+
+    def _base_mb(self, rule: str) -> float:
+        return self.units.memory_mb.get(rule, self.units.memory_mb["job"])
+
+    def _embedding_values(self) -> int:
+        return EMBEDDING_VALUES if self.config.task_space.fisher == "filter" else PROBE_PARAMETERS

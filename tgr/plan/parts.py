@@ -1,0 +1,140 @@
+"""What the parts of a configuration take: one teacher, its images, one evaluation."""
+
+from functools import cache
+from statistics import fmean
+
+from tgr.config.schema import Config
+from tgr.config.teachers import Pool
+from tgr.config.variants import Variant
+from tgr.plan.networks import Network, network
+from tgr.plan.shapes import MB, images_mb, pool_pixels, shape_of
+from tgr.plan.training import GENERATOR_WIDTH, Setting
+from tgr.plan.units import Units
+
+GENERATOR_OUTPUTS = 2
+"""Values that the layers of the generator give for each of its channels and each pixel, about."""
+
+
+class Parts:
+    """Seconds of one core, and MB, for the parts of a configuration."""
+
+    def __init__(self, config: Config, units: Units) -> None:
+        self.config, self.units = config, units
+        self.setting = cache(self.setting)  # type: ignore[method-assign]
+        self.variants = {name: config.all_variants(name) for name in config.scenarios}
+
+    def dataset_mb(self, name: str) -> float:
+        """MB of a dataset's images."""
+        return images_mb(shape_of(self.config, name))
+
+    def pool_dataset_mb(self, pool: Pool) -> float:
+        """MB of the images from which a pool's teachers learnt, if they are known."""
+        return self.dataset_mb(pool.dataset) if pool.dataset else 0.0
+
+    def teacher(self, pool: str) -> Network:
+        """Return the network of a pool's teachers."""
+        section = self.config.pools[pool]
+        return network(section, pool_pixels(self.config, section))
+
+    def model(self, scenario: str) -> Network:
+        """Return the meta-model of a scenario."""
+        section = self.config.scenarios[scenario]
+        return network(section, section.image_size)
+
+    def images_of_a_teacher(self, pool: Pool) -> float:
+        """Images of the classes of one teacher."""
+        shape = shape_of(self.config, str(pool.dataset))
+        return pool.n_way * shape.images / shape.classes
+
+    def teacher_seconds(self, name: str) -> float:
+        """Seconds of training one teacher."""
+        pool, pretrain, net = self.config.pools[name], self.config.pretrain_of(name), self.teacher(name)
+        images = self.images_of_a_teacher(pool)
+        learnt = images * (1 - pretrain.held_out)
+        steps = pretrain.epochs * max(1.0, learnt // pretrain.batch_size)
+        trained = pretrain.epochs * learnt * self.units.train(net) + steps * self.units.step_overhead
+        return trained + images * self.units.forward(net)
+
+    def n_recovered(self, name: str) -> int:
+        """Images recovered from one teacher."""
+        inversion = self.config.inversion_of(name)
+        return min(self.config.pools[name].n_way, inversion.max_classes) * inversion.images_per_class
+
+    def recovered_mb(self, name: str) -> float:
+        """MB of one teacher's recovered images."""
+        return self.n_recovered(name) * 3 * pool_pixels(self.config, self.config.pools[name]) ** 2 / MB
+
+    def inversion_seconds(self, name: str) -> float:
+        """Seconds of recovering one teacher's images."""
+        inversion, pixels = self.config.inversion_of(name), pool_pixels(self.config, self.config.pools[name])
+        generator = inversion.engine == "generator"
+        image = self.units.invert(self.teacher(name))
+        if generator:
+            image += (
+                self.units.generator_image * (inversion.generator_width / GENERATOR_WIDTH) ** 2 * (pixels / 32) ** 2
+            )
+        return (inversion.steps or (200 if generator else 100)) * self.n_recovered(name) * image
+
+    def inversion_mb(self, name: str) -> float:
+        """MB of the feature maps that a step of the inversion keeps."""
+        inversion, images = self.config.inversion_of(name), self.n_recovered(name)
+        maps = self.teacher(name).training_mb(images)
+        if inversion.engine == "generator":
+            pixels = pool_pixels(self.config, self.config.pools[name]) ** 2
+            outputs = GENERATOR_OUTPUTS * inversion.generator_width * pixels / 1e6
+            maps += Network("generator", 0.0, 0.0, outputs).training_mb(images)
+        return maps
+
+    def n_teachers(self, scenario: str) -> int:
+        """Teachers of a scenario."""
+        return sum(self.config.pools[pool].n_teachers for pool in self.config.scenarios[scenario].pools)
+
+    def setting(self, scenario: str, shot: str) -> Setting:
+        """Return where the methods of a scenario train; its typical teacher has the median size."""
+        section, meta = self.config.scenarios[scenario], self.config.meta
+        k_shot = meta.k_shot if isinstance(meta.k_shot, int) else int(shot) if shot != "any" else 0
+        teachers = [self.teacher(pool) for pool in section.pools for _ in range(self.config.pools[pool].n_teachers)]
+        typical = sorted(teachers, key=lambda net: net.macs)[len(teachers) // 2]
+        n_way = self.config.pools[section.pools[0]].n_way
+        return Setting(self.model(scenario), typical, meta, k_shot, n_way, len(teachers), self.units)
+
+    def pairs_setting(self, pool: str) -> Setting:
+        """Return where an experiment with two teachers trains."""
+        net, meta, shots = self.teacher(pool), self.config.meta, self.config.evaluation.shots
+        k_shot = meta.k_shot if isinstance(meta.k_shot, int) else max(shots)
+        return Setting(net, net, meta, k_shot, self.config.pools[pool].n_way, 2, self.units)
+
+    def n_episodes(self, dataset: str) -> int:
+        """Meta-test episodes of a dataset."""
+        return self.config.datasets[dataset].n_episodes or self.config.evaluation.n_episodes
+
+    def scoring_seconds(self, scenario: str, variant: Variant, shot: int) -> float:
+        """Seconds of evaluating one trained model for one shot, on all datasets of the scenario."""
+        evaluation, section = self.config.evaluation, self.config.scenarios[scenario]
+        net, units, tune = self.model(scenario), self.units, self.config.evaluation.tune
+        support, query = evaluation.n_way * shot, evaluation.n_way * evaluation.n_query
+        nearest = (support + query) * units.forward(net) + units.step_overhead
+        step = support * units.train(net) + units.step_overhead
+        predict = query * units.forward(net) + units.step_overhead / 3
+        count = self.n_checkpoints(variant)
+        seconds = 0.0
+        for dataset in section.evaluate_on:
+            n = self.n_episodes(dataset)
+            if count > 1:
+                rules = set(evaluation.selections) & {"meta_val", "datafree"}
+                seconds += count * nearest * len(rules) * evaluation.n_val_episodes
+                seconds += count * nearest * n * ("oracle" in evaluation.selections)
+            else:
+                seconds += n * nearest
+            protocols = [name for name in evaluation.protocols if name in variant.parameters.protocols]
+            if "finetune" in protocols:
+                seconds += n * (evaluation.inner_steps * step + predict)
+            if "finetune_tuned" in protocols:
+                trajectory = max(tune.inner_steps) * step + len(tune.inner_steps) * predict
+                seconds += len(tune.inner_lr) * tune.n_episodes * trajectory
+                seconds += n * (fmean(tune.inner_steps) * step + predict)
+        return seconds
+
+    def n_checkpoints(self, variant: Variant) -> int:
+        """Checkpoints that a method keeps."""
+        return self.config.meta.n_checkpoints if variant.parameters.checkpointed else 1
