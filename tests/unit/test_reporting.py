@@ -350,4 +350,4 @@ def test_captions_say_what_they_must() -> None:
         text = " ".join((folder / f"{name}.rst").read_text().split()).lower()
         for word in ("95 % confidence interval", "episodes", "selection rule", "real images"):
             assert word in text, (name, word)
-    assert "unseen by the method" in " ".join((folder / "recovered.rst").read_text().split())
+    assert "the method never sees them" in " ".join((folder / "recovered.rst").read_text().split())
