@@ -131,6 +131,16 @@ def test_code_of_a_job_is_that_of_its_stage_and_of_what_it_names() -> None:
     assert not any(file.endswith(("methods/tgr.py", "inversion/pixel.py", "inversion/stage.py")) for file in bank)
 
 
+def test_code_of_a_job_has_the_architectures_of_its_pool_or_scenario() -> None:
+    pools = yaml.safe_load(SMALL)["pools"] | {"deep": {"dataset": "icons", "architecture": "resnet10", "n_way": 2}}
+    third = {"pools": ["icons-again", "deep"], "evaluate_on": ["icons"], "width": 4, "image_size": 16}
+    inputs = inputs_of(pools=pools, scenarios=yaml.safe_load(SMALL)["scenarios"] | {"third": third})
+    deep = [inputs.pretrain_code("deep"), inputs.invert_code("deep"), inputs.train_code("third", "bank")]
+    shallow = [inputs.pretrain_code("icons-conv4"), inputs.evaluate_code("first"), inputs.train_code("first", "bank")]
+    assert all("resnet.py" in {Path(file).name for file in files} for files in deep)
+    assert all({Path(file).name for file in files} & {"conv4.py", "resnet.py"} == {"conv4.py"} for files in shallow)
+
+
 def test_constraints_match_the_names_of_the_configuration_and_no_others() -> None:
     patterns = paths.constraints(configured())
     names = {

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tgr.config.architectures import ARCHITECTURES
 from tgr.config.existing_models import ExistingModel, read_table
 from tgr.config.schema import Config
 from tgr.data.readers import registry as readers
@@ -49,29 +50,67 @@ class Inputs:
         files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *modules)
         return [os.path.relpath(file) for file in files]
 
+    def pretrain_code(self, pool: str) -> list[str]:
+        """Return the sources of the stage `pretrain` and of a pool's architecture."""
+        return self.code("pretrain.py", *self._backbones(pool))
+
+    def import_models_code(self, pool: str) -> list[str]:
+        """Return the sources of the stage `import_models` and of a pool's architectures."""
+        return self.code("import_models.py", *self._backbones(pool))
+
+    def measure_transfer_code(self, pool: str) -> list[str]:
+        """Return the sources of the stage `measure_transfer` and of a pool's architecture."""
+        return self.code("measure_transfer.py", *self._backbones(pool))
+
+    def embed_code(self, pool: str) -> list[str]:
+        """Return the sources of the stage `embed` and of a pool's architectures."""
+        return self.code("embed.py", *self._backbones(pool))
+
+    def evaluate_code(self, scenario: str) -> list[str]:
+        """Return the sources of the stage `evaluate` and of a scenario's architectures."""
+        return self.code("evaluate.py", *self._backbones_of_scenario(scenario))
+
     def load_dataset_code(self, dataset: str) -> list[str]:
         """Return the sources of the stage `load_dataset` and of one reader."""
         source = self._settings.datasets[dataset].source
         return self.code("load_dataset.py", *([] if source == "mix" else [readers.module(source)]))
 
     def invert_code(self, pool: str) -> list[str]:
-        """Return the sources of the stage `invert` and of a pool's engine."""
-        return self.code("invert.py", f"tgr.inversion.{self._settings.inversion_of(pool).engine}")
+        """Return the sources of the stage `invert`, of a pool's engine and of its architectures."""
+        return self.code("invert.py", self._engine(pool), *self._backbones(pool))
 
-    def compare_code(self, embedding: str) -> list[str]:
-        """Return the sources of the stage `compare` and of one embedding."""
-        modules = [] if embedding == paths.PROBE_EMBEDDING else [f"tgr.task_space.{embedding}"]
-        return self.code("compare.py", *modules)
+    def compare_code(self, scenario: str, embedding: str) -> list[str]:
+        """Return the sources of the stage `compare`, of one embedding, and of the architectures that it looks into."""
+        if embedding == paths.PROBE_EMBEDDING:
+            return self.code("compare.py")
+        return self.code("compare.py", f"tgr.task_space.{embedding}", *self._backbones_of_scenario(scenario))
 
     def train_code(self, scenario: str, method: str) -> list[str]:
-        """Return the sources of the stage `train` and of one method."""
-        return self.code("train.py", f"tgr.methods.{self.jobs.variants[scenario][method].method}")
+        """Return the sources of the stage `train`, of one method, and of a scenario's architectures."""
+        module = f"tgr.methods.{self.jobs.variants[scenario][method].method}"
+        return self.code("train.py", module, *self._backbones_of_scenario(scenario))
 
     def measure_pairs_code(self, pairs: str) -> list[str]:
-        """Return the sources of an experiment with pairs of teachers, and of the engines that its pools use."""
+        """Return the sources of an experiment with pairs of teachers, of its pools' engines and architectures."""
         section = self._settings.pairs[pairs]
-        engines = {self._settings.inversion_of(pool).engine for pool in [section.pool, *section.others]}
-        return self.code("measure_pairs.py", *(f"tgr.inversion.{engine}" for engine in sorted(engines)))
+        pools = [section.pool, *section.others]
+        return self.code("measure_pairs.py", *map(self._engine, pools), *self._backbones(*pools))
+
+    def _engine(self, pool: str) -> str:
+        return f"tgr.inversion.{self._settings.inversion_of(pool).engine}"
+
+    def _backbones(self, *pools: str) -> list[str]:
+        """Return the modules of the architectures of some pools' teachers; timm models need none."""
+        architectures = {self._settings.pools[pool].architecture for pool in pools if pool not in self.tables}
+        architectures |= {row.architecture for pool in pools for row in self.tables.get(pool, [])}
+        return _backbones(architectures)
+
+    def _backbones_of_scenario(self, scenario: str) -> list[str]:
+        """Return the modules of the architectures of a scenario's meta-models and teachers."""
+        return [
+            *_backbones({self._settings.scenarios[scenario].architecture}),
+            *self._backbones(*self._pools(scenario)),
+        ]
 
     # Datasets and teachers
 
@@ -329,6 +368,10 @@ def find_sources(settings: Config, resources: Path) -> dict[str, DatasetInputs]:
     if problems:
         raise TgrError("\n".join(problems))
     return sources
+
+
+def _backbones(architectures: Iterable[str]) -> list[str]:
+    return [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
 
 
 def _files(pattern: str, jobs: Iterable[Shard | Model | Evaluation | Draw]) -> list[str]:

@@ -9,7 +9,7 @@ rule evaluate:
         episodes=for_job(needed.evaluated_episodes),
         teachers=for_job(needed.selection_teachers),
         recovered=for_job(needed.selection_recovered),
-        code=code("evaluate.py"),
+        code=for_job(needed.evaluate_code),
     output:
         evaluation=directory(EVALUATION),
     log:

@@ -34,7 +34,7 @@ rule measure_transfer:
         teachers=for_job(needed.pool_teachers),
         recovered=for_job(needed.pool_recovered),
         dataset=for_job(needed.pool_dataset),
-        code=code("measure_transfer.py"),
+        code=for_job(needed.measure_transfer_code),
     output:
         transfer=TRANSFER,
     log:

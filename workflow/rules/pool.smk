@@ -5,7 +5,7 @@ rule pretrain:
     """Train a shard of teachers, each on classes of its own."""
     input:
         dataset=for_job(needed.pool_dataset),
-        code=code("pretrain.py"),
+        code=for_job(needed.pretrain_code),
     output:
         teachers=directory(TEACHERS),
     log:
@@ -35,7 +35,7 @@ rule import_models:
     input:
         table=for_job(needed.model_table),
         models=for_job(needed.model_files),
-        code=code("import_models.py"),
+        code=for_job(needed.import_models_code),
     output:
         teachers=directory(TEACHERS),
     log:

@@ -7,7 +7,7 @@ rule embed:
         teachers=for_job(needed.shard_teachers),
         recovered=RECOVERED,
         weights=needed.probe_weights(),
-        code=code("embed.py"),
+        code=for_job(needed.embed_code),
     output:
         embeddings=directory(EMBEDDINGS),
     log:

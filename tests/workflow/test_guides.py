@@ -1,0 +1,92 @@
+"""The guides `docs/adding-*.md`, each followed to the letter: what they touch, what the tests say, what then runs."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from guides import changed_files, copy_repository, follow, run
+from PIL import Image
+from workflow_project import REPOSITORY, Project
+
+from tgr.data.dataset import ImageDataset
+
+pytestmark = pytest.mark.slow
+REGISTRIES = {
+    "adding-a-method.md": "tgr/config/methods/registry.py",
+    "adding-a-dataset-reader.md": "tgr/config/sources.py",
+    "adding-an-architecture.md": "tgr/config/architectures.py",
+}
+"""The one list in which each guide names what it adds, in one line."""
+ALWAYS = [f"tests/unit/test_{name}.py" for name in ("config", "imports", "plan", "workflow_jobs", "documents")]
+FAST_TESTS = {
+    "adding-a-method.md": ["tests/contract/test_methods.py", "tests/unit"],
+    "adding-a-dataset-reader.md": [*ALWAYS, "tests/unit/test_data.py", "tests/unit/test_benchmarks.py"],
+    "adding-an-architecture.md": [*ALWAYS, "tests/contract/test_architectures.py"],
+}
+
+
+@pytest.fixture(scope="module", params=REGISTRIES)
+def followed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, dict]:
+    """A guide, a copy of the project in which it was followed, and the lines that it added to each file."""
+    root = copy_repository(tmp_path_factory.mktemp("followed"))
+    return request.param, root, follow(request.param, root)
+
+
+def test_guide_touches_new_files_and_one_line_of_one_list(followed: tuple[str, Path, dict]) -> None:
+    guide, root, added = followed
+    assert changed_files(root) == set(added)
+    assert added[REGISTRIES[guide]] == 1
+    assert {name for name in added if (REPOSITORY / name).exists()} == {REGISTRIES[guide]}
+    modules = [name for name in added if name.endswith(".py")]
+    run(root, "-m", "ruff", "check", *modules)
+    run(root, "-m", "ruff", "format", "--check", *modules)
+
+
+def test_fast_tests_pass_in_a_project_that_followed_a_guide(followed: tuple[str, Path, dict]) -> None:
+    guide, root, _ = followed
+    run(root, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-m", "not slow", *FAST_TESTS[guide])
+
+
+def test_a_new_method_runs_alone_and_stands_in_the_table(project: Project) -> None:
+    follow("adding-a-method.md", project.root)
+    project.replace(project.config, "  bank: {", "  reptile: {steps: 3}\n  bank: {")
+    planned = project.planned()
+    assert planned.pop("train") == planned.pop("evaluate") == 1
+    assert not set(planned) & {"pretrain", "invert", "embed", "compare", "group"}
+    project.run()
+    table = pd.read_csv(project.root / "results/tables/shapes/main.csv")
+    assert table.loc[table["method"] == "reptile", "mean"].between(0, 1).all()
+    assert (project.root / "results/tables/shapes/main.md").read_text().count("| Reptile") == 1
+
+
+def test_a_new_reader_makes_its_dataset_and_nothing_else(project: Project) -> None:
+    follow("adding-a-dataset-reader.md", project.root)
+    arrays = np.load(project.root / "data/shapes.npz")
+    table = {"image": [], "label": arrays["class_names"][arrays["labels"]]}
+    for image in arrays["images"]:
+        content = io.BytesIO()
+        Image.fromarray(image).save(content, "PNG")
+        table["image"].append({"bytes": content.getvalue()})
+    pd.DataFrame(table).to_parquet(project.root / "data/shapes.parquet")
+    entry = "  more: {source: parquet, path: data/shapes.parquet, splits: data/splits.json}\n"
+    project.replace(project.config, "\npools:", f"{entry}\npools:")
+    dataset = "results/datasets/more.safetensors"
+    assert project.planned() == {}
+    assert project.planned(dataset) == {"load_dataset": 1}
+    project.run(dataset)
+    made, same = (
+        ImageDataset.load(project.root / f"results/datasets/{name}.safetensors") for name in ("more", "shapes")
+    )
+    for split, classes in same.splits.items():
+        assert [made.class_names[i] for i in made.splits[split]] == [same.class_names[i] for i in classes]
+    assert made.images.shape == same.images.shape and made.images.sum() == same.images.sum()
+
+
+def test_a_new_architecture_trains_its_own_teachers_alone(project: Project) -> None:
+    follow("adding-an-architecture.md", project.root)
+    assert project.planned() == {}
+    pool = "  more: {dataset: shapes, architecture: allconv, width: 4, n_teachers: 2, n_way: 2}\n"
+    project.replace(project.config, "  strangers: {", f"{pool}  strangers: {{")
+    assert project.planned("results/recovered/more/shard-0") == {"pretrain": 1, "invert": 1}
