@@ -138,7 +138,7 @@ def test_groups_have_letters() -> None:
     assert [task_map.letter(group) for group in (0, 25, 26, 27)] == ["A", "Z", "AA", "AB"]
 
 
-def test_dissimilarity_figure(tmp_path: Path) -> None:
+def test_dissimilarity_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys = [f"{pool}/teacher-{i:04d}" for pool in ("icons-conv4", "glyphs-conv4") for i in range(3)]
     matrix = np.random.default_rng(0).random((6, 6))
     frame = pd.DataFrame(matrix + matrix.T, index=keys, columns=keys)
@@ -153,6 +153,10 @@ def test_dissimilarity_figure(tmp_path: Path) -> None:
     assert legend(figure) == ["glyphs-conv4", "icons-conv4"]
     with pytest.raises(TgrError, match="other teachers"):
         dissimilarity.draw(frame, teachers[:5], quality)
+    monkeypatch.setattr(dissimilarity, "MOST", 3)
+    thinned = dissimilarity.draw(frame, teachers, quality)
+    assert thinned.axes[0].collections[0].get_array().shape == (3, 3)
+    assert "6 teachers" in thinned.axes[0].get_xlabel() and "one in 2 is drawn" in thinned.axes[0].get_xlabel()
 
 
 def test_pairs_show_each_draw_and_the_interval_of_their_mean(tmp_path: Path) -> None:

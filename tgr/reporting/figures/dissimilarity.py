@@ -18,6 +18,8 @@ from tgr.reporting.figures.task_map import letter
 
 SIDE = 3.1
 """Side of the heat map in inches."""
+MOST = 1000
+"""Teachers that are drawn: more would be smaller than a dot of the printer, and cost a minute and gigabytes."""
 LINE = 0.13
 """Height of a line of text in inches."""
 
@@ -41,18 +43,19 @@ def draw(
     teachers = task_map.sort_values(["group", "pool", "teacher"])
     pools = sorted(teachers["pool"].unique())
     colours = {pool: CYCLE[i % len(CYCLE)] for i, pool in enumerate(pools)}
+    every = -(-len(teachers) // MOST)
+    shown = teachers.iloc[::every]
     figure = new_figure(min(SIDE + 1.5, width(venue)), SIDE + 0.55)
     axes = figure.subplots()
-    _heat_map(axes, dissimilarity.loc[teachers["teacher"], teachers["teacher"]].to_numpy(float))
+    _heat_map(axes, dissimilarity.loc[shown["teacher"], shown["teacher"]].to_numpy(float))
     axes.set_title(_title(quality), fontsize=6.5, loc="left")
-    n = len(teachers)
-    axes.set_xlabel(f"{count(n, 'teacher')}, {count(n * (n - 1) // 2, 'pair')}, in the order of the rows")
+    axes.set_xlabel(_counts(len(teachers), every))
     strip = axes.inset_axes((-0.045, 0, 0.03, 1))
-    palette = ListedColormap([colours[pool] for pool in teachers["pool"]])
-    strip.imshow(np.arange(n)[:, None], cmap=palette, aspect="auto", interpolation="nearest")
+    palette = ListedColormap([colours[pool] for pool in shown["pool"]])
+    strip.imshow(np.arange(len(shown))[:, None], cmap=palette, aspect="auto", interpolation="nearest")
     strip.set_xticks([])
     strip.spines[:].set_visible(False)
-    _groups(axes, strip, teachers["group"].to_numpy())
+    _groups(axes, strip, shown["group"].to_numpy(), teachers["group"].value_counts().to_dict())
     entries = [Patch(color=colour, label=pool) for pool, colour in colours.items()]
     legend_below(figure, entries, "pool of the teacher")
     return figure
@@ -67,7 +70,12 @@ def _heat_map(axes: Axes, matrix: np.ndarray) -> None:
     axes.set_facecolor("#E8E8E8")
 
 
-def _groups(axes: Axes, strip: Axes, groups: np.ndarray) -> None:
+def _counts(n: int, every: int) -> str:
+    thinned = f"\n(one in {every} is drawn)" if every > 1 else ""
+    return f"{count(n, 'teacher')}, {count(n * (n - 1) // 2, 'pair')}, in the order of the rows{thinned}"
+
+
+def _groups(axes: Axes, strip: Axes, groups: np.ndarray, sizes: Mapping[Any, int]) -> None:
     """Part the groups by white lines, and name them beside the strip."""
     edges = np.flatnonzero(np.diff(groups)) + 1
     for edge in edges.tolist():
@@ -75,7 +83,7 @@ def _groups(axes: Axes, strip: Axes, groups: np.ndarray) -> None:
         axes.axvline(edge, color="white", linewidth=1.4)
         strip.axhline(edge - 0.5, color="white", linewidth=1.4)
     parts = np.split(np.arange(len(groups)), edges)
-    names = [f"{letter(int(groups[part[0]]))} (n = {len(part)})" for part in parts]
+    names = [f"{letter(group)} (n = {sizes[group]})" for group in (int(groups[part[0]]) for part in parts)]
     centres = np.array([part.mean() for part in parts])
     strip.set_yticks(_apart(centres, len(groups) * LINE / SIDE, len(groups)), names)
     strip.tick_params(axis="y", length=0)

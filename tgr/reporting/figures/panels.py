@@ -19,7 +19,7 @@ from tgr.reporting.figures.style import BLACK, StyledFigure, width
 DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1), (4, 1, 1, 1))
 """Styles of lines: lengths of dashes and gaps; the first one is solid."""
 Look = Mapping[str, Any]
-"""How a line is drawn: ``color``, and if need be ``dashes`` and ``marker``."""
+"""How a line is drawn: ``color``, ``dashes`` and if need be ``marker``."""
 KEY, LETTER = 0.5, 0.049
 """Width in inches of a legend's mark with the gaps around it, and of a letter."""
 
@@ -58,13 +58,13 @@ def curve_lines(
     axes: Axes, curves: pd.DataFrame, by: str, looks: Mapping[str, Look], percent: float, opacity: float, **options: Any
 ) -> None:
     """Draw the mean of ``value`` over ``step``, with a band that holds the middle ``percent`` of its values."""
-    seaborn.lineplot(
-        curves, x="step", y="value", hue=by, style=by, errorbar=("pi", percent), legend=False, ax=axes,
-        palette={name: look["color"] for name, look in looks.items()},
-        dashes={name: look.get("dashes", ()) for name, look in looks.items()},
-        markers={name: look.get("marker", "") for name, look in looks.items()},
-        err_kws={"alpha": opacity, "linewidth": 0}, **options,
-    )  # fmt: skip
+    for name, look in looks.items():
+        rows = curves[curves[by] == name]
+        line = {"linestyle": (0, look["dashes"]) if look["dashes"] else "-"}
+        seaborn.lineplot(
+            rows, x="step", y="value", errorbar=("pi", percent), err_kws={"alpha": opacity, "linewidth": 0}, ax=axes,
+            color=look["color"], marker=look.get("marker", ""), **line, **options,
+        )  # fmt: skip
 
 
 def means(
