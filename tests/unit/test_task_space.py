@@ -224,7 +224,13 @@ def write_shard(folder: Path, names: list[str]) -> tuple[Path, Path]:
 
 def test_embed_shard_and_load(tmp_path: Path) -> None:
     recovered, teachers = write_shard(tmp_path, ["teacher-0000", "teacher-0001"])
-    embed_shard(recovered, teachers, SMALL, tmp_path / "one", torch.device("cpu"))
+    embed_shard(
+        recovered=recovered,
+        teachers=teachers,
+        task_space=SMALL,
+        embeddings=tmp_path / "one",
+        device=torch.device("cpu"),
+    )
     keys, embeddings = load_embeddings([tmp_path / "one"])
     assert keys == ["toy/teacher-0000", "toy/teacher-0001"]
     assert all(value.dtype == torch.float32 for value in embeddings[0].values())

@@ -46,7 +46,7 @@ rule load_dataset:
         mem_mb=planned("load_dataset", "mem_mb"),
         runtime=planned("load_dataset", "minutes"),
     params:
-        dataset=parameter("dataset/{dataset}"),
+        section=parameter("dataset/{dataset}"),
     script:
         "../scripts/load_dataset.py"
 
@@ -69,6 +69,6 @@ rule draw_episodes:
         mem_mb=planned("draw_episodes", "mem_mb"),
         runtime=planned("draw_episodes", "minutes"),
     params:
-        episodes=parameter("episodes/{dataset}"),
+        shape=parameter("episodes/{dataset}"),
     script:
         "../scripts/draw_episodes.py"

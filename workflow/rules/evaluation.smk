@@ -11,7 +11,7 @@ rule evaluate:
         recovered=for_job(needed.selection_recovered),
         code=code("evaluate.py"),
     output:
-        evaluation=directory(EVALUATION),
+        folder=directory(EVALUATION),
     log:
         "results/logs/evaluate/{scenario}/{method}/shot-{shot}/seed-{seed}.log",
     benchmark:
@@ -23,9 +23,9 @@ rule evaluate:
         mem_mb=planned("evaluate", "mem_mb"),
         runtime=planned("evaluate", "minutes"),
     params:
-        scenario=parameter("scenario/{scenario}"),
+        evaluate_on=parameter("evaluate_on/{scenario}"),
         evaluation=parameter("evaluation/{scenario}/{method}"),
-        meta=parameter("held_out"),
+        held_out_per_class=parameter("held_out_per_class"),
         device=parameter("device"),
     script:
         "../scripts/evaluate.py"

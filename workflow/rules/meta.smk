@@ -23,8 +23,8 @@ rule train:
         mem_mb=planned("train", "mem_mb"),
         runtime=planned("train", "minutes"),
     params:
-        method=parameter("variant/{scenario}/{method}"),
-        model=parameter("model/{scenario}"),
+        variant=parameter("variant/{scenario}/{method}"),
+        meta_model=parameter("model/{scenario}"),
         meta=parameter("meta"),
         device=parameter("device"),
     script:

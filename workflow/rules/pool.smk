@@ -23,7 +23,7 @@ rule pretrain:
         runtime=planned("pretrain", "minutes"),
     params:
         members=for_job(needed.members),
-        pool=parameter("pool/{pool}"),
+        kind=parameter("pool/{pool}"),
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
     script:
