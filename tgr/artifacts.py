@@ -99,7 +99,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]
 
 
 def refuse_bombs(file: str | Path) -> None:
-    """Raise TgrError if a zip archive, such as PyTorch's or NumPy's, would unpack to very much more than it is."""
+    """Raise TgrError if a zip archive, such as PyTorch's or NumPy's, would unpack to far more bytes than it has."""
     try:
         with zipfile.ZipFile(file) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())

@@ -94,7 +94,6 @@ def mixed(inputs: dict, tiny_dataset: ImageDataset, tmp_path_factory: pytest.Tem
 
 
 def train(inputs: dict, method: str, folder: Path, seed: int = 0, meta: Meta = META, **changes: object) -> Path:
-    needs = CARDS[method].needs
     train_method(
         scenario="tiny",
         method=method,
@@ -103,10 +102,7 @@ def train(inputs: dict, method: str, folder: Path, seed: int = 0, meta: Meta = M
         variant={method: parameters(method, **changes).model_dump()},
         meta_model=SCENARIO,
         meta=meta,
-        teachers=inputs["teachers"] if "teachers" in needs else [],
-        recovered=inputs["recovered"] if "recovered" in needs else [],
-        groups=inputs["groups"] if "task_space" in needs else None,
-        datasets=inputs["datasets"],
+        **inputs,
         model=folder,
         device=CPU,
     )
@@ -146,6 +142,20 @@ def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
     mixed: dict, tmp_path: Path, method: str
 ) -> None:
     read_model(train(mixed, method, tmp_path / "model"))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_trains_on_what_it_says_it_needs(inputs: dict, tmp_path: Path, method: str) -> None:
+    card = CARDS[method]
+    sources = {
+        "teachers": "teachers" in card.needs,
+        "recovered": "recovered" in card.needs,
+        "datasets": card.real_images,
+    }
+    needed = {name: inputs[name] if is_needed else [] for name, is_needed in sources.items()}
+    groups = inputs["groups"] if "task_space" in card.needs else None
+    alone = train({**needed, "groups": groups}, method, tmp_path / "alone")
+    assert digest(alone) == digest(train(inputs, method, tmp_path / "all"))
 
 
 @pytest.mark.parametrize("method", POOLING)

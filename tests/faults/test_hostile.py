@@ -93,7 +93,7 @@ ROW |= {"mean": [0.5] * 3, "std": [0.2] * 3, "sha256": "0" * 64}
 
 
 @pytest.mark.parametrize("evil", EVIL, ids=repr)
-def test_names_of_teachers(tmp_path: Path, evil: str) -> None:
+def test_hostile_names_of_teachers_are_refused(tmp_path: Path, evil: str) -> None:
     (tmp_path / "models.yaml").write_text(yaml.safe_dump([{"name": evil, **ROW}]))
     with pytest.raises(TgrError, match=r"models\.yaml: row 1.*: name: ") as caught:
         read_table(tmp_path / "models.yaml")
@@ -132,7 +132,7 @@ def bomb(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["torchscript", "exported", "checkpoint", "npz"])
-def test_zip_bomb(tmp_path: Path, bomb: Path, kind: str) -> None:
+def test_zip_bomb_is_refused(tmp_path: Path, bomb: Path, kind: str) -> None:
     suffix = {"torchscript": ".pt", "exported": ".pt2", "checkpoint": ".pth", "npz": ".npz"}[kind]
     file = tmp_path / f"bomb{suffix}"
     os.link(bomb, file)
@@ -222,7 +222,7 @@ class Reduced:
 
 
 @pytest.mark.parametrize("function", [os.mkdir, eval, getattr, bytearray, torch.load, Path], ids=lambda f: f.__name__)
-def test_pickle_bomb(tmp_path: Path, function: object) -> None:
+def test_pickle_bomb_does_not_go_off(tmp_path: Path, function: object) -> None:
     """What may be called at all, may not fill the memory."""
     argument = 10**15 if function is bytearray else str(tmp_path / "pwned")
     with zipfile.ZipFile(tmp_path / "w.pth", "w") as archive:

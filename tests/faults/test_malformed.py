@@ -127,7 +127,9 @@ CONFIGURATIONS = [
 
 
 @pytest.mark.parametrize(("text", "message"), [case[1:] for case in CONFIGURATIONS], ids=[c[0] for c in CONFIGURATIONS])
-def test_configuration(folder: Path, capfd: pytest.CaptureFixture[str], text: str | bytes, message: str) -> None:
+def test_malformed_configuration_is_named(
+    folder: Path, capfd: pytest.CaptureFixture[str], text: str | bytes, message: str
+) -> None:
     (folder / "my.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     found = attempt(lambda: load("my.yaml"), capfd)
     assert found.startswith("my.yaml: ") and message in found
@@ -162,7 +164,9 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("text", "message"), [case[1:] for case in TABLES], ids=[case[0] for case in TABLES])
-def test_table(folder: Path, capfd: pytest.CaptureFixture[str], text: str | bytes, message: str) -> None:
+def test_malformed_table_of_models_is_named(
+    folder: Path, capfd: pytest.CaptureFixture[str], text: str | bytes, message: str
+) -> None:
     (folder / "t.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     assert message in attempt(lambda: read_table("t.yaml"), capfd)
 
@@ -224,7 +228,9 @@ CHECKPOINTS = [
 @pytest.mark.parametrize(
     ("name", "write", "message"), [case[1:] for case in CHECKPOINTS], ids=[case[0] for case in CHECKPOINTS]
 )
-def test_checkpoint(folder: Path, capfd: pytest.CaptureFixture[str], name: str, write: Damage, message: str) -> None:
+def test_malformed_checkpoint_is_refused(
+    folder: Path, capfd: pytest.CaptureFixture[str], name: str, write: Damage, message: str
+) -> None:
     write()
     sha256 = digest(name) if Path(name).is_file() and name != "w.json" else None
     if name == "w.json":
@@ -379,7 +385,9 @@ DATASETS = [
 @pytest.mark.parametrize(
     ("source", "write", "message"), [case[1:] for case in DATASETS], ids=[case[0] for case in DATASETS]
 )
-def test_dataset(folder: Path, capfd: pytest.CaptureFixture[str], source: str, write: Damage, message: str) -> None:
+def test_malformed_dataset_is_named(
+    folder: Path, capfd: pytest.CaptureFixture[str], source: str, write: Damage, message: str
+) -> None:
     write()
     path = "images" if source == "folder" else "d.npz"
     entry = Dataset(source=source, path=path, splits="splits.json")
@@ -431,7 +439,7 @@ CARDS = [
 
 
 @pytest.mark.parametrize(("write", "message"), [case[1:] for case in CARDS], ids=[case[0] for case in CARDS])
-def test_card(folder: Path, capfd: pytest.CaptureFixture[str], write: Damage, message: str) -> None:
+def test_malformed_card_is_named(folder: Path, capfd: pytest.CaptureFixture[str], write: Damage, message: str) -> None:
     write()
     params = {"inversion": Inversion(steps=1).model_dump(mode="json"), "probe": None, "device": "cpu"}
 
@@ -456,7 +464,9 @@ STORED = [
 
 
 @pytest.mark.parametrize(("write", "message"), [case[1:] for case in STORED], ids=[case[0] for case in STORED])
-def test_stored_dataset(folder: Path, capfd: pytest.CaptureFixture[str], write: Damage, message: str) -> None:
+def test_malformed_stored_dataset_is_named(
+    folder: Path, capfd: pytest.CaptureFixture[str], write: Damage, message: str
+) -> None:
     write()
 
     def draw() -> None:

@@ -32,10 +32,10 @@ def test_gradient_equals_that_of_var_mean(shape: tuple[int, ...]) -> None:
     x = _values(shape).requires_grad_()
     weight = torch.arange(1.0, 1 + shape[1], dtype=torch.float64)
     mean, variance = channel_statistics(x)
-    (found,) = torch.autograd.grad((weight * mean).sum() + (weight**2 * variance).sum(), x)
+    (actual,) = torch.autograd.grad((weight * mean).sum() + (weight**2 * variance).sum(), x)
     variance, mean = torch.var_mean(x, _axes(x), correction=0)
     (expected,) = torch.autograd.grad((weight * mean).sum() + (weight**2 * variance).sum(), x)
-    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-14)
+    torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -68,14 +68,14 @@ def test_distance_is_unsquared_biased_and_of_the_input_of_each_layer() -> None:
         model(x)
     inputs = [model[0](x), model[:4](x)]
     assert len(distances) == 2
-    for found, value, layer in zip(distances, inputs, (model[1], model[4]), strict=True):
+    for actual, value, layer in zip(distances, inputs, (model[1], model[4]), strict=True):
         n = value.numel() / value.shape[1]
         mean = value.sum((0, 2, 3)) / n
         variance = (value - mean.view(1, -1, 1, 1)).square().sum((0, 2, 3)) / n
         expected = (variance - layer.running_var).square().sum().sqrt() + (
             mean - layer.running_mean
         ).square().sum().sqrt()
-        torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(actual, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_distance_vanishes_with_a_finite_gradient_where_statistics_agree() -> None:

@@ -114,7 +114,7 @@ def test_fisher_leaves_the_trunk_as_it_was() -> None:
     assert all(weight.grad is None for weight in trunk.parameters())
 
 
-def test_covariance_factor() -> None:
+def test_covariance_factor_gives_the_covariance() -> None:
     logits = torch.randn(7, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(1)) * 4
     logits[0, 2] = 1e4  # certain, so that the other probabilities vanish
     logits[1, 4] = 1e4

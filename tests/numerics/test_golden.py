@@ -66,31 +66,31 @@ def losses(
     return curves.loc[curves["name"] == "loss", "value"].tolist()
 
 
-def test_inversion(recovered: list[tuple[Teacher, Recovered]]) -> None:
+def test_losses_of_inversion(recovered: list[tuple[Teacher, Recovered]]) -> None:
     assert [one.report.loss for _, one in recovered] == pytest.approx(
         [47.412375, 28.249527, 36.160458, 63.345964], rel=RELATIVE
     )
 
 
-def test_bank(recovered: list[tuple[Teacher, Recovered]]) -> None:
+def test_losses_of_bank(recovered: list[tuple[Teacher, Recovered]]) -> None:
     assert losses(recovered, "bank", Bank(steps=3, batch_size=16)) == pytest.approx(
         [2.423393, 2.330327, 2.000089], rel=RELATIVE
     )
 
 
-def test_distil(recovered: list[tuple[Teacher, Recovered]]) -> None:
+def test_losses_of_distil(recovered: list[tuple[Teacher, Recovered]]) -> None:
     assert losses(recovered, "distil", Distil(steps=3, batch_size=16, teachers_per_step=2)) == pytest.approx(
         [3.955136, 4.025575, 3.140877], rel=RELATIVE
     )
 
 
-def test_tgr(recovered: list[tuple[Teacher, Recovered]]) -> None:
+def test_losses_of_tgr(recovered: list[tuple[Teacher, Recovered]]) -> None:
     config = Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=8, gradient_lambda=1e-2)
     assert losses(recovered, "tgr", config) == pytest.approx([2.91464, 2.598092, 2.724941], rel=RELATIVE)
 
 
 @pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])
-def test_replay(recovered: list[tuple[Teacher, Recovered]], learner: str) -> None:
+def test_losses_of_replay(recovered: list[tuple[Teacher, Recovered]], learner: str) -> None:
     expected: dict[str, list[float]] = {
         "maml": [1.147181, 1.032411, 1.452036],
         "fomaml": [1.147181, 1.169722, 1.360512],

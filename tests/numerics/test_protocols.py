@@ -65,9 +65,9 @@ def test_finetune_equals_hand_written_sgd(
 
     monkeypatch.setattr("tgr.evaluation.protocols.accuracy", spy)
     steps = [0, 1, 4]
-    found = finetune(model, task, LR, steps, mode)
+    actual = finetune(model, task, LR, steps, mode)
     queries = torch.cat([task.query[c] for c in range(3)])
-    for logits, share, count in zip(seen, found, steps, strict=True):
+    for logits, share, count in zip(seen, actual, steps, strict=True):
         expected = hand_written(model, task, count, mode)(queries).detach()
         torch.testing.assert_close(logits, expected, rtol=1e-9, atol=1e-11)
         right = sum(int(row.argmax()) == i // 5 for i, row in enumerate(expected))

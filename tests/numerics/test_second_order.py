@@ -45,19 +45,19 @@ def first_and_second(model: nn.Module, x: Tensor, *, ours: bool) -> list[Tensor]
 
 def assert_same(model: nn.Module, x: Tensor) -> None:
     ours, reference = (first_and_second(model, x, ours=which) for which in (True, False))
-    for found, expected in zip(ours, reference, strict=True):
-        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-9)
+    for actual, expected in zip(ours, reference, strict=True):
+        torch.testing.assert_close(actual, expected, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
-def test_convolution(name: str) -> None:
+def test_convolution_has_the_gradients_of_pytorch(name: str) -> None:
     layer = CONVOLUTIONS[name].double()
     assert_same(layer, values(2, layer.in_channels, 6, 7))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("name", POOLINGS)
-def test_max_pooling(name: str, layout: torch.memory_format) -> None:
+def test_max_pooling_has_the_gradients_of_pytorch(name: str, layout: torch.memory_format) -> None:
     assert_same(POOLINGS[name], values(2, 3, 7, 8).contiguous(memory_format=layout))
 
 
@@ -82,18 +82,18 @@ def test_each_part_of_a_gradient_alone(only: str) -> None:
     model = nn.Sequential(nn.Conv2d(2, 3, 3), nn.BatchNorm2d(3, track_running_stats=False), nn.Tanh()).double()
     x = values(4, 2, 5, 5).requires_grad_()
     parts = {"input": x, "weight": model[0].weight, "bias": model[1].bias}
-    found = []
+    gradients = []
     for context in (differentiable_twice(model), nullcontext()):
         with context:
             output = model(x)
         (first,) = torch.autograd.grad(output.square().sum(), parts[only], create_graph=True)
-        found.append(torch.autograd.grad(first.square().sum(), list(parts.values()), allow_unused=True))
-    for ours, reference in zip(*found, strict=True):
+        gradients.append(torch.autograd.grad(first.square().sum(), list(parts.values()), allow_unused=True))
+    for ours, reference in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, reference, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize("architecture", ["conv4", "resnet10"])
-def test_whole_networks(architecture: str) -> None:
+def test_whole_networks_have_the_gradients_of_pytorch(architecture: str) -> None:
     model = build(architecture, 3, 8, 16, "test").double()
     with batchnorm_mode(model, "batch"):
         assert_same(model, values(6, 3, 16, 16))

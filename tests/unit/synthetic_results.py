@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from tests.teachers import make_card, make_report
 from tgr import seeds
 from tgr.artifacts import save_tensors, write_json
 from tgr.backbones.registry import build
@@ -13,7 +14,7 @@ from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta, Tune
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import save_episodes, split_episodes
-from tgr.inversion.recovered import Recovered, Recovery, save_recovered
+from tgr.inversion.recovered import Recovered, save_recovered
 from tgr.pool.teacher import Card, save_teacher, teacher_name
 
 SIZE = 16
@@ -77,40 +78,15 @@ def write_shard(root: Path, pool: str, dataset: ImageDataset, n_teachers: int = 
         labels = torch.arange(n_way).repeat(6)  # classes interleaved
         members = [dataset.indices_of(c) for c in classes]
         picked = torch.stack([dataset.images[members[int(k)][i // n_way]] for i, k in enumerate(labels)])
-        report = Recovery(
-            name=card.name,
-            pool=pool,
-            engine="pixel",
-            images_per_class=6,
-            classes=list(range(len(card.classes))),
-            agreement=0.9 + 0.01 * index,
-            bn_distance=1.0,
-            loss=0.5,
-            sha256="",
-            wall_seconds=1.0,
-        )
+        report = make_report(card, 6, agreement=0.9 + 0.01 * index, bn_distance=1.0, loss=0.5, wall_seconds=1.0)
         images = picked.flip(-1)
         save_recovered(recovered, Recovered(images, labels, torch.randn(len(labels), n_way), card, report))
     return teachers, recovered
 
 
 def _card(pool: str, index: int, dataset: ImageDataset, classes: list[str]) -> Card:
-    return Card(
-        name=teacher_name(index),
-        pool=pool,
-        dataset=dataset.name,
-        classes=classes,
-        architecture="conv4",
-        width=4,
-        image_size=dataset.image_size,
-        mean=[0.5] * 3,
-        std=[0.25] * 3,
-        flips=True,
-        held_out_accuracy=0.9,
-        train_accuracy=0.95,
-        sha256="",
-        wall_seconds=1.0,
-    )
+    about = {"pool": pool, "dataset": dataset.name, "classes": classes, "width": 4, "image_size": dataset.image_size}
+    return make_card(index, held_out_accuracy=0.9, train_accuracy=0.95, wall_seconds=1.0, **about)
 
 
 def write_model(folder: Path, n_checkpoints: int = 2, *, head: bool = True, architecture: str = "conv4") -> Path:

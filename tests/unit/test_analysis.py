@@ -22,7 +22,6 @@ from tgr.config.methods.registry import Methods, parameters_of
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes
-from tgr.run import source_graph
 
 
 def test_explicit_gradients_agree_with_finite_differences() -> None:
@@ -252,7 +251,3 @@ def test_methods_say_from_which_stages_they_start(method: str) -> None:
     needs = parameters_of(method, {}).needs
     assert set(needs) <= set(STAGES)
     assert ("task_space" in needs) == isinstance(parameters_of(method, {}), GroupedParameters)
-    source = source_graph.file_of(f"tgr.methods.{method}").read_text()
-    uses_bank = "training.bank(" in source or "training.recovered" in source
-    assert ("recovered" in needs) == uses_bank
-    assert ("teachers" in needs) == (uses_bank or "teachers" in source)

@@ -77,8 +77,8 @@ def test_cifar_fs_and_fc100_split_the_same_classes() -> None:
 def test_cub_is_split_by_position() -> None:
     splits = formats.published("cub")
     ordered = sorted(list_classes(splits))
-    wanted = {"meta_train": ordered[::2], "meta_val": ordered[1::4], "meta_test": ordered[3::4]}
-    assert {split: sorted(splits[split]) for split in SPLITS} == wanted
+    expected = {"meta_train": ordered[::2], "meta_val": ordered[1::4], "meta_test": ordered[3::4]}
+    assert {split: sorted(splits[split]) for split in SPLITS} == expected
 
 
 @pytest.mark.parametrize("source", [source for source in registry.READERS if registry.get(source).ABOUT])
@@ -148,11 +148,11 @@ def test_log_says_licence_and_whether_all_images_are_there(
     load("cifar_fs", layouts["folders"])
     log = capsys.readouterr().out
     assert "CIFAR-FS (Bertinetto" in log and "licence: no licence is stated" in log
-    found = log.split("200 images with SHA-256 ")[1].split()[0]
+    sha256 = log.split("200 images with SHA-256 ")[1].split()[0]
     assert "accuracies cannot be compared with published ones" in log
-    monkeypatch.setattr(cifar100, "SHA256", found)
+    monkeypatch.setattr(cifar100, "SHA256", sha256)
     load("fc100", layouts["archive"])
-    assert f"verified: all images of CIFAR-100, unchanged (SHA-256 {found})" in capsys.readouterr().out
+    assert f"verified: all images of CIFAR-100, unchanged (SHA-256 {sha256})" in capsys.readouterr().out
     changed = {name: images.copy() for name, images in cifar.items()}
     changed["apple"][0, 0, 0, 0] ^= 1
     load("cifar_fs", formats.write_cifar_folders(tmp_path / "changed", changed))

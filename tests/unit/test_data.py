@@ -198,7 +198,7 @@ def test_crop_is_differentiable() -> None:
     assert float(images.grad.sum()) == pytest.approx(3 * 3 * 64)
 
 
-def test_resize_and_normalise() -> None:
+def test_images_are_resized_and_normalised() -> None:
     images = torch.full((2, 3, 28, 28), 51, dtype=torch.uint8)
     assert torch.equal(resize(images, 32), torch.full((2, 3, 32, 32), 51, dtype=torch.uint8))
     out = normalise(images, [0.2, 0.0, 0.1], [1.0, 1.0, 0.5])

@@ -158,7 +158,7 @@ def test_trajectories_read_off_equal_separate_runs(tmp_path: Path) -> None:
     assert together.tolist() == apart
 
 
-def test_selection_rules() -> None:
+def test_each_rule_chooses_its_best_checkpoint() -> None:
     scores = [{"checkpoint": c, "rule": "meta_val", "accuracy": a} for c, a in enumerate([0.3, 0.5, 0.5, 0.2])]
     assert choose_checkpoints(scores, ["last", "meta_val", "datafree"], 3) == {"last": 3, "meta_val": 2, "datafree": 3}
 

@@ -91,7 +91,7 @@ def rows(tmp_path: Path) -> Path:
     return write_table(tmp_path, {**ROW, "sha256": "0" * 64}, {**other, "sha256": "A" * 64})
 
 
-def test_yaml_table(rows: Path) -> None:
+def test_yaml_table_is_read(rows: Path) -> None:
     one, other = read_table(rows)
     assert (one.name, one.width, one.flips, one.held_out_accuracy) == ("mine", 8, False, 0.75)
     assert other.options == {"patch_size": 4}
@@ -188,7 +188,7 @@ def test_weights_of_the_suite_and_their_card(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["test_vit", "test_convnext", "test_efficientnet"])
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors"])
-def test_timm_checkpoints(tmp_path: Path, name: str, suffix: str) -> None:
+def test_checkpoints_of_timm_models_are_imported(tmp_path: Path, name: str, suffix: str) -> None:
     options = {"patch_size": 4} if name == "test_vit" else {}
     with torch.random.fork_rng(devices=[]):
         size = {"img_size": 32} if name == "test_vit" else {}
@@ -381,7 +381,7 @@ def exploded(tmp_path: Path) -> Path:
     return tmp_path / "exploded"
 
 
-def test_the_bomb_works(exploded: Path) -> None:
+def test_bomb_goes_off_if_unpickled(exploded: Path) -> None:
     pickle.loads(pickle.dumps(Bomb(exploded)))
     assert exploded.exists()
 
@@ -515,7 +515,7 @@ def test_code_inside_an_exported_program(tmp_path: Path, exploded: Path) -> None
 
 
 @pytest.mark.parametrize("architecture", ["torchscript", "exported"])
-def test_damaged_programs(tmp_path: Path, architecture: str) -> None:
+def test_damaged_programs_are_refused(tmp_path: Path, architecture: str) -> None:
     file = tmp_path / ("model.pt" if architecture == "torchscript" else "model.pt2")
     (save_script if architecture == "torchscript" else save_exported)(file, network())
     content = file.read_bytes()

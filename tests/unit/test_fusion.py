@@ -4,15 +4,16 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.backbones.registry import build
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.dro import Dro
 from tgr.config.methods.ota import Ota
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery
+from tgr.inversion.recovered import Recovered
 from tgr.methods import dro, ota
 from tgr.methods.training import Training
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.teacher import Teacher
 
 WIDTH, SIZE, N_WAY = 8, 32, 3
 METRICS = ["weights", "activations"]
@@ -20,21 +21,14 @@ SMALL = {"steps": 3, "teachers_per_step": 2, "images_per_teacher": 4, "images": 
 
 
 def teacher(seed: int, index: int = 0, accuracy: float | None = 0.5, size: int = SIZE, **changes: object) -> Teacher:
-    card = Card(
-        name=f"teacher-{index:04d}",
-        pool="pool",
-        dataset="d",
-        classes=[f"class-{i}" for i in range(N_WAY)],
-        architecture="conv4",
+    card = make_card(
+        index,
+        N_WAY,
         width=WIDTH,
         image_size=size,
         mean=[0.4, 0.5, 0.6],
         std=[0.2, 0.25, 0.3],
-        flips=True,
         held_out_accuracy=accuracy,
-        train_accuracy=1.0,
-        sha256="",
-        wall_seconds=0,
     )
     model = build("conv4", N_WAY, WIDTH, size, "test", seed)
     generator = torch.Generator().manual_seed(seed)
@@ -49,20 +43,8 @@ def recovered_of(teacher: Teacher, seed: int, per_class: int = 6) -> Recovered:
     card = teacher.card
     labels = torch.arange(N_WAY).repeat_interleave(per_class)
     images = images_of(len(labels), card.image_size, seed)
-    report = Recovery(
-        name=card.name,
-        pool=card.pool,
-        engine="pixel",
-        images_per_class=per_class,
-        classes=list(range(N_WAY)),
-        agreement=1.0,
-        bn_distance=0.0,
-        loss=0.0,
-        sha256="",
-        wall_seconds=0,
-    )
     with torch.no_grad():
-        return Recovered(images, labels, teacher.logits(images), card, report)
+        return Recovered(images, labels, teacher.logits(images), card, make_report(card, per_class))
 
 
 def images_of(n: int, size: int = SIZE, seed: int = 0) -> Tensor:
@@ -110,9 +92,9 @@ def test_alignment_finds_the_permutation(metric: str) -> None:
     original = teacher(0)
     other, order = shuffled(original)
     images = images_of(20).float() / 255
-    to_itself, found = ota.align(original, [original, other], metric, images)
+    to_itself, to_other = ota.align(original, [original, other], metric, images)
     assert all(torch.equal(part, torch.arange(WIDTH)) for part in to_itself)
-    assert all(torch.equal(there[back], torch.arange(WIDTH)) for there, back in zip(order, found, strict=True))
+    assert all(torch.equal(there[back], torch.arange(WIDTH)) for there, back in zip(order, to_other, strict=True))
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -120,10 +102,10 @@ def test_any_alignment_is_a_permutation_that_brings_teachers_nearer(metric: str)
     reference, other = teacher(0), teacher(1)
     (order,) = ota.align(reference, [other], metric, images_of(20).float() / 255)
     assert all(part.sort().values.tolist() == list(range(WIDTH)) for part in order)
-    wanted, own = (ota.block_outputs(t, images_of(20))[0].transpose(0, 1).flatten(1) for t in (reference, other))
+    expected, own = (ota.block_outputs(t, images_of(20))[0].transpose(0, 1).flatten(1) for t in (reference, other))
     if metric == "activations":
-        distance = (own[order[0]] - wanted).norm(dim=1).sum()
-        assert distance < (own - wanted).norm(dim=1).sum()
+        distance = (own[order[0]] - expected).norm(dim=1).sum()
+        assert distance < (own - expected).norm(dim=1).sum()
 
 
 def test_matching_is_the_cheapest_assignment() -> None:
@@ -145,19 +127,19 @@ def test_a_teacher_and_its_permuted_copies_fuse_to_the_teacher(metric: str) -> N
     ).checkpoints
     assert step == 0
     assert not any(name.startswith("head.") for name in state)
-    wanted = original.model.state_dict()
+    expected = original.model.state_dict()
     for name, value in state.items():
         if "running" not in name and "tracked" not in name:  # these are measured on recovered images
-            torch.testing.assert_close(value, wanted[name], rtol=0, atol=1e-7)
+            torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-7)
 
 
 def test_batchnorm_statistics_are_those_of_recovered_images() -> None:
     setting = training(teacher(0), teacher(1, 1))
-    found = ota.train(Ota(images=20), setting)
+    trained = ota.train(Ota(images=20), setting)
     model = setting.model(N_WAY)
-    model.load_state_dict(found.checkpoints[0][1], strict=False)
-    assert found.mean == pytest.approx([0.4, 0.5, 0.6])
-    (batch,) = ota.make_calibration_batches(setting.bank("shared"), found.mean, found.std, setting.device)
+    model.load_state_dict(trained.checkpoints[0][1], strict=False)
+    assert trained.mean == pytest.approx([0.4, 0.5, 0.6])
+    (batch,) = ota.make_calibration_batches(setting.bank("shared"), trained.mean, trained.std, setting.device)
     outputs = model.trunk[0].conv(batch)
     torch.testing.assert_close(model.trunk[0].norm.running_mean, outputs.mean((0, 2, 3)), rtol=1e-4, atol=1e-5)
 
@@ -197,10 +179,10 @@ def fusion_of(*teachers: Teacher) -> dro.Fusion:
 def test_fusion_starts_from_the_mean_and_stays_convex() -> None:
     teachers = [teacher(0), teacher(1)]
     fusion = fusion_of(*teachers)
-    found = fusion(torch.randn(4))
+    actual = fusion(torch.randn(4))
     for name, value in teachers[0].model.trunk.named_parameters():
         mean = (value + dict(teachers[1].model.trunk.named_parameters())[name]) / 2
-        torch.testing.assert_close(found[name], mean)
+        torch.testing.assert_close(actual[name], mean)
     torch.nn.init.normal_(fusion.output.weight)
     shares = fusion.shares(torch.randn(4))
     assert shares.shape == (dro.BLOCKS, 2)
@@ -209,10 +191,10 @@ def test_fusion_starts_from_the_mean_and_stays_convex() -> None:
 
 
 def test_embeddings_are_standardised() -> None:
-    found = dro.standardise([torch.tensor([1.0, 5, 100]), torch.tensor([3.0, 5, 300]), torch.tensor([5.0, 5, -100])])
-    assert found.shape == (3, 2)  # what is the same for all teachers says nothing
-    torch.testing.assert_close(found.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
-    assert float(found.square().sum(1).mean()) == pytest.approx(1)
+    actual = dro.standardise([torch.tensor([1.0, 5, 100]), torch.tensor([3.0, 5, 300]), torch.tensor([5.0, 5, -100])])
+    assert actual.shape == (3, 2)  # what is the same for all teachers says nothing
+    torch.testing.assert_close(actual.mean(0), torch.zeros(2), atol=1e-6, rtol=0)
+    assert float(actual.square().sum(1).mean()) == pytest.approx(1)
     assert not dro.standardise([torch.ones(3)]).any()
 
 
@@ -220,8 +202,8 @@ def test_embeddings_are_standardised() -> None:
 def test_displacements_stay_in_the_ball(radius: float) -> None:
     for length in (0.0, 0.1, 7.0):
         shift = torch.full((4,), length / 2)
-        found = dro.within_ball(shift, radius)
-        assert float(found.norm()) == pytest.approx(min(length, radius), abs=1e-6)
+        actual = dro.within_ball(shift, radius)
+        assert float(actual.norm()) == pytest.approx(min(length, radius), abs=1e-6)
 
 
 def test_worst_case_is_worse_than_the_nominal_loss() -> None:
@@ -260,11 +242,11 @@ def test_a_share_of_one_gives_the_teachers_own_answers() -> None:
 
 def test_dro_learns_logs_and_keeps_checkpoints() -> None:
     setting = training(teacher(0), teacher(1, 1), teacher(2, 2, size=48))
-    found = dro.train(Dro(**{**SMALL, "steps": 12, "lr": 0.1, "teachers_per_step": 3, "ascent_steps": 1}), setting)
-    assert [step for step, _ in found.checkpoints] == [6, 12]
-    assert not any(name.startswith("head.") for name in found.checkpoints[0][1])
+    trained = dro.train(Dro(**{**SMALL, "steps": 12, "lr": 0.1, "teachers_per_step": 3, "ascent_steps": 1}), setting)
+    assert [step for step, _ in trained.checkpoints] == [6, 12]
+    assert not any(name.startswith("head.") for name in trained.checkpoints[0][1])
     curves = {
-        name: [value for _, phase, n, value in found.curves if (phase, n) == ("dro", name)]
+        name: [value for _, phase, n, value in trained.curves if (phase, n) == ("dro", name)]
         for name in ("loss", "nominal_loss")
     }
     assert len(curves["loss"]) == len(curves["nominal_loss"]) == 12

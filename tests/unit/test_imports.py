@@ -120,8 +120,8 @@ def test_sources_follow_imports_inside_functions_but_not_those_for_types(folder:
 
 
 def test_sources_of_a_script_leave_the_configuration_out(folder: Path) -> None:
-    found = sources(folder, "sources_of_script('script.py', 'tgr.a.two')")
-    assert sorted(found) == ["script.py", "tgr/a/two.py", "tgr/b/three.py", "tgr/late.py"]
+    actual = sources(folder, "sources_of_script('script.py', 'tgr.a.two')")
+    assert sorted(actual) == ["script.py", "tgr/a/two.py", "tgr/b/three.py", "tgr/late.py"]
 
 
 def test_unknown_module_is_an_error() -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from tests.teachers import make_card
 from tgr import seeds
 from tgr.artifacts import digest, read_json, write_json
 from tgr.backbones.classifier import Classifier, batchnorm_layers
@@ -31,22 +32,8 @@ PROBE = TaskSpace(probe="test_resnet", weights="random", image_size=32)
 
 
 def _card(index: int = 0, pool: str = "toys", n_way: int = N_WAY, size: int = SIZE) -> Card:
-    return Card(
-        name=f"teacher-{index:04d}",
-        pool=pool,
-        dataset="toys",
-        classes=[f"class-{i}" for i in range(n_way)],
-        architecture="conv4",
-        width=8,
-        image_size=size,
-        mean=[0.5, 0.4, 0.3],
-        std=[0.2, 0.25, 0.3],
-        flips=True,
-        held_out_accuracy=0.5,
-        train_accuracy=0.5,
-        sha256="",
-        wall_seconds=0.0,
-    )
+    normalisation = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3]}
+    return make_card(index, n_way, pool=pool, dataset="toys", image_size=size, **normalisation)
 
 
 def _model(card: Card) -> Classifier:
@@ -169,7 +156,7 @@ def test_bn_weight_pulls_the_statistics_closer() -> None:
     assert distance(3) < 0.8 * distance(0)
 
 
-def test_tv_weight_smooths() -> None:
+def test_tv_weight_smooths_images() -> None:
     def roughness(tv_weight: float) -> float:
         images = invert_teacher(_teacher(), _config("pixel", 15, tv_weight=tv_weight)).images
         return float(total_variation(images.float().div(255)))
@@ -260,7 +247,7 @@ def test_stage_loads_the_probe_only_where_it_is_used(shard: Path, tmp_path: Path
     assert digest(tmp_path / "with") != digest(tmp_path / "without")
 
 
-def test_unknown_engine() -> None:
+def test_unknown_engine_is_an_error() -> None:
     with pytest.raises(KeyError):
         get("magic")
 
@@ -282,7 +269,7 @@ def test_generator_reaches_every_size(size: int) -> None:
 # The stage and its files
 
 
-def test_stage_round_trip(engine: str, shard: Path, tmp_path: Path) -> None:
+def test_recovered_images_of_a_shard_read_back(engine: str, shard: Path, tmp_path: Path) -> None:
     invert_shard(teachers=shard, inversion=_config(engine), probe=PROBE, recovered=tmp_path / "recovered", device=CPU)
     recovered = load_recovered([tmp_path / "recovered"], [shard])
     assert [item.card.name for item in recovered] == ["teacher-0000", "teacher-0001"]

@@ -97,7 +97,7 @@ def test_splits_are_disjoint_and_large_enough(name: str) -> None:
     assert {entry["split"] for entry in classes} == set(SPLITS)
 
 
-def test_native_sizes() -> None:
+def test_packs_have_their_native_sizes() -> None:
     assert {name: index(name)["image_size"] for name in PACKS} == {"icons": 32, "glyphs": 28, "emoji": 32}
 
 
@@ -117,12 +117,12 @@ def test_no_drawing_is_used_twice(name: str) -> None:
     assert len(set(keys)) == len(keys)
 
 
-def test_total_size() -> None:
+def test_packs_are_small() -> None:
     assert sum(path.stat().st_size for path in (RESOURCES / "packs").iterdir()) <= MAX_TOTAL_BYTES
 
 
 @pytest.mark.parametrize("name", PACKS)
-def test_licences_and_attribution(name: str) -> None:
+def test_packs_state_licence_and_attribution(name: str) -> None:
     assert len(sources(name)) == index(name)["n_images"]
     assert {licence for licence, _, _ in sources(name)} <= ALLOWED_LICENCES
     attribution = (RESOURCES / "ATTRIBUTION.md").read_text(encoding="utf-8")

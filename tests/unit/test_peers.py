@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.teachers import make_card
 from tgr import seeds
 from tgr.backbones.classifier import frozen
 from tgr.backbones.programs import Program
@@ -38,36 +39,21 @@ class Plain(nn.Module):
 
 
 def card(name: str, classes: Sequence[str], size: int, **changes: Any) -> Card:
-    values: dict[str, Any] = {
-        "name": name,
-        "pool": "pool",
-        "dataset": "tiny",
-        "classes": list(classes),
-        "architecture": "conv4",
-        "width": 4,
-        "image_size": size,
-        "mean": [0.4, 0.5, 0.6],
-        "std": [0.2, 0.3, 0.25],
-        "flips": False,
-        "held_out_accuracy": None,
-        "train_accuracy": None,
-        "sha256": "",
-        "wall_seconds": 0.0,
-    }
-    return Card(**values | changes)
+    about = {"name": name, "dataset": "tiny", "classes": list(classes), "width": 4, "image_size": size, "flips": False}
+    return make_card(**about | {"mean": [0.4, 0.5, 0.6], "std": [0.2, 0.3, 0.25]} | changes)
 
 
 def teacher(name: str, classes: Sequence[str], size: int, **changes: Any) -> Teacher:
-    own = card(name, classes, size, **changes)
-    return Teacher(own, build(own.architecture, len(classes), 4, size, name).eval())
+    described = card(name, classes, size, **changes)
+    return Teacher(described, build(described.architecture, len(classes), 4, size, name).eval())
 
 
 def program(name: str, classes: Sequence[str], size: int) -> Teacher:
     """All that is known of it is what it returns."""
-    own = card(name, classes, size, dataset="", format="torchscript")
+    described = card(name, classes, size, dataset="", format="torchscript")
     with seeds.forked(name):
         run = Plain(len(classes)).requires_grad_(False).eval()
-    return Teacher(own, Program(run.__call__, torch.device("cpu")).eval())
+    return Teacher(described, Program(run.__call__, torch.device("cpu")).eval())
 
 
 def mixed_pool() -> list[Teacher]:

@@ -6,11 +6,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.backbones.registry import build
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery
-from tgr.pool.teacher import Card, Teacher
+from tgr.inversion.recovered import Recovered
+from tgr.pool.teacher import Teacher
 from tgr.task_space import features, logits, parameters
 
 CPU = torch.device("cpu")
@@ -21,22 +22,7 @@ NAMES = ["features", "logits", "parameters"]
 
 
 def teacher(seed: int, n_way: int = 3, architecture: str = "conv4", width: int = 8, size: int = 16) -> Teacher:
-    card = Card(
-        name=f"teacher-{seed:04d}",
-        pool="pool",
-        dataset="d",
-        classes=[f"class-{i}" for i in range(n_way)],
-        architecture=architecture,
-        width=width,
-        image_size=size,
-        mean=[0.5] * 3,
-        std=[0.25] * 3,
-        flips=True,
-        held_out_accuracy=1.0,
-        train_accuracy=1.0,
-        sha256="",
-        wall_seconds=0,
-    )
+    card = make_card(seed, n_way, architecture=architecture, width=width, image_size=size)
     return Teacher(card, build(architecture, n_way, width, size, "test", seed).eval())
 
 
@@ -48,19 +34,8 @@ def recovered_of(teacher: Teacher, seed: int, per_class: int = 4) -> Recovered:
     labels = torch.arange(n_way).repeat_interleave(per_class)
     colours = torch.randint(0, 200, (n_way, 3, 1, 1), generator=generator)[labels]
     noise = torch.randint(0, 55, (len(labels), 3, size, size), generator=generator)
-    report = Recovery(
-        name=card.name,
-        pool=card.pool,
-        engine="pixel",
-        images_per_class=per_class,
-        classes=list(range(n_way)),
-        agreement=1.0,
-        bn_distance=0.0,
-        loss=0.0,
-        sha256="",
-        wall_seconds=0,
-    )
-    return Recovered((colours + noise).to(torch.uint8), labels, torch.zeros(len(labels), n_way), card, report)
+    images = (colours + noise).to(torch.uint8)
+    return Recovered(images, labels, torch.zeros(len(labels), n_way), card, make_report(card, per_class))
 
 
 def pool(*teachers: Teacher) -> tuple[list[Recovered], list[Teacher]]:
@@ -70,33 +45,33 @@ def pool(*teachers: Teacher) -> tuple[list[Recovered], list[Teacher]]:
 @pytest.mark.parametrize("dissimilarity", EMBEDDINGS, ids=NAMES)
 def test_returns_a_dissimilarity(dissimilarity: Dissimilarity) -> None:
     recovered, teachers = pool(*(teacher(seed) for seed in range(4)))
-    found = dissimilarity(recovered, teachers, SMALL, CPU)
-    assert found.shape == (4, 4)
-    assert found.dtype == torch.float64
-    assert torch.equal(found, found.T)
-    assert not found.diagonal().any()
-    others = found[~torch.eye(4, dtype=torch.bool)]
+    actual = dissimilarity(recovered, teachers, SMALL, CPU)
+    assert actual.shape == (4, 4)
+    assert actual.dtype == torch.float64
+    assert torch.equal(actual, actual.T)
+    assert not actual.diagonal().any()
+    others = actual[~torch.eye(4, dtype=torch.bool)]
     assert 0 < float(others.min()) < float(others.max()) <= 1
-    assert torch.equal(found, dissimilarity(recovered, teachers, SMALL, CPU))
+    assert torch.equal(actual, dissimilarity(recovered, teachers, SMALL, CPU))
 
 
 @pytest.mark.parametrize("dissimilarity", EMBEDDINGS, ids=NAMES)
 def test_a_teacher_is_like_its_copy_and_unlike_others(dissimilarity: Dissimilarity) -> None:
     teachers = [teacher(0), teacher(1), teacher(0), teacher(2)]
     recovered = [recovered_of(t, seed) for t, seed in zip(teachers, [0, 1, 0, 2], strict=True)]
-    found = dissimilarity(recovered, teachers, SMALL, CPU)
-    assert float(found[0, 2]) == pytest.approx(0, abs=1e-6)
-    torch.testing.assert_close(found[0, [1, 3]], found[2, [1, 3]])
-    assert float(found[0, [1, 3]].min()) > 0.01
+    actual = dissimilarity(recovered, teachers, SMALL, CPU)
+    assert float(actual[0, 2]) == pytest.approx(0, abs=1e-6)
+    torch.testing.assert_close(actual[0, [1, 3]], actual[2, [1, 3]])
+    assert float(actual[0, [1, 3]].min()) > 0.01
 
 
 @pytest.mark.parametrize("dissimilarity", EMBEDDINGS[:2], ids=NAMES[:2])
 def test_teachers_of_any_format_and_size(dissimilarity: Dissimilarity) -> None:
     program = teacher(1, n_way=2, architecture="resnet10", size=24)
     program = Teacher(program.card.model_copy(update={"format": "torchscript"}), program.model)
-    found = dissimilarity(*pool(teacher(0), program, teacher(2, n_way=4, width=4)), SMALL, CPU)
-    assert found.shape == (3, 3)
-    assert float(found[~torch.eye(3, dtype=torch.bool)].min()) > 0
+    actual = dissimilarity(*pool(teacher(0), program, teacher(2, n_way=4, width=4)), SMALL, CPU)
+    assert actual.shape == (3, 3)
+    assert float(actual[~torch.eye(3, dtype=torch.bool)].min()) > 0
 
 
 @pytest.mark.parametrize("dissimilarity", EMBEDDINGS, ids=NAMES)
@@ -121,9 +96,11 @@ def test_features_are_those_of_the_images_whoever_teaches() -> None:
 def test_alignment_ignores_what_outputs_are_called() -> None:
     x = torch.randn(50, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     turned = torch.linalg.qr(torch.randn(4, 4, generator=torch.Generator().manual_seed(1), dtype=torch.float64))[0]
-    found = logits.alignment([x, 3 * x[:, [2, 0, 3, 1]] + 7, x @ turned, torch.full((50, 2), 0.1, dtype=torch.float64)])
-    torch.testing.assert_close(found[:3, :3], torch.ones(3, 3, dtype=torch.float64))
-    assert not found[3].any()
+    actual = logits.alignment(
+        [x, 3 * x[:, [2, 0, 3, 1]] + 7, x @ turned, torch.full((50, 2), 0.1, dtype=torch.float64)]
+    )
+    torch.testing.assert_close(actual[:3, :3], torch.ones(3, 3, dtype=torch.float64))
+    assert not actual[3].any()
 
 
 def test_alignment_equals_the_definition_by_gram_matrices() -> None:
@@ -131,8 +108,8 @@ def test_alignment_equals_the_definition_by_gram_matrices() -> None:
     outputs = [torch.randn(30, k, generator=generator, dtype=torch.float64) for k in (2, 5, 3)]
     centring = torch.eye(30, dtype=torch.float64) - 1 / 30
     grams = [centring @ x @ x.T @ centring for x in outputs]
-    wanted = torch.tensor([[float((a * b).sum() / (a.norm() * b.norm())) for b in grams] for a in grams])
-    torch.testing.assert_close(logits.alignment(outputs), wanted.double(), atol=1e-6, rtol=0)
+    expected = torch.tensor([[float((a * b).sum() / (a.norm() * b.norm())) for b in grams] for a in grams])
+    torch.testing.assert_close(logits.alignment(outputs), expected.double(), atol=1e-6, rtol=0)
 
 
 def test_label_order_does_not_matter() -> None:
@@ -141,9 +118,9 @@ def test_label_order_does_not_matter() -> None:
     with torch.no_grad():
         for part in ("weight", "bias"):
             getattr(relabelled.model.head, part).copy_(getattr(first.model.head, part)[[2, 0, 1]])
-    found = logits.dissimilarity(*pool(first, relabelled, other), SMALL, CPU)
-    assert float(found[0, 1]) == pytest.approx(0, abs=1e-6)
-    assert float(found[0, 2]) > 0.01
+    actual = logits.dissimilarity(*pool(first, relabelled, other), SMALL, CPU)
+    assert float(actual[0, 1]) == pytest.approx(0, abs=1e-6)
+    assert float(actual[0, 2]) > 0.01
 
 
 def test_common_images_come_from_every_teacher_and_class(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,13 +163,13 @@ def test_outputs_that_are_not_finite_are_refused() -> None:
 def test_parameters_of_another_architecture_or_format_are_unlike() -> None:
     program = teacher(3)
     program = Teacher(program.card.model_copy(update={"format": "exported"}), program.model)
-    found = parameters.dissimilarity(
+    actual = parameters.dissimilarity(
         *pool(teacher(0), teacher(1), teacher(2, width=4), teacher(2, size=32), program, program), SMALL, CPU
     )
-    assert 0.4 < float(found[0, 1]) < 0.6
+    assert 0.4 < float(actual[0, 1]) < 0.6
     comparable = torch.zeros(6, 6, dtype=torch.bool)
     comparable[0, 1] = comparable[1, 0] = True
-    assert torch.equal(found[~comparable], 1 - torch.eye(6, dtype=torch.float64)[~comparable])
+    assert torch.equal(actual[~comparable], 1 - torch.eye(6, dtype=torch.float64)[~comparable])
 
 
 def test_parameters_ignore_the_scale_of_a_layer() -> None:

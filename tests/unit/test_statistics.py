@@ -49,21 +49,21 @@ def test_paired_difference_by_hand() -> None:
     differences = [x - y for x, y in zip(a, b, strict=True)]
     mean = sum(differences) / 5
     error = math.sqrt(sum((d - mean) ** 2 for d in differences) / 4 / 5)
-    found = paired_difference(a, b)
-    assert found.mean == pytest.approx(0.1, rel=1e-12)
-    assert found.half_width == pytest.approx(T_975_DF_4 * error, rel=1e-12)
+    actual = paired_difference(a, b)
+    assert actual.mean == pytest.approx(0.1, rel=1e-12)
+    assert actual.half_width == pytest.approx(T_975_DF_4 * error, rel=1e-12)
     # two-sided p of Student's t with 4 degrees of freedom has a closed form
     t = mean / error
     x = t / math.sqrt(4 + t**2)
-    assert found.p_value == pytest.approx(1 - 2 * (0.75 * (x - x**3 / 3)), rel=1e-9)
+    assert actual.p_value == pytest.approx(1 - 2 * (0.75 * (x - x**3 / 3)), rel=1e-9)
 
 
 @pytest.mark.parametrize(("offset", "p_value"), [(0.0, 1.0), (0.1, 0.0)])
-def test_constant_differences(offset: float, p_value: float) -> None:
+def test_constant_differences_have_an_interval_without_width(offset: float, p_value: float) -> None:
     values = np.array([0.1, 0.5, 0.7])
-    found = paired_difference(values + offset, values)
-    assert (found.half_width, found.p_value) == (0.0, p_value)
-    assert found.mean == pytest.approx(offset, abs=1e-15)
+    actual = paired_difference(values + offset, values)
+    assert (actual.half_width, actual.p_value) == (0.0, p_value)
+    assert actual.mean == pytest.approx(offset, abs=1e-15)
 
 
 def test_pairs_need_the_same_episodes() -> None:
@@ -127,5 +127,5 @@ def test_several_datasets_are_pooled_beside_themselves() -> None:
         (["pixels"], "pixels"),
     ],
 )
-def test_reference_falls_back(methods: list[str], reference: str) -> None:
+def test_reference_is_the_closest_method_if_tgr_is_absent(methods: list[str], reference: str) -> None:
     assert reference_method(methods) == reference

@@ -14,14 +14,14 @@ from sklearn.manifold import spectral_embedding
 from sklearn.metrics import silhouette_score
 from torch import Tensor
 
+from tests.teachers import make_card, make_report
 from tgr.artifacts import save_tensors
 from tgr.backbones import checkpoints
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, Recovery, save_recovered
-from tgr.pool.teacher import Card
+from tgr.inversion.recovered import Recovered, save_recovered
 from tgr.task_space import dissimilarity as module
 from tgr.task_space import grouping
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
@@ -62,7 +62,7 @@ def test_normalisation_comes_from_the_probe(probe: Probe) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
-def test_checkpoint_file(tmp_path: Path, suffix: str) -> None:
+def test_probe_takes_the_weights_of_a_checkpoint(tmp_path: Path, suffix: str) -> None:
     model = timm.create_model("test_resnet", num_classes=7)
     file = tmp_path / f"weights{suffix}"
     if suffix == ".pth":
@@ -101,7 +101,7 @@ def test_pickle_that_could_run_code_is_refused(tmp_path: Path, capsys: pytest.Ca
         ({"probe": "vit_tiny_patch16_224"}, "cannot take images of 32 px .* its own size is 224"),
     ],
 )
-def test_probe_errors(update: dict, message: str) -> None:
+def test_bad_probe_is_named(update: dict, message: str) -> None:
     with pytest.raises(TgrError, match=message):
         load_probe(SMALL.model_copy(update=update))
 
@@ -110,7 +110,7 @@ def test_probe_errors(update: dict, message: str) -> None:
     ("content", "message"),
     [([1, 2], "mapping of names"), ({"a": 1}, "mapping of names"), ({"a": torch.zeros(1)}, "does not fit")],
 )
-def test_checkpoints_of_another_kind(tmp_path: Path, content: object, message: str) -> None:
+def test_checkpoints_of_another_kind_are_refused(tmp_path: Path, content: object, message: str) -> None:
     file = tmp_path / "weights.pt"
     torch.save(content, file)
     with pytest.raises(TgrError, match=message):
@@ -155,7 +155,7 @@ def task(seed: int, n_way: int = 3, per_class: int = 4, size: int = 16) -> tuple
 
 
 @pytest.mark.parametrize("name", ["test_resnet", "test_vit"])
-def test_embed(name: str) -> None:
+def test_embedding_has_a_value_for_each_filter_or_weight(name: str) -> None:
     config = SMALL.model_copy(update={"probe": name})
     probe = load_probe(config)
     images, labels = task(0)
@@ -182,7 +182,7 @@ def test_embedding_does_not_depend_on_label_numbers(probe: Probe) -> None:
         torch.testing.assert_close(value, other[key], rtol=1e-2, atol=float(value.max()) * 1e-3)
 
 
-def test_first_of_each_class() -> None:
+def test_first_images_of_each_class_are_taken() -> None:
     labels = torch.tensor([1, 0, 1, 1, 0, 2])
     assert first_of_each_class(labels, 2).tolist() == [1, 4, 0, 2, 5]
     with pytest.raises(TgrError, match="two classes"):
@@ -202,28 +202,21 @@ def test_head_fits_and_stays_uncertain(n_way: int) -> None:
     torch.testing.assert_close(scaled.weight * 1000, head.weight, rtol=1e-2, atol=1e-3)
 
 
-def write_shard(folder: Path, names: list[str]) -> tuple[Path, Path]:
+def write_shard(folder: Path, n_teachers: int) -> tuple[Path, Path]:
     """Write cards and recovered images of a shard; the teachers' weights are not needed."""
     recovered, teachers = folder / "recovered", folder / "teachers"
     recovered.mkdir(parents=True)
     teachers.mkdir()
-    for i, name in enumerate(names):
-        card = Card(
-            name=name, pool="toy", dataset="toy", classes=["a", "b", "c"], architecture="conv4", width=8, image_size=16,
-            mean=[0.5] * 3, std=[0.5] * 3, flips=True, held_out_accuracy=1, train_accuracy=1, sha256="", wall_seconds=0,
-        )  # fmt: skip
+    for i in range(n_teachers):
+        card = make_card(i, pool="toy", dataset="toy", classes=["a", "b", "c"], std=[0.5] * 3)
         images, labels = task(10 * i)
-        report = Recovery(
-            name=name, pool="toy", engine="pixel", images_per_class=4, classes=[0, 1, 2], agreement=1, bn_distance=0,
-            loss=0, sha256="", wall_seconds=0,
-        )  # fmt: skip
-        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, report))
-        (teachers / f"{name}.json").write_text(json.dumps(card.model_dump()))
+        save_recovered(recovered, Recovered(images, labels, torch.zeros(len(labels), 3), card, make_report(card, 4)))
+        (teachers / f"{card.name}.json").write_text(json.dumps(card.model_dump()))
     return recovered, teachers
 
 
-def test_embed_shard_and_load(tmp_path: Path) -> None:
-    recovered, teachers = write_shard(tmp_path, ["teacher-0000", "teacher-0001"])
+def test_embeddings_of_a_shard_read_back(tmp_path: Path) -> None:
+    recovered, teachers = write_shard(tmp_path, 2)
     embed_shard(
         recovered=recovered,
         teachers=teachers,
@@ -251,11 +244,11 @@ def test_truncated_embedding_is_named(tmp_path: Path) -> None:
 
 def embeddings(n: int, seed: int = 0) -> list[dict[str, Tensor]]:
     """Random embeddings over many orders of magnitude, with zeros."""
-    found = []
+    actual = []
     for i in range(n):
         values = {f"layer{k}": torch.randn(d, generator=generator(seed + 10 * i + k)) for k, d in enumerate((5, 17, 3))}
-        found.append({k: (v.double() * 3).exp() * (v > -1) for k, v in values.items()})
-    return found
+        actual.append({k: (v.double() * 3).exp() * (v > -1) for k, v in values.items()})
+    return actual
 
 
 def naive(embeddings: list[dict[str, Tensor]]) -> Tensor:
@@ -276,18 +269,18 @@ def naive(embeddings: list[dict[str, Tensor]]) -> Tensor:
 def test_dissimilarity_equals_the_double_loop(monkeypatch: pytest.MonkeyPatch, chunk_elements: int) -> None:
     monkeypatch.setattr(module, "CHUNK_ELEMENTS", chunk_elements)
     tasks = embeddings(7)
-    found = dissimilarity(tasks)
-    torch.testing.assert_close(found, naive(tasks), rtol=0, atol=1e-12)
-    assert torch.equal(found, found.T)
-    assert not found.diagonal().any()
-    assert found.min() >= 0
+    actual = dissimilarity(tasks)
+    torch.testing.assert_close(actual, naive(tasks), rtol=0, atol=1e-12)
+    assert torch.equal(actual, actual.T)
+    assert not actual.diagonal().any()
+    assert actual.min() >= 0
 
 
 def test_dissimilarity_of_layers_without_information() -> None:
     zero, some = torch.zeros(3), torch.tensor([1.0, 2.0, 0.0])
-    found = dissimilarity([{"a": zero, "b": some}, {"a": zero, "b": some}, {"a": some, "b": some}])
+    actual = dissimilarity([{"a": zero, "b": some}, {"a": zero, "b": some}, {"a": some, "b": some}])
     expected = torch.tensor([[0, 0, 0.5], [0, 0, 0.5], [0.5, 0.5, 0]], dtype=torch.float64)
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(actual, expected)
 
 
 # --- groups --------------------------------------------------------------------------------------------------------
@@ -323,10 +316,10 @@ def test_homogeneous_groups_hold_alike_teachers() -> None:
 
 def test_random_groups_ignore_the_matrix_and_follow_the_seed() -> None:
     matrix, _ = cliques(3, 5)
-    found = group(matrix, "random", 4, 0)
-    assert sorted(found.quality["sizes"]) == [3, 4, 4, 4]
-    assert group(torch.zeros(15, 15), "random", 4, 0).labels == found.labels
-    assert group(matrix, "random", 4, 1).labels != found.labels
+    actual = group(matrix, "random", 4, 0)
+    assert sorted(actual.quality["sizes"]) == [3, 4, 4, 4]
+    assert group(torch.zeros(15, 15), "random", 4, 0).labels == actual.labels
+    assert group(matrix, "random", 4, 1).labels != actual.labels
 
 
 def test_a_single_group_ignores_their_number() -> None:
@@ -379,9 +372,9 @@ def test_balanced_groups_are_the_best_of_all_for_a_few_teachers() -> None:
 def test_levels_lead_from_alike_to_unlike_groups() -> None:
     noise = torch.rand(20, 20, generator=generator(), dtype=torch.float64)
     matrix = (noise + noise.T).fill_diagonal_(0)
-    found = {level: group(matrix, "balanced", 4, 0, level) for level in (0, 0.25, 0.5, 0.75, 1)}
-    within = {level: groups.quality["within"] for level, groups in found.items()}
-    assert all(groups.quality["sizes"] == [5] * 4 for groups in found.values())
+    actual = {level: group(matrix, "balanced", 4, 0, level) for level in (0, 0.25, 0.5, 0.75, 1)}
+    within = {level: groups.quality["within"] for level, groups in actual.items()}
+    assert all(groups.quality["sizes"] == [5] * 4 for groups in actual.values())
     assert within[1] == group(matrix, "balanced", 4, 0).quality["within"]
     for level, value in within.items():
         assert value == pytest.approx(within[0] + level * (within[1] - within[0]), abs=0.002)
@@ -392,12 +385,12 @@ def test_groups_are_deterministic(kind: str) -> None:
     noise = torch.rand(30, 30, generator=generator(), dtype=torch.float64)
     matrix = (noise + noise.T).fill_diagonal_(0)
     before = torch.get_num_threads()
-    found = []
+    actual = []
     for threads in (1, 2):
         torch.set_num_threads(threads)
-        found += [group(matrix, kind, 4, 2**40 + 7), group(matrix, kind, 4, 2**40 + 7)]
+        actual += [group(matrix, kind, 4, 2**40 + 7), group(matrix, kind, 4, 2**40 + 7)]
     torch.set_num_threads(before)
-    assert all(groups == found[0] for groups in found)
+    assert all(groups == actual[0] for groups in actual)
 
 
 @pytest.mark.parametrize("kind", ["heterogeneous", "balanced", "homogeneous"])
@@ -411,7 +404,9 @@ def test_groups_are_deterministic(kind: str) -> None:
         (torch.zeros(1, 1), 1, [0]),
     ],
 )
-def test_degenerate_groups(matrix: Tensor, n_groups: int, labels: list[int], kind: str) -> None:
+def test_teachers_that_cannot_be_told_apart_are_dealt_out(
+    matrix: Tensor, n_groups: int, labels: list[int], kind: str
+) -> None:
     groups = group(matrix, kind, n_groups, 0)
     assert groups.labels == labels
     assert sum(groups.quality["sizes"]) == len(labels)
@@ -436,13 +431,13 @@ def test_all_alike_or_all_unlike_teachers_are_dealt_out() -> None:
     assert group(unlike, "homogeneous", 2, 0).labels == [0, 1, 0, 1, 0]  # no similarity at all
 
 
-def test_quality_by_hand() -> None:
-    found = measure(domains().numpy(), [0] * 12 + [1] * 6 + [2] * 5, 3)
+def test_quality_equals_the_one_computed_by_hand() -> None:
+    actual = measure(domains().numpy(), [0] * 12 + [1] * 6 + [2] * 5, 3)
     matrix, labels = domains().numpy(), np.repeat([0, 1, 2], [12, 6, 5])
     same, pairs = labels[:, None] == labels, np.triu(np.ones((23, 23), bool), 1)
-    assert found["within"] == pytest.approx(matrix[same & pairs].mean())
-    assert found["between"] == pytest.approx(matrix[~same & pairs].mean())
-    assert found["silhouette"] == pytest.approx(silhouette_score(matrix, labels, metric="precomputed"))
+    assert actual["within"] == pytest.approx(matrix[same & pairs].mean())
+    assert actual["between"] == pytest.approx(matrix[~same & pairs].mean())
+    assert actual["silhouette"] == pytest.approx(silhouette_score(matrix, labels, metric="precomputed"))
     alone = measure(matrix, [0] * 11 + [1] + [2] * 11, 4)
     expected = silhouette_score(matrix, np.repeat([0, 1, 2], [11, 1, 11]), metric="precomputed")
     assert alone["silhouette"] == pytest.approx(expected)
@@ -467,8 +462,8 @@ def mixture(n: int, n_domains: int) -> tuple[list[dict[str, Tensor]], Tensor]:
 def test_similarity_to_references_equals_the_direct_one() -> None:
     tasks = embeddings(9)
     expected = 1 - naive(tasks)
-    found = torch.stack([similarity_to(*[torch.stack([t[k] for t in tasks]).float()] * 2) for k in tasks[0]]).mean(0)
-    torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
+    actual = torch.stack([similarity_to(*[torch.stack([t[k] for t in tasks]).float()] * 2) for k in tasks[0]]).mean(0)
+    torch.testing.assert_close(actual, expected, rtol=0, atol=1e-5)
     zero = torch.tensor([[0.0, 0.0], [1.0, 0.0]])
     assert similarity_to(zero, zero).tolist() == [[1, 0], [0, 1]]
 
@@ -478,14 +473,14 @@ def test_landmarks_give_nearly_the_same_dissimilarity(monkeypatch: pytest.Monkey
     exact = dissimilarity(tasks)
     monkeypatch.setattr(module, "DIRECT_LIMIT", 100)
     monkeypatch.setattr(module, "BLOCK_ROWS", 64)
-    found = dissimilarity(tasks)
-    assert found.dtype == torch.float32
-    assert torch.equal(found, found.T) and not found.diagonal().any()
-    assert float((found - exact).abs().mean()) < 0.01
+    actual = dissimilarity(tasks)
+    assert actual.dtype == torch.float32
+    assert torch.equal(actual, actual.T) and not actual.diagonal().any()
+    assert float((actual - exact).abs().mean()) < 0.01
     chosen = choose_landmarks(200)
-    torch.testing.assert_close(found[chosen].double(), exact[chosen], rtol=0, atol=2e-3)
+    torch.testing.assert_close(actual[chosen].double(), exact[chosen], rtol=0, atol=2e-3)
     for kind in ("homogeneous", "balanced"):
-        ours, direct = group(found, kind, 4, 0), group(exact, kind, 4, 0)
+        ours, direct = group(actual, kind, 4, 0), group(exact, kind, 4, 0)
         assert ours.quality["within"] == pytest.approx(direct.quality["within"], abs=0.01)
         if kind == "homogeneous":
             assert ours.labels == direct.labels == labels.tolist()
@@ -508,8 +503,8 @@ def test_large_and_small_pools_are_grouped_alike(kind: str, monkeypatch: pytest.
 def test_spectral_coordinates_are_scikit_learns(monkeypatch: pytest.MonkeyPatch) -> None:
     affinity = (1 - domains().numpy()).clip(min=0)
     monkeypatch.setattr(grouping, "TOLERANCE", 0)
-    found = spectral_coordinates(affinity, 3, np.random.RandomState(0))
+    actual = spectral_coordinates(affinity, 3, np.random.RandomState(0))
     expected = spectral_embedding(affinity, n_components=3, drop_first=False, random_state=0)
-    for ours, theirs in zip(found.T, expected.T, strict=True):
+    for ours, theirs in zip(actual.T, expected.T, strict=True):
         assert abs(np.corrcoef(ours, theirs)[0, 1]) > 0.9999 or np.ptp(theirs) < 1e-6
         np.testing.assert_allclose(np.abs(ours), np.abs(theirs), rtol=1e-6, atol=1e-9)

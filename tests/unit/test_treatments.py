@@ -65,9 +65,9 @@ def test_statistics_are_those_of_the_untreated_gradients(treatment: str) -> None
 def test_none_is_the_mean_and_the_aggregations_differ() -> None:
     gradients = drawn()
     torch.testing.assert_close(flat(treat("none", gradients)), gradients.mean(0))
-    found = [flat(treat(name, gradients)) for name in ("none", *AGGREGATIONS)]
-    for i, one in enumerate(found):
-        assert all(float((one - other).norm()) > 1e-3 for other in found[:i])
+    actual = [flat(treat(name, gradients)) for name in ("none", *AGGREGATIONS)]
+    for i, one in enumerate(actual):
+        assert all(float((one - other).norm()) > 1e-3 for other in actual[:i])
 
 
 def test_implicit_is_the_regularised_gradient() -> None:
@@ -77,17 +77,17 @@ def test_implicit_is_the_regularised_gradient() -> None:
 
     losses, parameters = curved(drawn())
     for through in (False, True):
-        wanted = regularised_gradient(losses, parameters, 0.1, through_displacement=through)
-        found = treated_gradient("implicit", losses, parameters, 0.1, torch.Generator(), through_displacement=through)
-        torch.testing.assert_close(flat(found), flat(wanted), rtol=0, atol=0)
-        assert float((flat(found) - drawn().mean(0)).norm()) > 1e-3
+        expected = regularised_gradient(losses, parameters, 0.1, through_displacement=through)
+        actual = treated_gradient("implicit", losses, parameters, 0.1, torch.Generator(), through_displacement=through)
+        torch.testing.assert_close(flat(actual), flat(expected), rtol=0, atol=0)
+        assert float((flat(actual) - drawn().mean(0)).norm()) > 1e-3
 
 
-def test_pcgrad_by_hand() -> None:
+def test_pcgrad_equals_the_projection_by_hand() -> None:
     first, second = torch.tensor([1.0, 0, 0, 0, 0, 0]), torch.tensor([-1.0, 1, 0, 0, 0, 0])
     # first . second = -1: first + second / 2 = (1/2, 1/2), second + first = (0, 1); half of their sum
-    wanted = torch.tensor([0.25, 0.75, 0, 0, 0, 0], dtype=torch.float64)
-    torch.testing.assert_close(flat(treat("pcgrad", torch.stack([first, second]))), wanted)
+    expected = torch.tensor([0.25, 0.75, 0, 0, 0, 0], dtype=torch.float64)
+    torch.testing.assert_close(flat(treat("pcgrad", torch.stack([first, second]))), expected)
 
 
 def test_pcgrad_without_conflict_is_the_mean() -> None:
@@ -103,10 +103,10 @@ def test_mgda_descends_every_loss(seed: int) -> None:
     assert float(direction.norm()) <= min(float(gradients.mean(0).norm()), float(gradients.norm(dim=1).min())) + 1e-9
 
 
-def test_mgda_by_hand() -> None:
+def test_mgda_equals_the_shortest_vector_by_hand() -> None:
     direction = flat(treat("mgda", torch.tensor([[2.0, 0, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0]])))
-    wanted = torch.tensor([0.4, 0.8, 0, 0, 0, 0], dtype=torch.float64)  # foot of the perpendicular from the origin
-    torch.testing.assert_close(direction, wanted)
+    expected = torch.tensor([0.4, 0.8, 0, 0, 0, 0], dtype=torch.float64)  # foot of the perpendicular from the origin
+    torch.testing.assert_close(direction, expected)
 
 
 def test_cagrad_stays_in_its_ball_and_raises_the_worst_gain() -> None:
@@ -135,8 +135,8 @@ def test_the_generator_alone_decides_the_order_of_pcgrad() -> None:
 
 def test_orders_change_from_step_to_step() -> None:
     generator = torch.Generator().manual_seed(0)
-    found = [aggregate("pcgrad", drawn(5, 1), generator) for _ in range(5)]
-    assert any(not torch.equal(one, found[0]) for one in found[1:])
+    actual = [aggregate("pcgrad", drawn(5, 1), generator) for _ in range(5)]
+    assert any(not torch.equal(one, actual[0]) for one in actual[1:])
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)
@@ -150,6 +150,6 @@ def test_treatments_are_those_of_the_configuration() -> None:
     assert get_args(Tgr.model_fields["treatment"].annotation) == TREATMENTS
 
 
-def test_unknown_treatment() -> None:
+def test_unknown_treatment_is_named() -> None:
     with pytest.raises(TgrError, match=r"methods\.tgr\.treatment: there is no 'magic'; valid: implicit, none"):
         treat("magic", drawn())

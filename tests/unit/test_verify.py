@@ -57,7 +57,7 @@ def results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def named(report: verify.Report) -> list[str]:
-    return sorted(damage.file.as_posix() for found in report.damages.values() for damage in found)
+    return sorted(damage.file.as_posix() for actual in report.damages.values() for damage in actual)
 
 
 def test_sound_results_are_silent(results: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,8 +101,8 @@ def test_repair_moves_what_is_damaged_and_what_was_made_from_it(
 def test_a_file_that_no_job_wrote_is_named(results: Path) -> None:
     for file in (SHARD / "c.bin", Path("results/figures/mine.png")):
         file.touch()
-    found = named(verify.verify(results))
-    assert found == ["results/figures/mine.png.provenance.json", "results/teachers/p/shard-0/c.bin"]
+    actual = named(verify.verify(results))
+    assert actual == ["results/figures/mine.png.provenance.json", "results/teachers/p/shard-0/c.bin"]
 
 
 def test_a_lost_folder_is_missed_by_what_was_made_from_it(results: Path) -> None:

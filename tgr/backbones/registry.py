@@ -1,4 +1,4 @@
-"""One name, one backbone."""
+"""Backbones by name."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Any model of timm as a trunk: it works at the wanted image size, or is refused with the reason."""
+"""Any model of timm as a trunk, built for an image size; one that cannot take it is refused with the reason."""
 
 from collections.abc import Mapping
 from typing import Any

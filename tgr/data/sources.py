@@ -1,4 +1,4 @@
-"""Making a dataset of any source: decoded once, at the wanted size, into the one form in which it is used."""
+"""Datasets of any source, decoded once, at the configured size."""
 
 from collections.abc import Sequence
 from pathlib import Path

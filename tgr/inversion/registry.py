@@ -1,4 +1,4 @@
-"""One name, one engine: a value of ``inversion.engine``, and the module of that name here."""
+"""Engines by name: a value of ``inversion.engine`` is the name of a module here."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -23,8 +23,8 @@ def module(engine: str) -> str:
 
 
 def get(engine: str) -> Engine:
-    """Return the ``invert`` function of an engine. The module is loaded when it is wanted, so that changing one engine
-    concerns the pools that use it.
+    """Return the ``invert`` function of an engine. No engine is imported before it is asked for, so that changing one
+    concerns only the pools that use it.
 
     Raises:
         KeyError: there is no such engine.

@@ -1,4 +1,4 @@
-"""Treatments of gradient conflict: alternatives to implicit gradient regularisation, of the same shape.
+"""Treatments of gradient conflict: implicit gradient regularisation, and alternatives with the same interface.
 
 The aggregations are those of ``torchjd`` (Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, 2024).
 Each is scaled so that it equals the mean gradient if all gradients are the same: one learning rate then suits all.

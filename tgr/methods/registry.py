@@ -1,4 +1,4 @@
-"""All methods by name: a field of ``tgr.config.methods.registry.Methods``, and the module of that name here."""
+"""Methods by name: a field of ``tgr.config.methods.registry.Methods`` is the name of a module here."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -17,7 +17,7 @@ def module(name: str) -> str:
 
 
 def get(name: str) -> Method:
-    """Return the ``train`` function of a method. The module is loaded when it is wanted, so that changing one method
+    """Return the ``train`` function of a method. No method is imported before it is asked for, so that changing one
     concerns that method alone.
 
     Raises:

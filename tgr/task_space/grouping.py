@@ -1,4 +1,4 @@
-"""Task groups: who shares a group, as alternatives of one shape.
+"""Task groups: several ways to decide which teachers share a group.
 
 The paper groups unlike teachers (Wei et al. 2024: spectral clustering with the dissimilarity as affinity). On pools of
 several domains that tends to one large group and some single teachers; ``balanced`` pursues the same end in groups of

@@ -1,4 +1,4 @@
-"""One name, one reader: a name of ``tgr.config.sources``, and the module of that name here."""
+"""Readers by name: a name of ``tgr.config.sources`` is the name of a module here."""
 
 from importlib import import_module
 from pathlib import Path
@@ -18,8 +18,8 @@ def module(source: str) -> str:
 
 
 def get(source: str) -> ModuleType:
-    """Return a reader (see ``tgr.data.readers.base``). It is loaded when it is wanted, so that changing one reader
-    concerns the datasets that use it.
+    """Return a reader (see ``tgr.data.readers.base``). No reader is imported before it is asked for, so that changing
+    one concerns only the datasets that use it.
 
     Raises:
         KeyError: there is no such reader.
@@ -35,5 +35,5 @@ def find(name: str, config: Dataset, resources: Path = RESOURCES) -> Inputs:
     Raises:
         TgrError: it is not where the configuration says; the message tells where to get it.
     """
-    found: Inputs = get(config.source).find(name, config, resources)
-    return found
+    inputs: Inputs = get(config.source).find(name, config, resources)
+    return inputs
