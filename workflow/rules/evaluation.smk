@@ -18,7 +18,6 @@ rule evaluate:
         "results/benchmarks/evaluate/{scenario}/{method}/shot-{shot}/seed-{seed}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("evaluate", "mem_mb"),
         runtime=planned("evaluate", "minutes"),

@@ -18,7 +18,6 @@ rule train:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("train", "mem_mb"),
         runtime=planned("train", "minutes"),
