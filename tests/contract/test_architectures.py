@@ -8,7 +8,7 @@ import torch
 
 from tgr.backbones.classifier import batchnorm_layers
 from tgr.backbones.registry import build
-from tgr.config.base import ARCHITECTURES
+from tgr.config.architectures import ARCHITECTURES
 from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import resize

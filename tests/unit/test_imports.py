@@ -6,11 +6,15 @@ import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from typing import get_args
 
 import grimp
 import pytest
 
+from tgr.config.architectures import ARCHITECTURES
+from tgr.config.methods.base import Embedding
 from tgr.config.methods.registry import Methods
+from tgr.data.readers import registry as readers
 from tgr.errors import TgrError
 from tgr.run import source_graph
 
@@ -77,6 +81,18 @@ def test_registry_and_configuration_name_the_same_methods() -> None:
     assert {f"tgr.methods.{name}" for name in Methods.model_fields} <= source_graph.all_modules()
 
 
+def test_registries_name_modules() -> None:
+    names = [f"tgr.backbones.{about.module}" for about in ARCHITECTURES.values()]
+    names += [readers.module(source) for source in readers.READERS]
+    names += [f"tgr.task_space.{embedding}" for embedding in get_args(Embedding)]
+    assert set(names) <= set(source_graph.all_modules())
+
+
+def test_networks_are_among_the_sources_of_what_builds_them() -> None:
+    sources = {file.name for file in source_graph.sources_of("tgr.pool.pretrain")}
+    assert {"conv4.py", "resnet.py", "timm_trunk.py"} <= sources
+
+
 def test_one_method_does_not_depend_on_another_through_the_stage() -> None:
     sources = source_graph.sources_of("tgr.methods.stage")
     methods = {source_graph.file_of(f"tgr.methods.{name}") for name in Methods.model_fields}
@@ -101,7 +117,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, text in PACKAGE_OF_THE_TEST.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text)
-    for module in ("run/source_graph.py", "errors.py"):
+    for module in ("run/source_graph.py", "config/architectures.py", "errors.py"):
         shutil.copy(source_graph.PACKAGE / module, root / "tgr" / module)
     for package in ("", *{file.parent.name for file in root.glob("tgr/*/*.py")}):
         (root / "tgr" / package / "__init__.py").touch()

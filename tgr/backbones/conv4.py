@@ -2,6 +2,8 @@
 
 from torch import Tensor, nn
 
+from tgr.errors import TgrError
+
 
 class Block(nn.Module):
     """3x3 convolution, BatchNorm, 2x2 max-pooling, ReLU.
@@ -20,7 +22,13 @@ class Block(nn.Module):
         return self.pool(self.norm(self.conv(x))).relu()
 
 
-def conv4_trunk(width: int, image_size: int) -> tuple[nn.Module, int]:
-    """Return the trunk and its feature length, ``width * (image_size // 16) ** 2``; needs images of 16 px or more."""
+def trunk(width: int, image_size: int) -> tuple[nn.Module, int]:
+    """Return the trunk and its feature length, ``width * (image_size // 16) ** 2``.
+
+    Raises:
+        TgrError: images are too small.
+    """
+    if image_size < 16:
+        raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")
     blocks = [Block(3 if i == 0 else width, width) for i in range(4)]
     return nn.Sequential(*blocks, nn.Flatten()), width * (image_size // 16) ** 2

@@ -1,15 +1,15 @@
-"""Backbones by name."""
+"""Backbones by name: a name of ``tgr.config.architectures`` and its module here, or a model of timm."""
 
 from collections.abc import Mapping
+from importlib import import_module
 
 import torch
 from torch import nn
 
 from tgr import seeds
 from tgr.backbones.classifier import Classifier
-from tgr.backbones.conv4 import conv4_trunk
 from tgr.backbones.timm_trunk import Option, timm_trunk
-from tgr.config.base import ARCHITECTURES
+from tgr.config.architectures import ARCHITECTURES
 from tgr.errors import TgrError
 
 
@@ -45,12 +45,8 @@ def _trunk(architecture: str, width: int, image_size: int, options: Mapping[str,
         return timm_trunk(architecture.removeprefix("timm:"), image_size, options)
     if options:
         raise TgrError(f"architecture {architecture} takes no options, found {', '.join(options)}; timm models do")
-    if architecture == "conv4":
-        if image_size < 16:
-            raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")
-        return conv4_trunk(width, image_size)
-    if architecture in ("resnet10", "resnet18"):
-        from tgr.backbones.resnet import resnet_trunk  # torchvision takes two seconds to import
-
-        return resnet_trunk(1 if architecture == "resnet10" else 2, width)
-    raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
+    if architecture not in ARCHITECTURES:
+        raise TgrError(f"unknown architecture '{architecture}'; valid: {', '.join(ARCHITECTURES)}, timm:<name>")
+    about = ARCHITECTURES[architecture]
+    # Loaded when it is wanted: torchvision, which ResNets need, takes two seconds.
+    return import_module(f"tgr.backbones.{about.module}").trunk(width, image_size, **about.arguments)

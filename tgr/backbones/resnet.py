@@ -4,8 +4,9 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock
 
 
-def resnet_trunk(blocks: int, width: int) -> tuple[nn.Module, int]:
-    """Return a trunk of four stages of ``blocks`` residual blocks and its feature length, ``8 * width``."""
+def trunk(width: int, image_size: int, blocks: int) -> tuple[nn.Module, int]:
+    """Return a trunk of four stages of ``blocks`` residual blocks, for images of any size, and its feature length,
+    ``8 * width``."""
     layers: list[nn.Module] = [nn.Conv2d(3, width, 3, padding=1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
     channels = width
     for stage in range(4):

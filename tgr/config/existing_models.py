@@ -9,7 +9,8 @@ import yaml
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from tgr.config.base import ARCHITECTURES, MINIMUM_RESNET_WIDTH, Name, Section
+from tgr.config.architectures import check_width, pattern
+from tgr.config.base import Name, Section
 from tgr.errors import TgrError, escape
 
 PROGRAMS = {"torchscript": ".pt", "exported": ".pt2"}
@@ -18,7 +19,7 @@ PACKAGED = "timm:tf_efficientnet_lite0"
 MOST_CLASSES = 1_000_000
 STRUCTURED = ("options", "classes", "mean", "std")
 """Columns of a CSV table whose cells are read as YAML."""
-MODEL_PATTERN = rf"^({'|'.join([*ARCHITECTURES, *PROGRAMS])}|timm:[A-Za-z0-9_.]+)$"
+MODEL_PATTERN = pattern(*PROGRAMS)
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Channels = Annotated[list[float], Field(min_length=3, max_length=3)]
@@ -59,8 +60,7 @@ class ExistingModel(Section):
             raise ValueError(f"weights: `package` fits architecture {PACKAGED} only, found {self.architecture}")
         if self.options and not self.architecture.startswith("timm:"):
             raise ValueError(f"options: architecture {self.architecture} takes none; those of timm models do")
-        if self.architecture.startswith("resnet") and self.width < MINIMUM_RESNET_WIDTH:
-            raise ValueError(f"width: a ResNet needs at least {MINIMUM_RESNET_WIDTH} channels, found {self.width}")
+        check_width("width", self.architecture, self.width)
         if self.program and Path(self.weights).suffix != PROGRAMS[self.architecture]:
             raise ValueError(f"weights: a program of kind {self.architecture} is a {PROGRAMS[self.architecture]} file")
         if any(value <= 0 for value in self.std):

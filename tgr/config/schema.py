@@ -9,7 +9,8 @@ from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import Field, StringConstraints, model_validator
 
-from tgr.config.base import MINIMUM_RESNET_WIDTH, Name, Section
+from tgr.config.architectures import check_width
+from tgr.config.base import Name, Section
 from tgr.config.experiments import Ablation, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters
@@ -49,7 +50,7 @@ class Config(Section):
         for name, pool in self.pools.items():
             if pool.dataset is not None and pool.dataset not in self.datasets:
                 _unknown(f"pools.{name}.dataset", pool.dataset, self.datasets)
-            _check_width(f"pools.{name}.width", pool)
+            check_width(f"pools.{name}.width", pool.architecture, pool.width)
         self._check_methods()
         for name, scenario in self.scenarios.items():
             self._check_scenario(name, scenario)
@@ -108,7 +109,7 @@ class Config(Section):
             )
 
     def _check_scenario(self, name: str, scenario: Scenario) -> None:
-        _check_width(f"scenarios.{name}.width", scenario)
+        check_width(f"scenarios.{name}.width", scenario.architecture, scenario.width)
         _check_known(f"scenarios.{name}.pools", scenario.pools, self.pools)
         origins = [self.pools[pool].teachers_of or pool for pool in scenario.pools]
         if len(set(origins)) < len(origins):
@@ -237,8 +238,3 @@ def _check_known(key: str, names: Sequence[str], valid: Iterable[str]) -> None:
 
 def _unknown(key: str, value: str, valid: Iterable[str]) -> None:
     raise ValueError(f"{key}: unknown name '{value}'; valid: {', '.join(sorted(valid))}")
-
-
-def _check_width(key: str, section: Pool | Scenario) -> None:
-    if section.architecture.startswith("resnet") and section.width < MINIMUM_RESNET_WIDTH:
-        raise ValueError(f"{key}: a ResNet needs at least {MINIMUM_RESNET_WIDTH} channels, found {section.width}")

@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tgr.artifacts import read_json, write_json
+from tgr.config.architectures import module_of
 from tgr.config.learning import MetaModel
 from tgr.config.load import load
 from tgr.config.schema import Config
@@ -66,11 +67,7 @@ def named(architecture: str, width: int, image_size: int, **options: bool | int 
 def _network(architecture: str, width: int, image_size: int, options: str) -> Network:
     key = _key(architecture, width, image_size, options)
     size = _table().get(key) or _measure(architecture, width, image_size, options)
-    return Network(_family(architecture), *size)
-
-
-def _family(architecture: str) -> str:
-    return next((name for name in ("resnet", "timm") if architecture.startswith(name)), architecture)
+    return Network(module_of(architecture), *size)
 
 
 def _measure(architecture: str, width: int, image_size: int, options: str) -> Sequence[float]:

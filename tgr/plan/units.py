@@ -17,8 +17,8 @@ REFERENCE = named("conv4", 32, 32)
 class Units(Section):
     """Seconds of one core, measured by ``command`` on ``machine``; ``assumed`` keys are not measured.
 
-    ``families``: seconds for a multiplication of a network of the family, relative to Conv4's. All images are those of
-    the reference network.
+    ``families``: seconds for a multiplication of a network of the family, relative to Conv4's; a family that is not
+    listed is taken for Conv4's. All images are those of the reference network.
     """
 
     command: str
@@ -52,7 +52,7 @@ class Units(Section):
         return self.invert_image * self._relative(network)
 
     def _relative(self, network: Network) -> float:
-        return network.macs / REFERENCE.macs * self.families[network.family]
+        return network.macs / REFERENCE.macs * self.families.get(network.family, 1.0)
 
 
 def load_units(file: Path = FILE) -> Units:

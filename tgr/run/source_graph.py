@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grimp
 
+from tgr.config.architectures import ARCHITECTURES
 from tgr.errors import TgrError
 
 PACKAGE = Path(__file__).parents[1]
@@ -64,6 +65,8 @@ def sources_of_script(script: str | Path, *modules: str) -> list[Path]:
 @cache
 def _graph_without_neutral_modules() -> grimp.ImportGraph:
     graph = deepcopy(import_graph())
+    for about in ARCHITECTURES.values():  # imported by name
+        graph.add_import(importer="tgr.backbones.registry", imported=f"tgr.backbones.{about.module}")
     for module in NEUTRAL:
         graph.remove_module(module)
     return graph

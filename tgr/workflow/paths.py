@@ -8,7 +8,9 @@ groups, e.g. ``fisher-heterogeneous-5`` or ``fisher-balanced@0.5-5``.
 
 import re
 from collections.abc import Iterable
+from typing import get_args
 
+from tgr.config.methods.base import Embedding
 from tgr.config.schema import Config
 
 DATASET = "results/datasets/{dataset}.safetensors"
@@ -47,7 +49,7 @@ def constraints(settings: Config) -> dict[str, str]:
         "pairs": any_of(settings.pairs),
         "sweep": any_of(settings.sweeps),
         "draw": r"\d+",
-        "embedding": "fisher|features|logits|parameters",
+        "embedding": any_of(get_args(Embedding)),
         "grouping": r"[a-z]+-[a-z]+(@[\d.]+)?-\d+",
         "shot": any_of(["any", *settings.evaluation.shots]),
         "seed": any_of(settings.evaluation.seeds),

@@ -14,6 +14,8 @@ CLASS_IDENTITY = (
 
 
 Role = Literal["method", "floor", "ceiling"]
+Embedding = Literal["fisher", "features", "logits", "parameters"]
+"""Where teachers are compared; each is a module of ``tgr.task_space``."""
 
 
 class MethodParameters(Section):
@@ -82,7 +84,7 @@ class GroupedParameters(PooledParameters):
 
     needs = ("teachers", "recovered", "task_space")
 
-    embedding: Literal["fisher", "features", "logits", "parameters"] = Field(
+    embedding: Embedding = Field(
         "fisher",
         description="Where teachers are compared: Fisher information of the probe, its mean features, the teachers' "
         "outputs on common images, or their weights (only between teachers of one architecture).",
