@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 from PIL import Image
 
-from tgr.reporting.figures.style import WIDTHS
+from tgr.reporting.figures.style import WIDTHS, style
 
 SMALLEST = 5.5
 """Points: the smallest letters that print well."""
@@ -26,7 +26,8 @@ def legible_figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     def check_and_write(figure: Figure, *arguments: object, **options: object) -> None:
         if figure not in saved:
             saved.append(figure)
-            assert_legible(figure)
+            with style():  # in which the figure is drawn
+                assert_legible(figure)
         write(figure, *arguments, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Figure, "savefig", check_and_write)

@@ -14,8 +14,9 @@ from synthetic_results import write_evaluation
 from tgr.artifacts import digest, write_json
 from tgr.config.methods.registry import CARDS, bibliography, entry_key
 from tgr.errors import TgrError
-from tgr.reporting.figures.style import save, style
+from tgr.reporting.figures.style import style
 from tgr.reporting.publish.paper import TEMPLATES, Caption, write_paper
+from tgr.reporting.save import save
 from tgr.reporting.tables.main import write_main_table, write_selection_table
 
 METHODS = {"pixels": "Pixels", "bank": "Bank & co_1", "tgr": "TGR", "realdata": "Real data"}

@@ -9,20 +9,21 @@ import pandas as pd
 import pytest
 import torch
 from figure_checks import assert_figure, assert_legible, legible_figures  # noqa: F401
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 from synthetic_results import make_dataset, write_evaluation, write_shard
 
-from tgr.artifacts import save_tensors, write_json
+from tgr.analysis.examples import Example, pick_examples, pick_teachers, read_examples
+from tgr.artifacts import write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
-from tgr.evaluation.summary import read_episodes
+from tgr.evaluation.summary import read_episodes, seed_means, summarise
 from tgr.inversion.recovered import load_recovered
-from tgr.reporting.figures.accuracy import write_accuracy_figure
-from tgr.reporting.figures.curves import write_curves_figure
-from tgr.reporting.figures.dissimilarity import write_dissimilarity_figure
-from tgr.reporting.figures.recovered import pick, write_recovered_figure
+from tgr.reporting.figures import accuracy, curves, sweep
+from tgr.reporting.figures import recovered as recovered_figure
 from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
+from tgr.reporting.save import save
 from tgr.reporting.tables.main import write_main_table, write_selection_table
 from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
 
@@ -166,43 +167,70 @@ def test_markup_escapes_names() -> None:
     assert escape_latex("p >= 5") == "p $\\geq$ 5"
 
 
-def test_accuracy_figure(tmp_path: Path, legible_figures: list[Figure]) -> None:  # noqa: F811
-    folders = evaluations(tmp_path, METHODS, selections=("meta_val",))
+def summary_of(folders: list[Path], methods: Mapping[str, str] = METHODS) -> pd.DataFrame:
+    table = summarise(read_episodes(folders), list(methods))
+    return table.assign(label=table["method"].map(dict(methods)))
+
+
+def test_accuracy_figure(tmp_path: Path) -> None:
+    summary = summary_of(evaluations(tmp_path, METHODS, selections=("meta_val",)))
+    figure = accuracy.draw(summary, headline="meta_val")
     for name in "ab":
-        write_accuracy_figure(folders, METHODS, "meta_val", tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
+        save(accuracy.draw(summary, headline="meta_val"), tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
     assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
-    named = {axes.get_xlabel() for axes in legible_figures[0].axes} - {""}
-    assert named == {"accuracy (%)\nn = 40 episodes, 1 seed"}
+    assert {axes.get_xlabel() for axes in figure.axes} - {""} == {"accuracy (%)\nn = 40 episodes, 1 seed"}
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["Random", "Bank", "TGR"]
+    drawn = [container[0].get_xdata().item() for container in figure.axes[2].containers]
+    shown = summary[(summary["shot"] == 1) & (summary["protocol"] == "ncm") & (summary["role"] == "method")]
+    assert drawn == pytest.approx(list(100 * shown["mean"]))
     for suffix in ("png", "pdf"):
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
+def test_figures_look_the_same_whatever_the_settings_of_matplotlib(tmp_path: Path) -> None:
+    summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)))
+    save(accuracy.draw(summary, headline="last"), tmp_path / "a.png")
+    with rc_context({"font.size": 20, "xtick.labelsize": 20, "axes.grid": True}):
+        save(accuracy.draw(summary, headline="last"), tmp_path / "b.png")
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
+def test_looks_give_colours(tmp_path: Path) -> None:
+    summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)))
+    figure = accuracy.draw(summary, headline="last", looks={"bank": {"colour": "#123456"}})
+    assert figure.axes[0].containers[0][0].get_color() == "#123456"
+    with pytest.raises(TgrError, match="no evaluation used the selection rule oracle"):
+        accuracy.draw(summary, headline="oracle")
+
+
 @pytest.mark.parametrize("methods", [["bank"], ["pixels"], ["pixels", "realdata"]])
 def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> None:
-    folders = evaluations(tmp_path, methods, selections=("last",))
-    write_accuracy_figure(folders, METHODS, "last", tmp_path / "a.png", tmp_path / "a.pdf")
+    summary = summary_of(evaluations(tmp_path, methods, selections=("last",)))
+    save(accuracy.draw(summary, headline="last"), tmp_path / "a.png", tmp_path / "a.pdf")
     assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
 
 
-def test_dissimilarity_figure(tmp_path: Path) -> None:
-    teachers = [f"{pool}/teacher-{i:04d}" for pool in ("icons-conv4", "glyphs-conv4") for i in range(3)]
-    matrix = torch.rand(6, 6, dtype=torch.float64)
-    save_tensors(tmp_path / "d.safetensors", {"dissimilarity": matrix + matrix.T}, {"teachers": teachers})
-    write_json(tmp_path / "g.json", {"teachers": teachers, "groups": [0, 1, 0, 1, 1, 0], "n_groups": 2})
-    quality = {
-        "within": 1.0,
-        "between": 0.9,
-        "silhouette": None,
-        "random_within": [0.8, 1.1],
-        "random_silhouette": None,
-    }
-    write_json(tmp_path / "q.json", quality)
-    files = [tmp_path / name for name in ("d.safetensors", "g.json", "q.json", "d.png", "d.pdf")]
-    write_dissimilarity_figure(*files)
-    assert_figure(*files[3:])
-    write_json(tmp_path / "g.json", {"teachers": teachers[::-1], "groups": [0] * 6, "n_groups": 1})
-    with pytest.raises(TgrError, match="other teachers"):
-        write_dissimilarity_figure(*files)
+def test_each_seed_of_several_has_a_mark(tmp_path: Path) -> None:
+    folders = [write_evaluation(tmp_path, "tgr", 0.4 + 0.1 * seed, seed=seed, protocols=("ncm",)) for seed in range(3)]
+    episodes = read_episodes(folders)
+    figure = accuracy.draw(summary_of(folders), seed_means(episodes), headline="meta_val")
+    ticks = [line for line in figure.axes[0].lines if line.get_marker() == "|" and len(line.get_xdata()) == 3]
+    chosen = episodes[episodes["selection"] == "meta_val"]
+    expected = [100 * chosen.loc[chosen["seed"] == seed, "accuracy"].mean() for seed in range(3)]
+    assert [list(line.get_xdata()) for line in ticks] == [pytest.approx(expected)]
+    assert "mean of one seed" in [text.get_text() for text in figure.legends[0].get_texts()]
+    save(figure, tmp_path / "a.png", tmp_path / "a.pdf")
+
+
+def test_sweep_figure(tmp_path: Path) -> None:
+    summary = summary_of(evaluations(tmp_path, ["bank", "tgr"], selections=("last",)))
+    frame = pd.concat([summary.assign(value=value) for value in (10, 20)], ignore_index=True)
+    figure = sweep.draw(frame, label="teachers in the pool")
+    save(figure, tmp_path / "s.png", tmp_path / "s.pdf")
+    assert_figure(tmp_path / "s.png", tmp_path / "s.pdf")
+    assert len(figure.axes) == 6 and figure.axes[0].get_ylabel() == "accuracy (%, n = 40 tasks)"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Bank", "TGR"]
+    assert all(list(line.get_xdata()) == [10, 20] for line in figure.axes[0].lines)
 
 
 def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:
@@ -219,16 +247,30 @@ def test_curves_figure(tmp_path: Path) -> None:
     replay = [(s, "replay", "loss", 2 / s) for s in range(1, 5)]
     folders = [write_curves(tmp_path, "tgr", group + replay, seed) for seed in (0, 1)]
     folders.append(write_curves(tmp_path, "random", []))
-    curves = read_curves(folders)
-    assert sorted(curves.loc[curves["phase"] == "replay", "step"].unique()) == [9, 10, 11, 12]
-    write_curves_figure(folders, METHODS, tmp_path / "c.png", tmp_path / "c.pdf")
+    frame = read_curves(folders)
+    assert sorted(frame.loc[frame["phase"] == "replay", "step"].unique()) == [9, 10, 11, 12]
+    figure = curves.draw(frame)
+    save(figure, tmp_path / "c.png", tmp_path / "c.pdf")
     assert_figure(tmp_path / "c.png", tmp_path / "c.pdf")
+    assert len(figure.axes) == 3
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["TGR: group steps", "TGR: replayed episodes"]
+    assert figure.axes[0].get_xlabel() == "step (n = 2 seeds)"
+
+
+def test_long_curves_are_averaged_over_stretches_and_seeds() -> None:
+    steps = np.arange(1, 601)
+    rows = {"method": "tgr", "phase": "group", "shot": "any", "name": "loss"}
+    frame = pd.concat([pd.DataFrame({"step": steps, "seed": s, "value": 1.0 + s}).assign(**rows) for s in (0, 1)])
+    [line] = [line for line in curves.draw(frame).axes[0].lines if len(line.get_xdata())]
+    assert len(line.get_xdata()) == curves.POINTS
+    assert np.allclose(line.get_ydata(), 1.5)
 
 
 def test_curves_figure_without_curves_says_so(tmp_path: Path) -> None:
-    folders = [write_curves(tmp_path, "random", [])]
-    write_curves_figure(folders, METHODS, tmp_path / "c.png", tmp_path / "c.pdf")
+    figure = curves.draw(read_curves([write_curves(tmp_path, "random", [])]))
+    save(figure, tmp_path / "c.png", tmp_path / "c.pdf")
     assert_figure(tmp_path / "c.png", tmp_path / "c.pdf")
+    assert [text.get_text() for text in figure.texts] == [curves.EMPTY]
 
 
 def test_recovered_figure(tmp_path: Path) -> None:
@@ -239,17 +281,33 @@ def test_recovered_figure(tmp_path: Path) -> None:
         dataset.save(files[name])
         shards.append(write_shard(tmp_path, f"{name}-conv4", dataset))
     teachers, recovered = [t for t, _ in shards], [r for _, r in shards]
-    keys = [one.card.key for one in pick(load_recovered(recovered, teachers), 3)]
+    loaded = load_recovered(recovered, teachers)
+    keys = [one.card.key for one in pick_teachers(loaded, 3)]
     assert keys == ["toys-conv4/teacher-0000", "toys-conv4/teacher-0001", "tools-conv4/teacher-0000"]
-    assert len(pick(load_recovered(recovered, teachers), 1)) == 2, "one of each pool at least"
+    assert len(pick_teachers(loaded, 1)) == 2, "one of each pool at least"
     students = [{"name": "teacher-0000", "student_accuracy": 0.4}]
     write_json(tmp_path / "t.json", {"pool": "toys-conv4", "teachers": students})
-    transfers, figure = [tmp_path / "t.json"], (tmp_path / "r.png", tmp_path / "r.pdf")
-    write_recovered_figure(recovered, teachers, transfers, files, *figure, n_teachers=3, venue="neurips")
+    inputs = {"recovered": recovered, "teachers": teachers, "transfers": [tmp_path / "t.json"], "n_teachers": 3}
+    inputs |= {"images_per_class": 2, "examples": tmp_path / "e.safetensors"}
+    pick_examples(**inputs, datasets=list(files.values()))
+    examples = read_examples(tmp_path / "e.safetensors")
+    assert [one.student for one in examples] == [0.4, None, None]
+    assert all(len(images) == 2 for one in examples for images in (*one.recovered.values(), *one.real.values()))
+    assert torch.equal(examples[0].recovered[1], loaded[0].images[loaded[0].labels == 1][:2])
+    figure = recovered_figure.draw(examples, venue="neurips")
+    save(figure, tmp_path / "r.png", tmp_path / "r.pdf")
     assert_figure(tmp_path / "r.png", tmp_path / "r.pdf")
-    del files["tools"]
+    assert sum("real, unseen by" in text.get_text() for text in figure.texts) == 3
     with pytest.raises(TgrError, match="its dataset tools is not among"):
-        write_recovered_figure(recovered, teachers, transfers, files, *figure)
+        pick_examples(**inputs, datasets=[files["toys"]])
+
+
+def test_models_from_elsewhere_have_no_real_images_to_show(tmp_path: Path) -> None:
+    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    example = Example("mine", "teacher-0000", "conv4", 9, "pixel", 0.5, None, ["a", "b"], {0: images, 1: images}, {})
+    figure = recovered_figure.draw([example])
+    assert len(figure.axes) == 2
+    assert recovered_figure.NO_REAL in [text.get_text() for text in figure.texts]
 
 
 @pytest.mark.parametrize(
@@ -274,11 +332,12 @@ def test_figures_of_many_methods_are_legible_at_the_narrowest_venue(tmp_path: Pa
         for i, name in enumerate(names)
         for shot in (1, 5)
     ]
-    write_accuracy_figure(folders, names, "meta_val", tmp_path / "a.png", tmp_path / "a.pdf", venue)
+    figure = accuracy.draw(summary_of(folders, names), headline="meta_val", venue=venue)
+    save(figure, tmp_path / "a.png", tmp_path / "a.pdf")
     quantities = ("loss", "gradient_variance", "gradient_cosine")
     rows = [(s, phase, q, 1 / s) for phase in ("group", "replay") for s in range(1, 9) for q in quantities]
     models = [write_curves(tmp_path, name, rows) for name in names]
-    write_curves_figure(models, names, tmp_path / "c.png", tmp_path / "c.pdf", venue)
+    save(curves.draw(read_curves(models), venue=venue), tmp_path / "c.png", tmp_path / "c.pdf")
 
 
 def test_methods_without_a_colour_and_a_marker_get_one_that_is_free() -> None:
@@ -294,4 +353,4 @@ def test_captions_say_what_they_must() -> None:
         text = " ".join((folder / f"{name}.rst").read_text().split()).lower()
         for word in ("95 % confidence interval", "episodes", "selection rule", "real images"):
             assert word in text, (name, word)
-    assert "unseen by the method" in " ".join((folder / "recovered.rst").read_text().split())
+    assert "the method never sees them" in " ".join((folder / "recovered.rst").read_text().split())

@@ -25,6 +25,7 @@ from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.evaluation.model import ModelCard
 from tgr.evaluation.protocols import ncm
+from tgr.evaluation.statistics import mean_interval
 from tgr.evaluation.tasks import TaskSet
 from tgr.inversion.recovered import Recovered
 from tgr.inversion.stage import invert_teacher
@@ -163,3 +164,24 @@ def measure_draw(
             }
         )
     pd.DataFrame(rows).to_parquet(file, index=False)
+
+
+def gains(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return for each kind of second teacher the mean gain and its 95 % interval (half width) over draws."""
+    found = []
+    for (other, overlap, jaccard), part in rows.groupby(["other", "overlap", "jaccard"], sort=False):
+        interval = mean_interval(part["gain"].to_numpy())
+        found.append(
+            {
+                "other": other,
+                "overlap": overlap,
+                "jaccard": jaccard,
+                "accuracy": part["accuracy"].mean(),
+                "base_accuracy": part["base_accuracy"].mean(),
+                "gain": interval.mean,
+                "gain_ci95": interval.half_width,
+                "n_draws": interval.n,
+                "n_episodes": part["n_episodes"].iloc[0],
+            }
+        )
+    return pd.DataFrame(found)

@@ -14,6 +14,7 @@ COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
     "bn_mode",
 }  # fmt: skip
+SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
 FLOOR, CEILING = (next(name for name, card in CARDS.items() if card.role == role) for role in ("floor", "ceiling"))
@@ -116,6 +117,19 @@ def summarise_scenarios(folders: Sequence[Path], methods: Mapping[str, Mapping[s
         frame = _unite([frame for frame in frames if (frame["scenario"] == scenario).all()])
         summaries[scenario] = summarise(frame, list(names))
     return summaries
+
+
+def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean accuracy of each seed over the episodes of all datasets.
+
+    Args:
+        frame: what ``read_episodes`` returns.
+
+    Returns:
+        the columns of ``SEED_MEANS``; ``mean`` is a share of 1.
+    """
+    keys = [name for name in SEED_MEANS if name != "mean"]
+    return frame.groupby(keys, sort=False)["accuracy"].mean().rename("mean").reset_index()
 
 
 def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:

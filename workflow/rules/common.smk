@@ -9,13 +9,17 @@ from tgr.data.download import CIFAR100
 from tgr.errors import TgrError
 from tgr.plan.estimates import Estimates
 from tgr.plan.units import load_units
-from tgr.run import job, working_directory
+from tgr.run import job, terminal, working_directory
 from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, MODEL, PAIRS, RECOVERED
 from tgr.workflow.paths import ABLATION, TEACHERS, TRANSFER, any_of, constraints
 from tgr.workflow.targets import all_targets, ending_in
+
+shown = workflow.output_settings
+if workflow.is_main_process and not (shown.verbose or shown.debug_dag or shown.quiet):
+    terminal.install(logger, dry_run=shown.dryrun, local=workflow.local_exec or shown.dryrun)
 
 BASE = Path(os.path.relpath(workflow.basedir))
 CONFIGS = [os.path.relpath(file) for file in workflow.configfiles]

@@ -1,7 +1,10 @@
 """Draw an ablation."""
 
-from tgr.reporting.figures.ablation import write_ablation_figure
+import pandas as pd
+
+from tgr.reporting.figures.ablation import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    write_ablation_figure(run.input.table, run.output.png, run.output.pdf, run.params.venue)
+    save(draw(pd.read_csv(run.input.table), venue=run.params.venue), run.output.png, run.output.pdf)

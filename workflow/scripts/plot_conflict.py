@@ -1,7 +1,10 @@
 """Draw gradient conflict over training."""
 
-from tgr.reporting.figures.conflict import write_conflict_figure
+import pandas as pd
+
+from tgr.reporting.figures.conflict import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    write_conflict_figure(run.input.conflict, run.output.png, run.output.pdf, run.params.venue)
+    save(draw(pd.read_parquet(run.input.conflict), venue=run.params.venue), run.output.png, run.output.pdf)

@@ -1,7 +1,10 @@
 """Draw accuracy against cost."""
 
-from tgr.reporting.figures.cost import write_cost_figure
+import pandas as pd
+
+from tgr.reporting.figures.cost import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    write_cost_figure(run.input.cost, run.output.png, run.output.pdf, run.params.venue)
+    save(draw(pd.read_csv(run.input.cost), venue=run.params.venue), run.output.png, run.output.pdf)

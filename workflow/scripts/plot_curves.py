@@ -1,7 +1,9 @@
 """Draw loss and gradient conflict over training."""
 
-from tgr.reporting.figures.curves import write_curves_figure
+from tgr.evaluation.curves import read_curves
+from tgr.reporting.figures.curves import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    write_curves_figure(run.input.models, run.params.methods, run.output.png, run.output.pdf, run.params.venue)
+    save(draw(read_curves(run.input.models), venue=run.params.venue), run.output.png, run.output.pdf)

@@ -1,7 +1,11 @@
 """Draw what selection rules gain."""
 
-from tgr.reporting.figures.selection import write_selection_figure
+import pandas as pd
+
+from tgr.reporting.figures.selection import draw
+from tgr.reporting.save import save
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    write_selection_figure(run.input.gains, run.input.inflation, run.output.png, run.output.pdf, run.params.venue)
+    gains, inflation = pd.read_csv(run.input.gains), pd.read_csv(run.input.inflation)
+    save(draw(gains, inflation, venue=run.params.venue), run.output.png, run.output.pdf)

@@ -1,82 +1,75 @@
 """Figure of an ablation: lines over a numeric parameter, or a row for each variant."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedFormatter, FixedLocator, NullLocator
 
-from tgr.reporting.figures.panels import AblationTable, Panel, legend_columns, panels_of, read_table, value_label
-from tgr.reporting.figures.style import BLACK, BLUE, CYCLE, GREY, save, style, width
+from tgr.reporting.figures.ablation_panels import AblationTable, Panel, ablation_table, panels_of
+from tgr.reporting.figures.panels import (
+    DASHES,
+    band_lines,
+    key,
+    legend_below,
+    means,
+    new_figure,
+    parameter_label,
+    value_label,
+)
+from tgr.reporting.figures.style import BLACK, BLUE, CYCLE, GREY, style, width
 
-LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 DECADE = 10
 """Numeric values that span this factor get a logarithmic axis."""
 NO_SERIES = ""
+Grid = list[list[Panel]]
 
 
-def write_ablation_figure(table_file: Path, png: Path, pdf: Path, venue: str = "icml") -> None:
-    """Draw the table that ``tgr.analysis.ablation.write_ablation`` wrote.
+@style()
+def draw(ablation: pd.DataFrame, *, venue: str = "icml") -> Figure:
+    """Draw the table of an ablation (``tgr.analysis.ablation``).
 
     A parameter with three numbers or more becomes the horizontal axis, and what else differs the colours; without such
     a parameter each variant is a row. The method as configured is ringed, or its row is set in bold.
 
     Raises:
-        TgrError: the table is missing or damaged.
+        TgrError: the table lacks columns.
     """
-    table = read_table(table_file)
-    with style():
-        save(_draw_lines(table, width(venue)) if table.numeric else _draw_rows(table, width(venue)), png, pdf)
+    table = ablation_table(ablation)
+    return _draw_lines(table, width(venue)) if table.numeric else _draw_rows(table, width(venue))
 
 
 def _draw_lines(table: AblationTable, inches: float) -> Figure:
     grid = panels_of(table)
-    figure = Figure((inches, 1.55 * len(grid) + 0.35), layout="constrained")
-    axes = figure.subplots(len(grid), max(map(len, grid)), squeeze=False)
-    series = list(dict.fromkeys(name for row in grid for panel in row for name in panel.rows["series"]))
-    colours = _colours(series)
-    markers = dict(zip(series, MARKERS * len(series), strict=False))
-    lines = _keys(grid, LINES)
-    for row, spots in zip(grid, axes, strict=True):
-        for spot, panel in zip(spots, row, strict=False):
-            _line_panel(spot, panel, table, colours, markers, lines)
-        for spot in spots[len(row) :]:
-            spot.set_axis_off()
-    handles = [
-        Line2D([], [], color=colours[name], marker=markers[name], markersize=3, label=name)
-        for name in series
-        if name != NO_SERIES
-    ]
-    handles += [Line2D([], [], color=BLACK, linestyle=line, label=name) for name, line in lines.items() if name]
-    _legend(figure, table, handles)
+    figure = new_figure(inches, 1.55 * len(grid))
+    colours = _by_name(grid, "series", BLACK, CYCLE)
+    markers = _by_name(grid, "series", "s", MARKERS)
+    lines = _by_name(grid, "line", DASHES[0], DASHES)
+    looks = {
+        (name, line): {"color": colours[name], "marker": markers[name], "dashes": lines[line], "markersize": 3}
+        for name in colours
+        for line in lines
+    }
+    for axes, panel in _spots(figure, grid):
+        _line_panel(axes, panel, str(table.numeric), looks)
+    entries = [key(name, **looks[name, NO_SERIES]) for name in colours if name]
+    entries += [key(name, color=BLACK, dashes=line) for name, line in lines.items() if name]
+    legend_below(figure, entries, table.counts)
     return figure
 
 
-def _line_panel(
-    axes: Axes,
-    panel: Panel,
-    table: AblationTable,
-    colours: dict[str, str],
-    markers: dict[str, str],
-    lines: dict[str, Any],
-) -> None:
-    for (name, line), own in panel.rows.groupby(["series", "line"], sort=False):
-        own = own.sort_values(str(table.numeric))
-        values, colour = own[str(table.numeric)], colours[str(name)]
-        marker = markers[str(name)]
-        axes.plot(values, own["mean"], linestyle=lines[str(line)], marker=marker, markersize=3, color=colour)
-        axes.fill_between(values, own["low"], own["high"], color=colour, alpha=0.18, linewidth=0)
-        here = own[own["configured"]]
-        axes.plot(here[str(table.numeric)], here["mean"], "o", markersize=6.5, color="none", markeredgecolor=BLACK)
+def _line_panel(axes: Axes, panel: Panel, parameter: str, looks: dict[tuple[str, str], dict[str, Any]]) -> None:
+    band_lines(axes, panel.rows, parameter, ["series", "line"], looks)
+    configured = panel.rows[panel.rows["configured"]]
+    axes.plot(configured[parameter], configured["mean"], "o", markersize=6.5, color="none", markeredgecolor=BLACK)
     axes.set_title(panel.title)
     axes.set_ylabel(panel.unit)
-    axes.set_xlabel(str(table.numeric).replace("_", " ").replace("lambda", "\u03bb"))
-    _scale(axes, sorted(panel.rows[str(table.numeric)].unique()))
+    axes.set_xlabel(parameter_label(parameter))
+    _scale(axes, sorted(panel.rows[parameter].unique()))
     axes.grid(axis="y")
 
 
@@ -105,42 +98,33 @@ def _draw_rows(table: AblationTable, inches: float) -> Figure:
     factors = [factor for factor in table.factors if variants[factor].nunique(dropna=False) > 1]
     columns = (["method"] if variants["method"].nunique() > 1 else []) + (factors or table.factors)
     names = [value_label(values) for values in variants[columns].itertuples(index=False)]
-    height = 0.5 + 0.17 * len(variants)
-    figure = Figure((inches, height * len(grid) + 0.55), layout="constrained")
-    axes = figure.subplots(len(grid), max(map(len, grid)), squeeze=False, sharey=True)
-    markers = _keys(grid, MARKERS)
-    for row, spots in zip(grid, axes, strict=True):
-        for spot, panel in zip(spots, row, strict=False):
-            _row_panel(spot, panel, list(variants["variant"]), markers)
-        for spot in spots[len(row) :]:
-            spot.set_axis_off()
-        spots[0].set_yticks(range(len(names)), names)
-        spots[0].set_ylim(len(names) - 0.4, -0.6)
-        for tick, configured in zip(spots[0].get_yticklabels(), variants["configured"], strict=True):
-            tick.set_fontweight("bold" if configured else "normal")
-    axes[0, 0].set_ylabel(", ".join(columns).replace("_", " "))
-    handles = [
-        Line2D([], [], color=BLUE, marker=marker, markersize=3.6, linestyle="", label=name)
-        for name, marker in markers.items()
-        if name
+    figure = new_figure(inches, (0.5 + 0.17 * len(variants)) * len(grid) + 0.1)
+    markers = _by_name(grid, "line", MARKERS[0], MARKERS)
+    for axes, panel in _spots(figure, grid, sharey=True):
+        _row_panel(axes, panel, list(variants["variant"]), markers)
+        if axes.get_subplotspec().is_first_col():  # type: ignore[union-attr]
+            axes.set_yticks(range(len(names)), names)
+            axes.set_ylim(len(names) - 0.4, -0.6)
+            for tick, configured in zip(axes.get_yticklabels(), variants["configured"], strict=True):
+                tick.set_fontweight("bold" if configured else "normal")
+    figure.axes[0].set_ylabel(parameter_label(", ".join(columns)))
+    entries = [
+        key(name, color=BLUE, marker=marker, markersize=3.6, linestyle="") for name, marker in markers.items() if name
     ]
-    _legend(figure, table, handles)
+    legend_below(figure, entries, table.counts)
     return figure
 
 
 def _row_panel(axes: Axes, panel: Panel, variants: list[str], markers: dict[str, str]) -> None:
-    own_lines = list(dict.fromkeys(panel.rows["line"]))
-    for index, line in enumerate(own_lines):
-        own = panel.rows[panel.rows["line"] == line]
-        shift = 0.3 * (index - (len(own_lines) - 1) / 2)
-        places = np.array([variants.index(name) for name in own["variant"]]) + shift
-        below, above = own["mean"] - own["low"], own["high"] - own["mean"]
-        axes.errorbar(
-            own["mean"], places, xerr=[below, above], fmt=markers[line], markersize=3.6, capsize=1.8, color=BLUE,
-            markeredgecolor=BLACK, markeredgewidth=0.4, ecolor=BLACK, elinewidth=0.9, zorder=3,
-        )  # fmt: skip
-        if len(own_lines) == 1 and own["configured"].sum() == 1:
-            axes.axvline(own.loc[own["configured"], "mean"].item(), color=GREY, linestyle="--", linewidth=0.8, zorder=1)
+    lines = list(panel.rows["line"].unique())
+    for shift, line in zip(0.3 * (np.arange(len(lines)) - (len(lines) - 1) / 2), lines, strict=True):
+        rows = panel.rows[panel.rows["line"] == line]
+        places = np.array([variants.index(name) for name in rows["variant"]]) + shift
+        errors = [rows["mean"] - rows["low"], rows["high"] - rows["mean"]]
+        means(axes, rows["mean"], places, BLUE, markers[line], xerr=errors)
+        if len(lines) == 1 and rows["configured"].sum() == 1:
+            configured = rows.loc[rows["configured"], "mean"].item()
+            axes.axvline(configured, color=GREY, linestyle="--", linewidth=0.8, zorder=1)
     axes.set_title(panel.title)
     axes.set_xlabel(panel.unit)
     axes.margins(x=0.08)
@@ -149,22 +133,16 @@ def _row_panel(axes: Axes, panel: Panel, variants: list[str], markers: dict[str,
     axes.tick_params(axis="y", length=0)
 
 
-def _keys(grid: Sequence[Sequence[Panel]], looks: Sequence[Any]) -> dict[str, Any]:
-    """Return a look for each of the panels' lines."""
-    found = {name: None for row in grid for panel in row for name in sorted(set(panel.rows["line"]))}
-    named = [name for name in found if name]
-    return {NO_SERIES: looks[0]} | {name: looks[i % len(looks)] for i, name in enumerate(named)}
+def _spots(figure: Figure, grid: Grid, *, sharey: bool = False) -> Iterator[tuple[Axes, Panel]]:
+    """Yield the axes of each panel; those of short rows that no panel takes are hidden."""
+    axes = figure.subplots(len(grid), max(map(len, grid)), squeeze=False, sharey=sharey)
+    for row, panels in zip(axes, grid, strict=True):
+        yield from zip(row, panels, strict=False)
+        for spare in row[len(panels) :]:
+            spare.set_axis_off()
 
 
-def _colours(series: Sequence[str]) -> dict[str, str]:
-    named = [name for name in series if name != NO_SERIES]
-    return {NO_SERIES: BLACK} | {name: CYCLE[i % len(CYCLE)] for i, name in enumerate(named)}
-
-
-def _legend(figure: Figure, table: AblationTable, handles: list[Line2D]) -> None:
-    title = table.counts
-    if not handles:
-        handles = [Line2D([], [], linestyle="", label="")]
-    n_columns = legend_columns([str(handle.get_label()) for handle in handles], figure.get_size_inches()[0])
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, title=title)
-    legend.get_title().set_fontsize("small")
+def _by_name(grid: Grid, column: str, default: Any, palette: Sequence[Any]) -> dict[str, Any]:
+    """Return for each series or line of the panels one of the palette; what has no name gets the default."""
+    names = dict.fromkeys(name for row in grid for panel in row for name in panel.rows[column].unique() if name)
+    return {NO_SERIES: default} | {name: palette[i % len(palette)] for i, name in enumerate(names)}

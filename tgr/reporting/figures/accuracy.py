@@ -1,116 +1,110 @@
 """Figure: accuracy of all methods, one panel for each shot and protocol."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tgr.evaluation.summary import ALL, over_all_datasets, read_episodes, summarise
-from tgr.reporting import labels
-from tgr.reporting.figures.style import BLACK, GREY, method_colours, save, style, width
+from tgr.evaluation.summary import ALL, SEED_MEANS, headline_rows, over_all_datasets
+from tgr.reporting.figures.panels import count, key, legend_below, means, new_figure, shots_and_protocols
+from tgr.reporting.figures.style import BLACK, GREY, Looks, method_colours, style, width
 
 DATASET_MARKERS = ("s", "^", "D", "v", "<", ">", "p", "X")
+FLOOR: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 0.9}
+CEILING: dict[str, Any] = {"color": BLACK, "linestyle": ":", "linewidth": 0.9}
+MARK: dict[str, Any] = {"linestyle": "", "markeredgewidth": 0.6}
+HOLLOW = MARK | {"color": "none", "markersize": 3, "markeredgecolor": GREY}
+SEED = MARK | {"color": BLACK, "markersize": 4, "marker": "|"}
 
 
-def write_accuracy_figure(
-    folders: Sequence[Path], methods: Mapping[str, str], headline: str, png: Path, pdf: Path, venue: str = "icml"
-) -> None:
+@style()
+def draw(
+    summary: pd.DataFrame,
+    seeds: pd.DataFrame | None = None,
+    *,
+    headline: str,
+    looks: Looks | None = None,
+    venue: str = "icml",
+) -> Figure:
     """Draw mean accuracies with 95 % intervals over episodes; floor and ceiling are reference lines.
 
-    With several datasets the dot is the mean over all episodes, and small hollow marks stand for each dataset.
+    With several datasets the dot is the mean over all episodes, and small hollow marks stand for each dataset. With
+    several seeds, ticks below the dot are their means.
 
     Args:
-        folders: evaluations of one scenario.
-        methods: labels by name, in the order of the rows.
+        summary: what ``tgr.evaluation.summary.summarise`` returns, with the methods' labels in a column ``label``.
+        seeds: the mean of each seed, as ``tgr.evaluation.summary.seed_means`` returns them; None: they are not drawn.
         headline: the selection rule to show.
+        looks: the methods' colours; None: those of their cards.
+
+    Raises:
+        TgrError: no row of the selection rule.
     """
-    summary = summarise(read_episodes(folders), list(methods))
-    shown = summary[summary["selection"] == headline]
-    with style():
-        save(_draw(shown, methods, width(venue)), png, pdf)
-
-
-def _draw(shown: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Figure:
-    shots = sorted(shown["shot"].unique())
-    protocols = labels.in_order(set(shown["protocol"]), labels.PROTOCOLS)
-    rows = [name for name in methods if (shown.loc[shown["method"] == name, "role"] == "method").any()]
-    if not rows:  # nothing but floor and ceiling
-        rows = [name for name in methods if name in set(shown["method"])]
-    panel_height = 0.42 + 0.17 * len(rows)
-    figure = Figure((inches, panel_height * len(shots) + 0.85), layout="constrained")
-    axes = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
-    sizes = _sizes(over_all_datasets(shown))
-    for row, shot in enumerate(shots):
-        for column, protocol in enumerate(protocols):
-            part = shown[(shown["shot"] == shot) & (shown["protocol"] == protocol)]
-            at_shot = shown[shown["shot"] == shot]
-            _panel(axes[row, column], part, at_shot[at_shot["role"] == "floor"], rows, methods)
-            if row == 0:
-                axes[row, column].set_title(labels.PROTOCOLS.get(protocol, protocol))
-            if row == len(shots) - 1:
-                axes[row, column].set_xlabel(f"accuracy (%)\n{sizes}")
-        axes[row, 0].set_ylabel(f"{shot}-shot", fontweight="bold")
-    _legend(figure, shown, methods)
+    shown = headline_rows(summary, headline)
+    if seeds is None or seeds["seed"].nunique() == 1:
+        seeds = pd.DataFrame(columns=list(SEED_MEANS))
+    seeds = seeds[seeds["selection"] == headline]
+    rows = list(dict.fromkeys(shown.loc[shown["role"] == "method", "method"])) or list(shown["method"].unique())
+    shots, protocols = shots_and_protocols(shown)
+    figure = new_figure(width(venue), (0.42 + 0.17 * len(rows)) * len(shots) + 0.3)
+    grid = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
+    colours = method_colours(rows, looks)
+    main = over_all_datasets(shown)
+    for line, shot in zip(grid, shots, strict=True):
+        for axes, (protocol, title) in zip(line, protocols.items(), strict=True):
+            part, own_seeds = (rows[(rows["shot"] == shot) & (rows["protocol"] == protocol)] for rows in (shown, seeds))
+            floor = shown[(shown["shot"] == shot) & (shown["role"] == "floor")]
+            _panel(axes, part, floor, own_seeds, colours)
+            axes.set_title(title if shot == shots[0] else "")
+            sizes = f"n = {count(main['n_episodes'], 'episode')}, {count(main['n_seeds'], 'seed')}"
+            axes.set_xlabel(f"accuracy (%)\n{sizes}" if shot == shots[-1] else "")
+        line[0].set_ylabel(f"{shot}-shot", fontweight="bold")
+    names = dict(zip(shown["method"], shown["label"], strict=True))
+    grid[0, 0].set_yticks(range(len(rows)), [names[method] for method in rows])
+    grid[0, 0].set_ylim(len(rows) - 0.4, -0.6)
+    legend_below(figure, _entries(shown, seeds, names))
     return figure
 
 
-def _sizes(main: pd.DataFrame) -> str:
-    """Say how many episodes and seeds stand behind the means."""
-    episodes, seeds = _range(main["n_episodes"]), _range(main["n_seeds"])
-    return f"n = {episodes} episodes, {seeds} seed{'' if seeds == '1' else 's'}"
-
-
-def _range(counts: pd.Series) -> str:
-    return "\u2013".join(str(count) for count in sorted({counts.min(), counts.max()}))
-
-
-def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, rows: list[str], methods: Mapping[str, str]) -> None:
-    datasets = sorted(set(part["dataset"]) - {ALL})
+def _panel(
+    axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, seeds: pd.DataFrame, colours: Mapping[str, str]
+) -> None:
     main = over_all_datasets(part)
-    colours = method_colours(rows)
     for value in over_all_datasets(floor)["mean"].drop_duplicates() * 100:
-        axes.axvline(value, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
+        axes.axvline(value, zorder=1, **FLOOR)
     for value in main.loc[main["role"] == "ceiling", "mean"] * 100:
-        axes.axvline(value, color=BLACK, linestyle=":", linewidth=0.9, zorder=1)
-    for position, name in enumerate(rows):
-        own = main[main["method"] == name]
-        axes.errorbar(
-            own["mean"] * 100, [position] * len(own), xerr=own["ci95"] * 100, fmt="o", markersize=3.6, capsize=1.8,
-            color=colours[name], markeredgecolor=BLACK, markeredgewidth=0.4, ecolor=BLACK, elinewidth=0.9, zorder=3,
-        )  # fmt: skip
-        if len(datasets) > 1:
-            for marker, dataset in zip(DATASET_MARKERS, datasets, strict=False):
-                single = part[(part["method"] == name) & (part["dataset"] == dataset)]
-                axes.plot(
-                    single["mean"] * 100, [position + 0.32] * len(single), marker, markersize=3, color="none",
-                    markeredgecolor=GREY, markeredgewidth=0.6, zorder=2,
-                )  # fmt: skip
-    axes.set_yticks(range(len(rows)), [labels.method(name, methods) for name in rows])
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+        axes.axvline(value, zorder=1, **CEILING)
+    singles = _datasets(part)
+    for place, (method, colour) in enumerate(colours.items()):
+        own = main[main["method"] == method]
+        means(axes, own["mean"] * 100, [place] * len(own), colour, xerr=own["ci95"] * 100)
+        single = seeds[seeds["method"] == method]
+        axes.plot(single["mean"] * 100, [place + 0.27] * len(single), zorder=2, **SEED)
+        for dataset, marker in singles.items():
+            single = part[(part["method"] == method) & (part["dataset"] == dataset)]
+            axes.plot(single["mean"] * 100, [place + 0.32] * len(single), marker=marker, zorder=2, **HOLLOW)
     axes.margins(x=0.08)
     axes.grid(axis="x")
     axes.tick_params(axis="y", length=0)
 
 
-def _legend(figure: Figure, shown: pd.DataFrame, methods: Mapping[str, str]) -> None:
-    roles = set(shown["role"])
-    datasets = sorted(set(shown["dataset"]) - {ALL})
-    mean = "mean over all episodes" if len(datasets) > 1 else "mean"
-    handles = [
-        Line2D([], [], color=BLACK, marker="o", markersize=3.6, linewidth=0.9, label=f"{mean}, 95 % CI over episodes")
-    ]
+def _datasets(shown: pd.DataFrame) -> dict[str, str]:
+    """Return a marker for each dataset, if there are several."""
+    names = sorted(set(shown["dataset"]) - {ALL})
+    return dict(zip(names, DATASET_MARKERS, strict=False)) if len(names) > 1 else {}
+
+
+def _entries(shown: pd.DataFrame, seeds: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
+    singles, roles = _datasets(shown), dict(zip(shown["role"], shown["method"], strict=True))
+    mean = "mean over all episodes" if singles else "mean"
+    entries = [key(f"{mean}, 95 % CI over episodes", color=BLACK, marker="o", markersize=3.6, linewidth=0.9)]
+    if len(seeds):
+        entries.append(key("mean of one seed", **SEED))
     if "floor" in roles:
-        label = f"floor: {labels.method('pixels', methods).lower()}, nearest class mean"
-        handles.append(Line2D([], [], color=GREY, linestyle="--", linewidth=0.9, label=label))
+        entries.append(key(f"floor: {names[roles['floor']].lower()}, nearest class mean", **FLOOR))
     if "ceiling" in roles:
-        label = f"ceiling: {labels.method('realdata', methods).lower()}"
-        handles.append(Line2D([], [], color=BLACK, linestyle=":", linewidth=0.9, label=label))
-    if len(datasets) > 1:
-        handles += [
-            Line2D([], [], color="none", marker=marker, markersize=3, markeredgecolor=GREY, label=dataset)
-            for marker, dataset in zip(DATASET_MARKERS, datasets, strict=False)
-        ]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 3))
+        entries.append(key(f"ceiling: {names[roles['ceiling']].lower()}", **CEILING))
+    return entries + [key(name, marker=marker, **HOLLOW) for name, marker in singles.items()]

@@ -1,6 +1,5 @@
 """Figure: how gradient conflict went while the variants of an ablation trained."""
 
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -9,63 +8,58 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FormatStrFormatter, LogLocator, NullFormatter
+from matplotlib.ticker import FormatStrFormatter, LogLocator, MaxNLocator, NullFormatter
 
-from tgr.reporting.figures.panels import legend_columns, read_frame, value_label
-from tgr.reporting.figures.style import BLACK, CYCLE, save, style, width
+from tgr.reporting.figures.panels import (
+    DASHES,
+    count,
+    curve_lines,
+    key,
+    legend_below,
+    new_figure,
+    parameter_label,
+    value_label,
+)
+from tgr.reporting.figures.style import BLACK, CYCLE, style, width
 
 QUANTITIES = {
     "relative_variance": "variance of the gradients,\nrelative to \u2016mean\u2016\u00b2",
     "gradient_cosine": "mean pairwise cosine\nof the gradients",
 }
-LINES: tuple[Any, ...] = ("-", "--", ":", "-.")
-WINDOWS = 12
-"""Lines are running means over one such part of the steps."""
+STRETCHES = 25
+"""Curves are summarised over so many stretches of steps."""
 KNOWN = ("variant", "method", "shot", "seed", "step", "name", "value")
 
 
-def write_conflict_figure(conflict_file: Path, png: Path, pdf: Path, venue: str = "icml") -> None:
-    """Draw the curves that ``tgr.analysis.ablation.write_ablation`` wrote: raw ones faint, running means in front.
+@style()
+def draw(conflict: pd.DataFrame, *, venue: str = "icml") -> Figure:
+    """Draw curves of gradient conflict (``tgr.analysis.ablation``).
 
-    Raises:
-        TgrError: the file is missing or damaged.
+    A line goes through the means over stretches of steps, all seeds together; its band holds the middle 80 % of the
+    single steps.
+
+    Args:
+        conflict: columns variant, method, shot, seed, step, name, value, and the ablation's factors.
     """
-    curves = read_frame(conflict_file)
-    with style():
-        save(_draw(curves, width(venue)), png, pdf)
-
-
-def _draw(curves: pd.DataFrame, inches: float) -> Figure:
-    looks, handles = _looks(curves)
-    shots = sorted(curves["shot"].unique())
-    n_columns = legend_columns([str(handle.get_label()) for handle in handles], inches)
-    legend_rows = -(-len(handles) // n_columns)
-    figure = Figure((inches, 1.9 * len(shots) + 0.2 + 0.17 * legend_rows), layout="constrained")
+    looks, entries = _looks(conflict)
+    shots = sorted(conflict["shot"].unique())
+    figure = new_figure(width(venue), 1.9 * len(shots))
     axes = figure.subplots(len(shots), len(QUANTITIES), squeeze=False)
     for row, shot in zip(axes, shots, strict=True):
         for spot, (name, label) in zip(row, QUANTITIES.items(), strict=True):
-            _panel(spot, curves[(curves["shot"] == shot) & (curves["name"] == name)], looks)
-            spot.set_ylabel(label)
-            spot.set_xlabel("group step")
+            _panel(spot, conflict[(conflict["shot"] == shot) & (conflict["name"] == name)], looks)
+            spot.set(xlabel="group step", ylabel=label)
         if len(shots) > 1:
             row[0].set_title(f"trained for {shot}-shot", loc="left")
-    seeds = curves["seed"].nunique()
-    title = f"{seeds} seed{'s' if seeds > 1 else ''} of training"
-    legend = figure.legend(handles=handles, loc="outside lower center", ncols=n_columns, title=title)
-    legend.get_title().set_fontsize("small")
+    seeds = count(conflict["seed"].nunique(), "seed")
+    legend_below(figure, entries, f"mean and middle 80 % of single steps; {seeds} of training")
     return figure
 
 
 def _panel(axes: Axes, curves: pd.DataFrame, looks: dict[str, dict[str, Any]]) -> None:
-    smooth = {}
-    for variant, own in curves.groupby("variant", sort=False):
-        colour = looks[str(variant)]["color"]
-        for _, raw in own.groupby("seed"):
-            axes.plot(raw["step"], raw["value"], color=colour, linewidth=0.4, alpha=0.18, zorder=1)
-        mean = own.groupby("step")["value"].mean()
-        smooth[str(variant)] = mean.rolling(max(1, len(mean) // WINDOWS), center=True, min_periods=1).mean()
-    for variant, line in smooth.items():
-        axes.plot(line.index, line, zorder=2, **looks[variant])
+    length = -(-curves["step"].max() // STRETCHES)
+    stretches = curves.assign(step=(curves["step"] - 1) // length * length + (length + 1) / 2)
+    curve_lines(axes, stretches, "variant", looks, 80, 0.1)
     if curves["name"].eq("relative_variance").all() and curves["value"].gt(0).all():
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
@@ -73,6 +67,7 @@ def _panel(axes: Axes, curves: pd.DataFrame, looks: dict[str, dict[str, Any]]) -
         axes.yaxis.set_minor_formatter(NullFormatter())
     else:
         axes.axhline(0, color=BLACK, linewidth=0.5)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.grid(axis="y")
     axes.margins(x=0.02)
 
@@ -92,12 +87,12 @@ def _looks(curves: pd.DataFrame) -> tuple[dict[str, dict[str, Any]], list[Line2D
     rest = (
         [value_label(values) for values in variants[others].itertuples(index=False)] if others else [""] * len(variants)
     )
-    lines = {name: LINES[i % len(LINES)] for i, name in enumerate(dict.fromkeys(rest))}
+    lines = {name: DASHES[i % len(DASHES)] for i, name in enumerate(dict.fromkeys(rest))}
     looks = {
-        variant: {"color": colours[value], "linestyle": lines[other]}
+        variant: {"color": colours[value], "dashes": lines[other]}
         for variant, value, other in zip(variants["variant"], variants[factors[0]], rest, strict=True)
     }
-    title = factors[0].replace("_", " ")
-    handles = [Line2D([], [], color=colours[value], label=f"{title} {value_label([value])}") for value in first]
-    handles += [Line2D([], [], color=BLACK, linestyle=line, label=name) for name, line in lines.items() if name]
+    title = parameter_label(factors[0])
+    handles = [key(f"{title} {value_label([value])}", color=colours[value]) for value in first]
+    handles += [key(name, color=BLACK, dashes=line) for name, line in lines.items() if name]
     return looks, handles

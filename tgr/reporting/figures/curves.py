@@ -1,18 +1,31 @@
 """Figure: what was recorded while methods trained."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any
-
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
-from matplotlib.ticker import LogFormatter
 
-from tgr.evaluation.curves import read_curves
-from tgr.reporting import labels
-from tgr.reporting.figures.style import BLACK, method_colours, method_markers, phase_label, save, style, width
+from tgr.reporting.figures.panels import (
+    DASHES,
+    Look,
+    count,
+    curve_lines,
+    key,
+    legend_below,
+    new_figure,
+    plain_numbers,
+    sentence,
+)
+from tgr.reporting.figures.style import (
+    BLACK,
+    Looks,
+    looks_of_cards,
+    method_colours,
+    method_label,
+    method_markers,
+    phase_label,
+    style,
+    width,
+)
 
 QUANTITIES = {
     "loss": "training loss (nats)",
@@ -20,118 +33,82 @@ QUANTITIES = {
     "gradient_cosine": "cosine of the teachers'\ngradients, mean over pairs",
 }
 """The panels, if any method recorded their values."""
-LINES: tuple[Any, ...] = ("-", "--", "-.", ":")
-"""For a method's phases, the first one first."""
-MARKS = 6
-"""Markers on a line."""
-LEGEND_COLUMNS = 3
 LOSS_WIDTH = 1.5
 """Of the panel with the most lines, compared to the others."""
 POINTS = 60
 """Longer curves are averaged over this many stretches of steps."""
+MARK_EVERY = 0.25
+"""Distance of the markers on a line, as a share of the panel's diagonal."""
+EMPTY = "no method of this scenario recorded training curves"
 
 
-class PlainLogFormatter(LogFormatter):
-    """Labels of a logarithmic axis as plain numbers: 0.6, not 6 x 10^-1."""
-
-    def _num_to_string(self, x: float, vmin: float, vmax: float) -> str:
-        return f"{x:g}"
-
-
-def write_curves_figure(
-    folders: Sequence[Path], methods: Mapping[str, str], png: Path, pdf: Path, venue: str = "icml"
-) -> None:
+@style()
+def draw(curves: pd.DataFrame, *, looks: Looks | None = None, venue: str = "icml") -> Figure:
     """Draw loss, gradient variance and mean pairwise gradient cosine over training, for the methods that log them.
 
     Lines are means over seeds and over neighbouring steps; bands reach from the lowest to the highest seed.
 
     Args:
-        folders: model folders of one scenario.
-        methods: labels by name, in the order of the legend.
+        curves: what ``tgr.evaluation.curves.read_curves`` returns.
+        looks: the methods in the order of the legend, with their labels, colours, markers and phases; None: the cards.
     """
-    curves = read_curves(folders)
-    curves = curves[curves["name"].isin(QUANTITIES)]
-    with style():
-        shown = {name: label for name, label in methods.items() if name in set(curves["method"])}
-        save(_draw(curves, shown, width(venue)), png, pdf)
-
-
-def _draw(curves: pd.DataFrame, methods: Mapping[str, str], inches: float) -> Figure:
+    looks = looks_of_cards() if looks is None else looks
+    curves = curves[curves["name"].isin(list(QUANTITIES))]
+    if curves.empty:
+        return sentence(EMPTY, venue)
+    lines = _lines(curves, looks)
+    curves = _stretches(curves.assign(line=curves["method"] + ": " + curves["phase"]))
     names = [name for name in QUANTITIES if name in set(curves["name"])]
     shots = sorted(curves["shot"].unique())
-    if not names:
-        figure = Figure((inches, 0.8))
-        figure.text(0.5, 0.5, "no method of this scenario recorded training curves", ha="center", va="center")
-        return figure
-    phases = _phases(curves, methods)
-    legend_rows = -(-len(phases) // LEGEND_COLUMNS)
-    figure = Figure((inches, 1.75 * len(shots) + 0.2 + 0.15 * legend_rows), layout="constrained")
+    figure = new_figure(width(venue), 1.75 * len(shots))
     ratios = [LOSS_WIDTH if name == "loss" else 1 for name in names]
-    axes = figure.subplots(len(shots), len(names), squeeze=False, width_ratios=ratios)
-    looks = _looks(phases)
-    seeds = curves["seed"].nunique()
-    for row, shot in enumerate(shots):
-        for column, name in enumerate(names):
-            part = curves[(curves["shot"] == shot) & (curves["name"] == name)]
-            if part.empty:  # no method trained so recorded it
-                axes[row, column].set_axis_off()
-                continue
-            _panel(axes[row, column], part, looks)
-            axes[row, column].set_ylabel(QUANTITIES[name])
-            axes[row, column].set_xlabel(f"step (n = {seeds} seed{'' if seeds == 1 else 's'})")
+    grid = figure.subplots(len(shots), len(names), squeeze=False, width_ratios=ratios)
+    for row, shot in zip(grid, shots, strict=True):
+        for axes, name in zip(row, names, strict=True):
+            _panel(axes, curves[(curves["shot"] == shot) & (curves["name"] == name)], lines, name)
+            axes.set(ylabel=QUANTITIES[name], xlabel=f"step (n = {count(curves['seed'].nunique(), 'seed')})")
         if len(shots) > 1:
-            axes[row, 0].set_title("all shots" if shot == "any" else f"trained for {shot}-shot", loc="left")
-    handles = [Line2D([], [], label=_phase_label(pair, methods), **looks[pair]) for pair in phases]
-    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), LEGEND_COLUMNS))
+            row[0].set_title("all shots" if shot == "any" else f"trained for {shot}-shot", loc="left")
+    legend_below(figure, [key(**look) for look in lines.values()])
     return figure
 
 
-def _phase_label(pair: tuple[str, str], methods: Mapping[str, str]) -> str:
-    return f"{labels.method(pair[0], methods)}: {phase_label(*pair)}"
-
-
-def _phases(curves: pd.DataFrame, methods: Iterable[str]) -> list[tuple[str, str]]:
-    """Return each method with each of its phases, in the order in which they ran."""
+def _lines(curves: pd.DataFrame, looks: Looks) -> dict[str, Look]:
+    """Return how each phase of each method is drawn: its method's colour and marker, and a line style of its own."""
     first = curves.groupby(["method", "phase"])["step"].min().sort_values()
-    found = [(str(method), str(phase)) for method, phase in first.index]
-    return [pair for method in methods for pair in found if pair[0] == method]
-
-
-def _looks(phases: Sequence[tuple[str, str]]) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return how each phase of each method is drawn: its method's colour and marker, and a line style."""
-    methods = list(dict.fromkeys(method for method, _ in phases))
-    colours, markers = method_colours(methods), method_markers(methods)
-    own = {method: [phase for name, phase in phases if name == method] for method in methods}
+    trained = list(first.index.get_level_values("method").unique())
+    methods = [name for name in looks if name in trained] + [name for name in trained if name not in looks]
+    colours, markers = method_colours(methods, looks), method_markers(methods, looks)
     return {
-        (method, phase): {
+        f"{method}: {phase}": {
+            "label": f"{method_label(method, looks)}: {phase_label(method, phase, looks)}",
             "color": colours[method],
             "marker": markers[method],
-            "linestyle": LINES[own[method].index(phase) % len(LINES)],
+            "dashes": DASHES[i % len(DASHES)],
         }
-        for method, phase in phases
+        for method in methods
+        for i, phase in enumerate(first[method].index)
     }
 
 
-def _panel(axes: Axes, part: pd.DataFrame, looks: Mapping[tuple[str, str], Mapping[str, Any]]) -> None:
-    for (method, phase), own in part.groupby(["method", "phase"], sort=False):
-        smooth, look = _smooth(own), looks[str(method), str(phase)]
-        axes.plot(smooth.index, smooth["mean"], markevery=max(1, len(smooth) // MARKS), **look)
-        axes.fill_between(smooth.index, smooth["min"], smooth["max"], color=look["color"], alpha=0.2, linewidth=0)
-    name = set(part["name"])
-    if part["value"].gt(0).all() and name == {"gradient_variance"}:
+def _stretches(curves: pd.DataFrame) -> pd.DataFrame:
+    """Average each curve over stretches of steps; ``step`` becomes the middle of the stretch."""
+    keys = ["line", "shot", "name"]
+    start, end = (curves.groupby(keys)["step"].transform(which) for which in ("min", "max"))
+    stretch = ((curves["step"] - start) / ((end - start + 1) / POINTS).clip(lower=1)).astype(int)
+    middle = curves.groupby([*keys, stretch])["step"].transform("mean")
+    return curves.assign(step=middle).groupby([*keys, "seed", "step"])["value"].mean().reset_index()
+
+
+def _panel(axes: Axes, part: pd.DataFrame, lines: dict[str, Look], name: str) -> None:
+    if part.empty:  # no method trained so recorded it
+        axes.set_axis_off()
+        return
+    curve_lines(axes, part, "line", lines, 100, 0.2, markevery=MARK_EVERY, markersize=3.2, markeredgewidth=0)
+    if name == "gradient_variance" and part["value"].gt(0).all():
         axes.set_yscale("log")
-        for place in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
-            place(PlainLogFormatter(minor_thresholds=(1, 0.4)))
-    if name == {"gradient_cosine"}:
+        plain_numbers(axes.yaxis)
+    if name == "gradient_cosine":
         axes.axhline(0, color=BLACK, linewidth=0.5)
     axes.grid(axis="y")
     axes.margins(x=0.02)
-
-
-def _smooth(own: pd.DataFrame) -> pd.DataFrame:
-    """Average over stretches of steps, then over seeds: columns mean, min and max by the stretch's middle step."""
-    steps = own["step"]
-    length = max(1.0, (steps.max() - steps.min() + 1) / POINTS)
-    stretch = ((steps - steps.min()) / length).astype(int)
-    seeds = own.assign(middle=steps.groupby(stretch).transform("mean")).groupby(["middle", "seed"])["value"].mean()
-    return seeds.groupby("middle").agg(["mean", "min", "max"])

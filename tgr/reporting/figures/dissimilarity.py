@@ -1,73 +1,105 @@
 """Figure: how unlike the teachers are, in the order of their task groups."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from tgr.artifacts import load_tensors, read_json
 from tgr.errors import TgrError
-from tgr.reporting.figures.style import BLACK, CYCLE, save, style, width
+from tgr.reporting.figures.panels import count, legend_below, new_figure
+from tgr.reporting.figures.style import CYCLE, style, width
 from tgr.reporting.figures.task_map import letter
 
-PANEL = 3.1
+SIDE = 3.1
 """Side of the heat map in inches."""
-LEGEND_COLUMNS = 3
-LEFT, RIGHT, BELOW, ABOVE = 0.72, 0.75, 0.18, 0.38
-"""Inches around the heat map: the groups' names, the scale, the axis label, the title."""
+MOST = 1000
+"""Teachers that are drawn: more would be smaller than a dot of the printer, and cost a minute and gigabytes."""
 LINE = 0.13
 """Height of a line of text in inches."""
 
 
-def write_dissimilarity_figure(
-    dissimilarity_file: Path, groups_file: Path, quality_file: Path, png: Path, pdf: Path, venue: str = "icml"
-) -> None:
-    """Draw the matrix of pairwise dissimilarities, teachers ordered by group and pool, with the groups' boundaries.
+@style()
+def draw(
+    dissimilarity: pd.DataFrame, task_map: pd.DataFrame, quality: Mapping[str, Any], *, venue: str = "icml"
+) -> Figure:
+    """Draw the dissimilarities of all pairs of teachers, ordered by group and pool, with the groups' boundaries.
 
     Args:
-        quality_file: what ``tgr.analysis.task_map`` wrote of the grouping.
+        dissimilarity: square, by the teachers' keys.
+        task_map: columns teacher, pool and group.
+        quality: what ``tgr.analysis.task_map`` says of the grouping.
 
     Raises:
-        TgrError: the two files do not speak of the same teachers.
+        TgrError: the two frames do not speak of the same teachers.
     """
-    tensors, about = load_tensors(dissimilarity_file)
-    groups = read_json(groups_file)
-    if groups["teachers"] != about["teachers"]:
-        raise TgrError(f"{groups_file}: other teachers than in {dissimilarity_file}; delete the folder and run again")
-    matrix = tensors["dissimilarity"].double().numpy()
-    with style():
-        figure = _draw(matrix, about["teachers"], np.asarray(groups["groups"]), read_json(quality_file), width(venue))
-        save(figure, png, pdf)
-
-
-def _draw(
-    matrix: np.ndarray, teachers: Sequence[str], groups: np.ndarray, quality: Mapping[str, Any], inches: float
-) -> Figure:
-    pools = [teacher.rsplit("/", 1)[0] for teacher in teachers]
-    order = sorted(range(len(teachers)), key=lambda i: (groups[i], pools[i], teachers[i]))
-    names = list(dict.fromkeys(sorted(pools)))
-    legend = 0.32 + 0.15 * -(-len(names) // LEGEND_COLUMNS)
-    panel = min(PANEL, inches - LEFT - RIGHT)
-    width, height = panel + LEFT + RIGHT, panel + ABOVE + BELOW + legend
-    figure = Figure((width, height))
-    main = figure.add_axes((LEFT / width, (BELOW + legend) / height, panel / width, panel / height))
-    _heat_map(figure, main, matrix[np.ix_(order, order)], groups[order])
-    main.set_title(_title(quality), fontsize=6.5, loc="left")
-    n = len(teachers)
-    main.set_xlabel(f"n = {n} teachers, {n * (n - 1) // 2} pairs, in the order of the rows")
-    strip = main.inset_axes((-0.045, 0, 0.03, 1))
-    _pool_strip(strip, [names.index(pools[i]) for i in order], len(names))
-    _group_labels(strip, groups[order])
-    handles = [Patch(color=CYCLE[i % len(CYCLE)], label=name) for i, name in enumerate(names)]
-    figure.legend(
-        handles=handles, title="pool of the teacher", loc="lower center", ncols=min(len(names), LEGEND_COLUMNS)
-    )
+    if set(task_map["teacher"]) != set(dissimilarity.index):
+        raise TgrError("the dissimilarity and the task map speak of other teachers; delete both and run again")
+    teachers = task_map.sort_values(["group", "pool", "teacher"])
+    pools = sorted(teachers["pool"].unique())
+    colours = {pool: CYCLE[i % len(CYCLE)] for i, pool in enumerate(pools)}
+    every = -(-len(teachers) // MOST)
+    shown = teachers.iloc[::every]
+    figure = new_figure(min(SIDE + 1.5, width(venue)), SIDE + 0.55)
+    axes = figure.subplots()
+    _heat_map(axes, dissimilarity.loc[shown["teacher"], shown["teacher"]].to_numpy(float))
+    axes.set_title(_title(quality), fontsize=6.5, loc="left")
+    axes.set_xlabel(_counts(len(teachers), every))
+    strip = axes.inset_axes((-0.045, 0, 0.03, 1))
+    palette = ListedColormap([colours[pool] for pool in shown["pool"]])
+    strip.imshow(np.arange(len(shown))[:, None], cmap=palette, aspect="auto", interpolation="nearest")
+    strip.set_xticks([])
+    strip.spines[:].set_visible(False)
+    _groups(axes, strip, shown["group"].to_numpy(), teachers["group"].value_counts().to_dict())
+    entries = [Patch(color=colour, label=pool) for pool, colour in colours.items()]
+    legend_below(figure, entries, "pool of the teacher")
     return figure
+
+
+def _heat_map(axes: Axes, matrix: np.ndarray) -> None:
+    seaborn.heatmap(
+        matrix, mask=np.eye(len(matrix), dtype=bool),  # zero by definition, which would use up the colours
+        cmap="cividis", square=True, xticklabels=False, yticklabels=False, rasterized=True, ax=axes,
+        cbar_ax=axes.inset_axes((1.025, 0, 0.04, 1)), cbar_kws={"label": "dissimilarity of two teachers (0 to 1)"},
+    )  # fmt: skip
+    axes.set_facecolor("#E8E8E8")
+
+
+def _counts(n: int, every: int) -> str:
+    thinned = f"\n(one in {every} is drawn)" if every > 1 else ""
+    return f"{count(n, 'teacher')}, {count(n * (n - 1) // 2, 'pair')}, in the order of the rows{thinned}"
+
+
+def _groups(axes: Axes, strip: Axes, groups: np.ndarray, sizes: Mapping[Any, int]) -> None:
+    """Part the groups by white lines, and name them beside the strip."""
+    edges = np.flatnonzero(np.diff(groups)) + 1
+    for edge in edges.tolist():
+        axes.axhline(edge, color="white", linewidth=1.4)
+        axes.axvline(edge, color="white", linewidth=1.4)
+        strip.axhline(edge - 0.5, color="white", linewidth=1.4)
+    parts = np.split(np.arange(len(groups)), edges)
+    names = [f"{letter(group)} (n = {sizes[group]})" for group in (int(groups[part[0]]) for part in parts)]
+    centres = np.array([part.mean() for part in parts])
+    strip.set_yticks(_apart(centres, len(groups) * LINE / SIDE, len(groups)), names)
+    strip.tick_params(axis="y", length=0)
+
+
+def _apart(places: np.ndarray, gap: float, n: int) -> np.ndarray:
+    """Move ascending places so that neighbours keep a gap, if there is room for it among n rows."""
+    gap = min(gap, (n - 1) / max(1, len(places) - 1))
+    moved = places.copy()
+    for i in range(1, len(moved)):
+        moved[i] = max(moved[i], moved[i - 1] + gap)
+    limit = n - 1.0
+    for i in reversed(range(len(moved))):
+        moved[i] = limit = min(moved[i], limit)
+        limit -= gap
+    return moved
 
 
 def _title(quality: Mapping[str, Any]) -> str:
@@ -86,52 +118,3 @@ def _number(value: float | None) -> str:
 
 def _by_chance(bounds: Sequence[float] | None) -> str:
     return "" if bounds is None else f" (by chance {_number(bounds[0])} to {_number(bounds[1])})"
-
-
-def _heat_map(figure: Figure, axes: Axes, matrix: np.ndarray, groups: np.ndarray) -> None:
-    apart = ~np.eye(len(matrix), dtype=bool)
-    shown = np.ma.masked_array(matrix, ~apart)  # the diagonal is zero by definition and would use up the colours
-    low, high = (float(matrix[apart].min()), float(matrix[apart].max())) if apart.any() else (0.0, 1.0)
-    image = axes.imshow(shown, cmap="cividis", vmin=low, vmax=high, interpolation="nearest", aspect="equal")
-    for edge in np.nonzero(np.diff(groups))[0] + 0.5:
-        axes.axhline(edge, color="white", linewidth=1.4)
-        axes.axvline(edge, color="white", linewidth=1.4)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(False)
-    axes.set_facecolor("#E8E8E8")
-    bar = figure.colorbar(image, cax=axes.inset_axes((1.025, 0, 0.04, 1)))
-    bar.set_label("dissimilarity of two teachers (0 to 1)")
-    bar.outline.set_linewidth(0.5)
-
-
-def _apart(places: np.ndarray, gap: float, n: int) -> np.ndarray:
-    """Move ascending places so that neighbours keep a gap, if there is room for it among n rows."""
-    gap = min(gap, (n - 1) / max(1, len(places) - 1))
-    moved = places.copy()
-    for i in range(1, len(moved)):
-        moved[i] = max(moved[i], moved[i - 1] + gap)
-    limit = n - 1.0
-    for i in reversed(range(len(moved))):
-        moved[i] = limit = min(moved[i], limit)
-        limit -= gap
-    return moved
-
-
-def _pool_strip(axes: Axes, codes: Sequence[int], n_pools: int) -> None:
-    colours = ListedColormap([CYCLE[i % len(CYCLE)] for i in range(n_pools)])
-    axes.imshow(
-        np.asarray(codes)[:, None], cmap=colours, vmin=-0.5, vmax=n_pools - 0.5, aspect="auto", interpolation="nearest"
-    )
-    axes.set_xticks([])
-    axes.spines[:].set_visible(False)
-
-
-def _group_labels(axes: Axes, groups: np.ndarray) -> None:
-    present = list(dict.fromkeys(groups.tolist()))
-    centres = np.array([float(np.nonzero(groups == group)[0].mean()) for group in present])
-    names = [f"{letter(group)} (n = {int((groups == group).sum())})" for group in present]
-    axes.set_yticks(_apart(centres, len(groups) * LINE / PANEL, len(groups)), names, color=BLACK)
-    axes.tick_params(axis="y", length=0)
-    for edge in np.nonzero(np.diff(groups))[0] + 0.5:
-        axes.axhline(edge, color="white", linewidth=1.4)

@@ -1,85 +1,56 @@
 """Figure: what a second teacher adds to a base teacher, by common classes and by architecture."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tgr.evaluation.statistics import mean_interval
-from tgr.reporting.figures.style import BLACK, GREY, ORANGE, VERMILION, save, style, width
+from tgr.reporting.figures.panels import count, new_figure
+from tgr.reporting.figures.style import BLACK, GREY, ORANGE, VERMILION, style, width
 
 HEIGHT = 2.2
 """Inches."""
 
 
-def write_pairs_figure(draws: Sequence[Path], base: str, csv: Path, png: Path, pdf: Path, venue: str = "icml") -> None:
-    """Draw the gain in accuracy over the base teacher alone, with 95 % intervals over draws, and write it as CSV.
+@style()
+def draw(pairs: pd.DataFrame, *, base: str, venue: str = "icml") -> Figure:
+    """Draw the gain in accuracy over the base teacher alone: each draw, and means with 95 % intervals over draws.
 
     Args:
-        draws: what ``tgr.analysis.pairs.measure_draw`` wrote.
+        pairs: what ``tgr.analysis.pairs.measure_draw`` wrote, all draws together.
         base: the pool of the base's kind.
     """
-    rows = pd.concat([pd.read_parquet(file) for file in draws], ignore_index=True)
-    csv.parent.mkdir(parents=True, exist_ok=True)
-    gains(rows).to_csv(csv, index=False)
-    with style():
-        save(_draw(rows, base, width(venue)), png, pdf)
-
-
-def gains(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return for each kind of second teacher the mean gain and its 95 % interval (half width) over draws."""
-    found = []
-    for (other, overlap, jaccard), part in rows.groupby(["other", "overlap", "jaccard"], sort=False):
-        interval = mean_interval(part["gain"].to_numpy())
-        found.append(
-            {
-                "other": other,
-                "overlap": overlap,
-                "jaccard": jaccard,
-                "accuracy": part["accuracy"].mean(),
-                "base_accuracy": part["base_accuracy"].mean(),
-                "gain": interval.mean,
-                "gain_ci95": interval.half_width,
-                "n_draws": interval.n,
-                "n_episodes": part["n_episodes"].iloc[0],
-            }
-        )
-    return pd.DataFrame(found)
-
-
-def _draw(rows: pd.DataFrame, base: str, inches: float) -> Figure:
-    summary = gains(rows)
-    n_draws, n_episodes = summary["n_draws"].iloc[0], summary["n_episodes"].iloc[0]
-    several = rows["other"].nunique() > 1
-    figure = Figure((inches if several else inches / 2, HEIGHT), layout="constrained")
+    shown = pairs.assign(gain=100 * pairs["gain"])
+    several = shown["other"].nunique() > 1
+    figure = new_figure(width(venue) if several else width(venue) / 2, HEIGHT)
     axes = figure.subplots(1, 2 if several else 1, squeeze=False, sharey=True)[0]
-    own = summary[summary["other"] == base]
-    points = rows[rows["other"] == base]
-    _marks(axes[0], list(own["jaccard"]), own, list(points["jaccard"]), points, VERMILION)
-    axes[0].plot(own["jaccard"], own["gain"] * 100, color=VERMILION, zorder=2)
+    _panel(axes[0], shown[shown["other"] == base], "jaccard", VERMILION, "-")
     axes[0].set_xlabel("class overlap of the two teachers (Jaccard)")
-    axes[0].set_ylabel(f"gain in accuracy over the base\nteacher alone (points, n = {n_draws} draws)")
     if several:
-        unlike = summary[summary["overlap"] == 0]
-        places = {str(name): index for index, name in enumerate(unlike["other"])}
-        points = rows[rows["overlap"] == 0]
-        _marks(axes[1], list(places.values()), unlike, [places[name] for name in points["other"]], points, ORANGE)
-        axes[1].set_xticks(list(places.values()), list(places))
-        axes[1].set_xlim(-0.5, len(places) - 0.5)
+        _panel(axes[1], shown[shown["overlap"] == 0], "other", ORANGE, "none")
         axes[1].set_xlabel("pool whose kind the second teacher is (no common class)")
-    figure.suptitle(f"nearest class mean on {n_episodes} unseen tasks", fontsize=7)
+    draws = count(shown["draw"].nunique(), "draw")
+    axes[0].set_ylabel(f"gain in accuracy over the base\nteacher alone (points, n = {draws})")
+    figure.suptitle(f"nearest class mean on {count(shown['n_episodes'], 'unseen task')}", fontsize=7)
     return figure
 
 
-def _marks(
-    axes: Axes, x: Sequence[float], summary: pd.DataFrame, points_x: Sequence[float], points: pd.DataFrame, colour: str
-) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, x: str, colour: str, line: str) -> None:
+    shared: dict[str, Any] = {"x": x, "y": "gain", "native_scale": x == "jaccard", "ax": axes}
     axes.axhline(0, color=GREY, linestyle="--", linewidth=0.9, zorder=1)
-    axes.plot(points_x, points["gain"] * 100, ".", color=GREY, alpha=0.5, markersize=3, zorder=1)
-    axes.errorbar(
-        x, summary["gain"] * 100, yerr=summary["gain_ci95"] * 100, fmt="o", markersize=3.6, capsize=1.8, color=colour,
-        markeredgecolor=BLACK, markeredgewidth=0.4, ecolor=BLACK, elinewidth=0.9, zorder=3,
+    seaborn.swarmplot(rows, color=GREY, alpha=0.5, size=2.6, zorder=2, **shared)
+    bars = {"color": BLACK, "linewidth": 0.9, "zorder": 3}
+    seaborn.pointplot(
+        rows, errorbar=_interval, color=colour, linestyle=line, linewidth=1.1, marker="o", markersize=3.6,
+        markeredgecolor=BLACK, markeredgewidth=0.4, capsize=0.03, err_kws=bars, zorder=4, **shared,
     )  # fmt: skip
     axes.grid(axis="y")
+
+
+def _interval(gains: np.ndarray) -> tuple[float, float]:
+    interval = mean_interval(gains)
+    return interval.mean - interval.half_width, interval.mean + interval.half_width

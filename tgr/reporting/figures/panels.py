@@ -1,97 +1,134 @@
-"""What the panels of an ablation's figure show, whether its variants are points on a line or rows."""
+"""What several figures share: a panel for each shot and protocol, lines with bands, legends below, counts."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pandas as pd
+import seaborn
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import LogFormatter
 
-from tgr.analysis.ablation import COLUMNS
-from tgr.errors import TgrError
 from tgr.reporting import labels
+from tgr.reporting.figures.style import BLACK, StyledFigure, width
 
-MEASURES = {
-    "gap": ("Recovered minus unseen", "accuracy (points)"),
-    "relative_variance": ("Gradient conflict: variance", "relative to \u2016mean\u2016\u00b2"),
-    "gradient_cosine": ("Gradient conflict: cosine", "mean over pairs"),
-}
-"""Measures besides the accuracy: title and unit of their panels."""
-N_COLUMNS = 3
+DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1), (4, 1, 1, 1))
+"""Styles of lines: lengths of dashes and gaps; the first one is solid."""
+Look = Mapping[str, Any]
+"""How a line is drawn: ``color``, ``dashes`` and if need be ``marker``."""
+KEY, LETTER = 0.5, 0.049
+"""Width in inches of a legend's mark with the gaps around it, and of a letter."""
 
 
-@dataclass(frozen=True)
-class Panel:
-    """One panel.
+def new_figure(inches: float, height: float) -> Figure:
+    """Return an empty figure that pyplot does not know, with a canvas, for which seaborn asks."""
+    figure = StyledFigure((inches, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
 
-    Attributes:
-        title: what it shows.
-        unit: the label of the axis of values.
-        rows: columns mean, low, high in that unit, ``series`` (a colour each) and ``line`` (a line style or marker
-            each; empty if there is one), besides those of the table.
+
+def sentence(text: str, venue: str) -> Figure:
+    """Return a figure that says why there is nothing to show."""
+    figure = StyledFigure((width(venue), 0.8))
+    figure.text(0.5, 0.5, text, ha="center", va="center")
+    return figure
+
+
+def shots_and_protocols(frame: pd.DataFrame) -> tuple[list[int], dict[str, str]]:
+    """Return the shots, and the protocols with their labels in the order of the tables: a panel for each pair."""
+    protocols = labels.in_order(set(frame["protocol"]), labels.PROTOCOLS)
+    return sorted(frame["shot"].unique()), {name: labels.PROTOCOLS.get(name, name) for name in protocols}
+
+
+def band_lines(axes: Axes, frame: pd.DataFrame, x: str, by: list[str], looks: Mapping[Any, Look]) -> None:
+    """Draw a line through ``mean`` and a band from ``low`` to ``high`` for each look, by the values of ``by``."""
+    groups = dict(iter(frame.sort_values(x).groupby(by)))
+    for name, look in looks.items():
+        if name in groups:
+            rows = groups[name]
+            axes.plot(rows[x], rows["mean"], **look)
+            axes.fill_between(rows[x], rows["low"], rows["high"], color=look["color"], alpha=0.18, linewidth=0)
+
+
+def curve_lines(
+    axes: Axes, curves: pd.DataFrame, by: str, looks: Mapping[str, Look], percent: float, opacity: float, **options: Any
+) -> None:
+    """Draw the mean of ``value`` over ``step``, with a band that holds the middle ``percent`` of its values."""
+    for name, look in looks.items():
+        rows = curves[curves[by] == name]
+        line = {"linestyle": (0, look["dashes"]) if look["dashes"] else "-"}
+        seaborn.lineplot(
+            rows, x="step", y="value", errorbar=("pi", percent), err_kws={"alpha": opacity, "linewidth": 0}, ax=axes,
+            color=look["color"], marker=look.get("marker", ""), **line, **options,
+        )  # fmt: skip
+
+
+def means(
+    axes: Axes, x: Any, y: Any, colour: str, marker: str = "o", *, size: float = 3.6, cap: float = 1.8, **errors: Any
+) -> None:
+    """Draw means as outlined marks, with the bars of their intervals in black.
+
+    Args:
+        x, y: a list or a column each.
+        errors: ``xerr`` or ``yerr``: half widths, or what lies below and above.
     """
-
-    title: str
-    unit: str
-    rows: pd.DataFrame
-
-
-@dataclass(frozen=True)
-class AblationTable:
-    """The table that ``tgr.analysis.ablation`` writes.
-
-    Attributes:
-        frame: its rows, values as shares of 1.
-        factors: the varied parameters.
-        numeric: the parameter with three numbers or more as values, if there is one.
-    """
-
-    frame: pd.DataFrame
-    factors: list[str]
-    numeric: str | None
-
-    @property
-    def split(self) -> list[str]:
-        """What else than the numeric parameter differs between variants: factors, and the method."""
-        columns = ["method", *(factor for factor in self.factors if factor != self.numeric)]
-        return [column for column in columns if self.frame[column].nunique(dropna=False) > 1]
-
-    @property
-    def counts(self) -> str:
-        """How many episodes and seeds the accuracies stand for."""
-        rows = self.frame[self.frame["measure"] == "accuracy"]
-        episodes, seeds = int(rows["n"].max()), int(rows["n_seeds"].max())
-        return f"{episodes} episodes of unseen classes, {seeds} seed{'s' if seeds > 1 else ''} of training"
+    axes.errorbar(
+        x, y, fmt=marker, color=colour, markersize=size, markeredgecolor=BLACK, markeredgewidth=0.4, capsize=cap,
+        ecolor=BLACK, elinewidth=0.9, zorder=3, **errors,
+    )  # fmt: skip
 
 
-def read_table(file: Path) -> AblationTable:
-    """Read the table of an ablation.
+class PlainLogFormatter(LogFormatter):
+    """Labels of a logarithmic axis as plain numbers: 0.6, not 6 x 10^-1."""
 
-    Raises:
-        TgrError: it is missing or lacks columns.
-    """
-    frame = read_frame(file)
-    if missing := set(COLUMNS) - set(frame):
-        raise TgrError(f"{file}: the columns {', '.join(sorted(missing))} are missing; delete it and run again")
-    factors = [str(column) for column in frame if column not in COLUMNS]
-    numeric = next((factor for factor in factors if _is_axis(frame[factor])), None)
-    return AblationTable(frame, factors, numeric)
+    def _num_to_string(self, x: float, vmin: float, vmax: float) -> str:
+        return f"{x:g}"
 
 
-def read_frame(file: Path) -> pd.DataFrame:
-    """Read what a figure draws, CSV or Parquet.
-
-    Raises:
-        TgrError: the file is missing or damaged.
-    """
-    try:
-        return pd.read_csv(file) if file.suffix == ".csv" else pd.read_parquet(file)
-    except (OSError, ValueError) as error:
-        raise TgrError(f"{file}: missing or damaged ({error}); delete it and run again") from error
+def plain_numbers(axis: Axis) -> None:
+    """Label a logarithmic axis with plain numbers, between powers of ten too if it spans less than one."""
+    for place in (axis.set_major_formatter, axis.set_minor_formatter):
+        place(PlainLogFormatter(minor_thresholds=(1, 0.4)))
 
 
-def _is_axis(values: pd.Series) -> bool:
-    numbers = pd.api.types.is_numeric_dtype(values) and not pd.api.types.is_bool_dtype(values)
-    return bool(numbers and values.notna().all() and values.nunique() >= 3)
+def key(label: str, **look: Any) -> Line2D:
+    """Return an entry of a legend."""
+    return Line2D([], [], label=label, **look)
+
+
+def legend_below(figure: Figure, entries: Sequence[Line2D | Patch], title: str | None = None) -> None:
+    """Make a figure higher by a legend below all panels, in as few rows as its width allows."""
+    columns = _columns([str(entry.get_label()) for entry in entries], figure.get_figwidth())
+    rows = -(-len(entries) // columns)
+    figure.set_figheight(figure.get_figheight() + 0.12 + 0.155 * rows + (0.16 if title else 0))
+    shown = list(entries) or [key("", linestyle="")]
+    legend = figure.legend(handles=shown, loc="outside lower center", ncols=columns, title=title)
+    legend.get_title().set_fontsize("small")
+
+
+def _columns(names: Sequence[str], inches: float) -> int:
+    """Return into how many columns, filled one after the other, entries of a legend fit side by side."""
+    for columns in range(len(names), 1, -1):
+        rows = -(-len(names) // columns)
+        parts = [names[i : i + rows] for i in range(0, len(names), rows)]
+        if len(parts) == columns and sum(KEY + LETTER * max(map(len, part)) for part in parts) <= inches:
+            return columns
+    return 1
+
+
+def count(number: object, noun: str) -> str:
+    """Return e.g. ``1 seed`` or ``3 seeds``; for several numbers the least and the greatest."""
+    text = span(number) if isinstance(number, pd.Series) else f"{number}"
+    return f"{text} {noun}{'' if text == '1' else 's'}"
+
+
+def span(numbers: pd.Series) -> str:
+    """Return the least and the greatest number, e.g. ``60\u2013120``, or the only one."""
+    return "\u2013".join(f"{number:g}" for number in sorted({numbers.min(), numbers.max()}))
 
 
 def value_label(values: Sequence[object]) -> str:
@@ -100,57 +137,6 @@ def value_label(values: Sequence[object]) -> str:
     return ", ".join(part.replace("_", " ") for part in parts)
 
 
-def legend_columns(names: Sequence[str], inches: float) -> int:
-    """Return how many entries of a legend fit side by side into a width."""
-    widest = 0.5 + 0.055 * max((len(name) for name in names), default=0)
-    return max(1, min(len(names), int(inches / widest)))
-
-
-def panels_of(table: AblationTable) -> list[list[Panel]]:
-    """Return rows of at most ``N_COLUMNS`` panels: accuracies first, then the other measures that were recorded.
-
-    Variants in a line that nothing else sets apart have one accuracy panel a shot, with a series for each protocol;
-    otherwise each shot and protocol has a panel of its own.
-    """
-    frame = table.frame
-    named = frame.assign(
-        series=[value_label(values) for values in frame[table.split].itertuples(index=False)] if table.split else "",
-        line="",
-    )
-    accuracies = named[named["measure"] == "accuracy"]
-    shots = sorted(accuracies["shot"].astype(int).unique())
-    protocols = labels.in_order(set(accuracies["protocol"]), labels.PROTOCOLS)
-    grid = []
-    if table.numeric and not table.split:
-        grid.append([_of_shot(accuracies, shot) for shot in shots])
-    else:
-        grid += [[_of_protocol(accuracies, shot, protocol) for protocol in protocols] for shot in shots]
-    others = [_other(named, measure) for measure in MEASURES if (named["measure"] == measure).any()]
-    panels = [*(panel for row in grid for panel in row), *others] if len(grid) == 1 else None
-    if panels is not None:
-        in_row = -(-len(panels) // -(-len(panels) // N_COLUMNS))  # four panels stand two by two
-        return [panels[i : i + in_row] for i in range(0, len(panels), in_row)]
-    return [*grid, others] if others else grid
-
-
-def _of_shot(accuracies: pd.DataFrame, shot: int) -> Panel:
-    rows = accuracies[accuracies["shot"].astype(int) == shot]
-    names = rows["protocol"].map(lambda name: labels.PROTOCOLS.get(name, name))
-    return Panel(f"{shot}-shot", "accuracy (%)", _scaled(rows.assign(series=names), 100))
-
-
-def _of_protocol(accuracies: pd.DataFrame, shot: int, protocol: str) -> Panel:
-    rows = accuracies[(accuracies["shot"].astype(int) == shot) & (accuracies["protocol"] == protocol)]
-    return Panel(f"{shot}-shot, {labels.PROTOCOLS.get(protocol, protocol).lower()}", "accuracy (%)", _scaled(rows, 100))
-
-
-def _other(named: pd.DataFrame, measure: str) -> Panel:
-    rows = named[named["measure"] == measure]
-    title, unit = MEASURES[measure]
-    if rows["shot"].nunique() > 1:
-        rows = rows.assign(line=[f"{shot}-shot" for shot in rows["shot"]])
-    return Panel(title, unit, _scaled(rows, 100 if measure == "gap" else 1))
-
-
-def _scaled(rows: pd.DataFrame, factor: float) -> pd.DataFrame:
-    return rows.assign(**{name: rows[name] * factor for name in ("mean", "low", "high")})
+def parameter_label(name: str) -> str:
+    """Return what figures call a parameter, e.g. ``gradient \u03bb``."""
+    return name.replace("_", " ").replace("lambda", "\u03bb")

@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import matplotlib as mpl
+from matplotlib.backend_bases import RendererBase
+from matplotlib.figure import Figure
 
 from tgr.config.methods.registry import CARDS
-from tgr.reporting.save import save as save
 
 WIDTHS = {"icml": (3.25, 6.75), "neurips": (5.5, 5.5), "cvpr": (3.25, 6.875), "slide": (6.0, 12.0)}
 """Widths in inches of one column and of the whole text, by venue."""
@@ -70,6 +71,15 @@ def style() -> Iterator[None]:
         yield
 
 
+class StyledFigure(Figure):
+    """A figure that is drawn in this style wherever it is shown or saved: ticks are made as late as that."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the figure."""
+        with style():
+            super().draw(renderer)
+
+
 def width(venue: str, *, column: bool = False) -> float:
     """Return the width in inches of the text, or of one column, at a venue of ``WIDTHS``."""
     return WIDTHS[venue][0 if column else 1]
@@ -88,6 +98,12 @@ def method_colours(methods: Sequence[str], looks: Looks | None = None) -> dict[s
 def method_markers(methods: Sequence[str], looks: Looks | None = None) -> dict[str, str]:
     """Return a marker for each method: that of its look, or the next that is free; None: the cards'."""
     return _given_or_next(methods, "marker", looks, MARKERS)
+
+
+def method_label(method: str, looks: Looks | None = None) -> str:
+    """Return what a method is called; one without a look stands for itself; None: the cards'."""
+    looks = looks_of_cards() if looks is None else looks
+    return looks.get(method, {}).get("label", method)
 
 
 def phase_label(method: str, phase: str, looks: Looks | None = None) -> str:

@@ -1,35 +1,62 @@
 """Figure: the task space on a plane."""
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+import seaborn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tgr.artifacts import read_json
-from tgr.reporting.figures.style import BLACK, CYCLE, GREY, save, style, width
+from tgr.reporting.figures.panels import count, key, new_figure
+from tgr.reporting.figures.style import BLACK, CYCLE, GREY, style, width
 
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "h")
 SIDE = 3.3
 """Side of the map in inches."""
 AREAS = (60.0, 160.0)
 """Areas of the least and the most accurate teacher, in square points."""
-UNKNOWN_AREA = 70.0
-OWN = "own models"
+FROM_ELSEWHERE = "own models"
 
 
-def write_task_map_figure(map_file: Path, quality_file: Path, png: Path, pdf: Path, venue: str = "icml") -> None:
-    """Draw what ``tgr.analysis.task_map`` wrote.
+@style()
+def draw(task_map: pd.DataFrame, quality: Mapping[str, Any], *, venue: str = "icml") -> Figure:
+    """Draw each teacher where ``tgr.analysis.task_map`` placed it.
 
     Domain is the colour, architecture the shape, held-out accuracy the size, and the task group a letter.
+
+    Args:
+        task_map: columns teacher, domain (empty for models from elsewhere), architecture, held_out_accuracy (empty if
+            unknown), group, x, y.
+        quality: holds the map's ``stress``.
     """
-    teachers = pd.read_csv(map_file, keep_default_na=False, na_values={"held_out_accuracy": [""]})
-    with style():
-        save(_draw(teachers, read_json(quality_file), width(venue)), png, pdf)
+    figure = new_figure(min(width(venue), SIDE + 1.9), SIDE + 0.3)
+    axes = figure.subplots()
+    known = task_map["held_out_accuracy"].dropna()
+    teachers = task_map.assign(
+        domain=task_map["domain"].fillna("").replace("", FROM_ELSEWHERE),
+        architecture=task_map["architecture"].str.removeprefix("timm:"),
+        area=_areas(task_map["held_out_accuracy"].fillna(known.mean() if len(known) else 0.0)),
+    ).sort_values("area", ascending=False)
+    colours, shapes = _looks(teachers["domain"], CYCLE), _looks(teachers["architecture"], MARKERS)
+    seaborn.scatterplot(
+        teachers, x="x", y="y", hue="domain", style="architecture", palette=colours, markers=shapes, legend=False,
+        size="area", sizes=(teachers["area"].min(), teachers["area"].max()), edgecolor=BLACK, linewidth=0.5, ax=axes,
+    )  # fmt: skip
+    for row in teachers.to_dict("records"):
+        _letter(axes, row, colours[row["domain"]])
+    entries = [*_entries(colours, shapes, known), _head("letter: task group")]
+    axes.legend(handles=entries, loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=0.7)
+    axes.set_aspect("equal", "datalim")
+    axes.margins(0.08)
+    axes.set(xlabel="first axis of the map (dissimilarity)", ylabel="second axis")
+    groups = count(teachers["group"].nunique(), "group")
+    axes.set_title(f"{count(len(teachers), 'teacher')}, {groups}; stress {quality['stress']:.2f}")
+    axes.grid()
+    return figure
 
 
 def letter(group: int) -> str:
@@ -42,63 +69,38 @@ def letter(group: int) -> str:
     return name
 
 
-def _draw(teachers: pd.DataFrame, quality: dict, inches: float) -> Figure:
-    figure = Figure((min(inches, SIDE + 1.9), SIDE + 0.3), layout="constrained")
-    axes = figure.subplots()
-    domains = _looks(sorted(name or OWN for name in teachers["domain"]), CYCLE)
-    shapes = _looks(sorted(teachers["architecture"]), MARKERS)
-    known = teachers["held_out_accuracy"].dropna()
-    low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
-    for row in teachers.sort_values("held_out_accuracy", ascending=False).to_dict("records"):
-        colour, marker = domains[row["domain"] or OWN], shapes[row["architecture"]]
-        area = _area(row["held_out_accuracy"], low, high)
-        axes.scatter(row["x"], row["y"], area, colour, marker=marker, edgecolors=BLACK, linewidths=0.5)
-        ink = "white" if np.dot(mpl.colors.to_rgb(colour), (0.299, 0.587, 0.114)) < 0.55 else BLACK
-        axes.text(
-            row["x"], row["y"], letter(row["group"]), color=ink, fontsize=5.5, ha="center", va="center_baseline",
-            fontweight="bold",
-        )  # fmt: skip
-    _frame(axes, teachers, quality)
-    axes.legend(
-        handles=_handles(domains, shapes, known), loc="center left", bbox_to_anchor=(1.02, 0.5), labelspacing=0.7
-    )
-    return figure
+def _letter(axes: Axes, row: Mapping[Any, Any], colour: str) -> None:
+    ink = "white" if np.dot(mpl.colors.to_rgb(colour), (0.299, 0.587, 0.114)) < 0.55 else BLACK
+    axes.text(
+        row["x"], row["y"], letter(row["group"]), color=ink, fontsize=5.5, fontweight="bold", ha="center",
+        va="center_baseline",
+    )  # fmt: skip
 
 
-def _frame(axes: Axes, teachers: pd.DataFrame, quality: dict) -> None:
-    axes.set_aspect("equal", "datalim")
-    axes.margins(0.08)
-    axes.set_xlabel("first axis of the map (dissimilarity)")
-    axes.set_ylabel("second axis")
-    axes.grid()
-    axes.set_title(f"{len(teachers)} teachers, {teachers['group'].nunique()} groups; stress {quality['stress']:.2f}")
+def _looks(names: pd.Series, looks: tuple[str, ...]) -> dict[str, str]:
+    return {name: looks[i % len(looks)] for i, name in enumerate(sorted(names.unique()))}
 
 
-def _looks(names: Sequence[str], looks: Sequence[str]) -> dict[str, str]:
-    return {name: looks[i % len(looks)] for i, name in enumerate(dict.fromkeys(names))}
-
-
-def _area(accuracy: float, low: float, high: float) -> float:
-    if np.isnan(accuracy):
-        return UNKNOWN_AREA
-    share = (accuracy - low) / (high - low) if high > low else 0.5
+def _areas(accuracy: pd.Series) -> pd.Series:
+    """Return the areas of marks, or the middle one if all teachers are equally accurate."""
+    spread = accuracy.max() - accuracy.min()
+    share = (accuracy - accuracy.min()) / spread if spread > 0 else accuracy * 0 + 0.5
     return AREAS[0] + share * (AREAS[1] - AREAS[0])
 
 
-def _handles(domains: dict[str, str], shapes: dict[str, str], known: pd.Series) -> list[Line2D]:
-    def head(text: str) -> Line2D:
-        return Line2D([], [], linestyle="", label=text)
-
-    def dot(label: str, **looks: object) -> Line2D:
-        return Line2D([], [], linestyle="", markeredgecolor=BLACK, markeredgewidth=0.5, label=label, **looks)  # type: ignore[arg-type]
-
-    handles = [head("domain")]
-    handles += [dot(name, marker="o", color=colour, markersize=6) for name, colour in domains.items()]
-    handles += [head("architecture")]
-    handles += [dot(name.removeprefix("timm:"), marker=m, color=GREY, markersize=6) for name, m in shapes.items()]
+def _entries(colours: Mapping[str, str], shapes: Mapping[str, str], known: pd.Series) -> list[Line2D]:
+    shared = {"linestyle": "", "markeredgecolor": BLACK, "markeredgewidth": 0.5, "markersize": 6}
+    entries = [_head("domain"), *(key(name, marker="o", color=colour, **shared) for name, colour in colours.items())]
+    entries += [_head("architecture"), *(key(name, marker=m, color=GREY, **shared) for name, m in shapes.items())]
     if len(known):
-        handles += [head("held-out accuracy")]
-        for value in dict.fromkeys(np.linspace(known.min(), known.max(), 3).round(6)):
-            size = float(np.sqrt(_area(value, float(known.min()), float(known.max()))))
-            handles.append(dot(f"{100 * value:.0f} %", marker="o", color=GREY, markersize=size))
-    return [*handles, head("letter: task group")]
+        values = pd.Series(np.linspace(known.min(), known.max(), 3)).round(6).drop_duplicates()
+        dots = [shared | {"markersize": float(np.sqrt(area))} for area in _areas(values)]
+        entries += [_head("held-out accuracy")]
+        entries += [
+            key(f"{100 * value:.0f} %", marker="o", color=GREY, **dot) for value, dot in zip(values, dots, strict=True)
+        ]
+    return entries
+
+
+def _head(text: str) -> Line2D:
+    return key(text, linestyle="")
