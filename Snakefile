@@ -24,7 +24,7 @@ include: "workflow/rules/task_space.smk"
 include: "workflow/rules/meta.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/analysis.smk"
-include: "workflow/rules/report.smk"
+include: "workflow/rules/tables.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/publish.smk"
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tgr.errors import TgrError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
 PROVENANCE = "provenance.json"
@@ -67,6 +68,22 @@ def read_json(path: str | Path) -> Any:
         raise TgrError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
         raise TgrError(f"{path}: damaged or not JSON ({error}); mend it, or delete it if a run made it") from error
+
+
+def read_frame(path: str | Path) -> "pd.DataFrame":
+    """Read a table of a run from Parquet or CSV; of CSV only empty fields are missing values, and floats are exact.
+
+    Raises:
+        TgrError: the file is missing or damaged.
+    """
+    import pandas as pd
+
+    try:
+        if Path(path).suffix == ".parquet":
+            return pd.read_parquet(path)
+        return pd.read_csv(path, keep_default_na=False, na_values=[""])
+    except (OSError, ValueError) as error:
+        raise TgrError(f"{path}: missing or damaged ({error}); delete it and run again") from error
 
 
 def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Mapping[str, Any] | None = None) -> None:

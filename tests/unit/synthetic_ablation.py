@@ -8,6 +8,7 @@ import pandas as pd
 from synthetic_results import write_evaluation
 
 from tgr import seeds
+from tgr.analysis.ablation import summarise_ablation
 from tgr.artifacts import write_json
 
 CONFLICT = ("relative_variance", "gradient_cosine")
@@ -56,6 +57,15 @@ def write_variants(
             evaluations += folders
             models.append(model)
     return evaluations, models
+
+
+def measure_ablation(root: Path, variants: Mapping[str, Mapping[str, Any]], **options: Any) -> dict[str, Path]:
+    """Write all variants and summarise them; return the files ``accuracies``, ``ablation`` and ``conflict``."""
+    evaluations, models = write_variants(root, variants, **options)
+    suffixes = {"accuracies": "csv", "ablation": "csv", "conflict": "parquet"}
+    files = {name: root / f"{name}.{suffix}" for name, suffix in suffixes.items()}
+    summarise_ablation(evaluations=evaluations, models=models, variants=variants, headline="meta_val", **files)
+    return files
 
 
 def level_variants() -> dict[str, dict[str, Any]]:

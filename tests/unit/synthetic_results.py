@@ -1,5 +1,6 @@
 """Small results in the real on-disk formats, for tests of evaluation and reporting."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,13 @@ import torch
 
 from tests.teachers import make_card, make_report
 from tgr import seeds
-from tgr.artifacts import save_tensors, write_json
+from tgr.artifacts import read_frame, save_tensors, write_json
 from tgr.backbones.registry import build
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta, Tune
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import save_episodes, split_episodes
+from tgr.evaluation.summary import write_summary
 from tgr.inversion.recovered import Recovered, save_recovered
 from tgr.pool.teacher import Card, save_teacher, teacher_name
 
@@ -147,6 +149,13 @@ def write_evaluation(
                 )
     pd.concat(frames, ignore_index=True).to_parquet(folder / "episodes.parquet", index=False)
     return folder
+
+
+def summary_of(folders: Sequence[Path], methods: Mapping[str, str]) -> pd.DataFrame:
+    """Return the summary of some evaluations, as the workflow keeps it."""
+    file = Path(folders[0]).parents[4] / "summary.parquet"
+    write_summary(evaluations=folders, methods=methods, summary=file, seeds=file.with_name("seeds.parquet"))
+    return read_frame(file)
 
 
 def write_task_space(root: Path) -> tuple[Path, Path, list[Path]]:

@@ -8,13 +8,15 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from synthetic_ablation import write_variant, write_variants
-from synthetic_results import write_evaluation, write_task_space
+from synthetic_ablation import measure_ablation, write_variant, write_variants
+from synthetic_results import make_dataset, summary_of, write_evaluation, write_model, write_shard, write_task_space
 
 from tgr.analysis import task_map, theory
-from tgr.analysis.ablation import write_ablation
-from tgr.analysis.cost import STAGES, front, write_cost
-from tgr.analysis.selection import correlations, expected_maximum, standard_error, write_selection
+from tgr.analysis.ablation import summarise_ablation
+from tgr.analysis.cost import STAGES, cost_by_stage, count_images, front, measure_cost
+from tgr.analysis.pools import measure_pools
+from tgr.analysis.selection import correlations, expected_maximum, measure_selection, standard_error
+from tgr.analysis.sweep import gather_sweep
 from tgr.artifacts import read_json, write_json
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.registry import Methods, parameters_of
@@ -59,7 +61,7 @@ def test_slopes_tell_the_right_coefficient(monkeypatch: pytest.MonkeyPatch) -> N
 def test_descents_are_compared_with_start_and_plain_descent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theory, "N_PROBLEMS", 2)
     monkeypatch.setattr(theory, "STEPS", 5)
-    found = theory.descents().set_index(["compared_with", "quantity", "strength", "step"])["mean"]
+    found = theory.compare_descents().set_index(["compared_with", "quantity", "strength", "step"])["mean"]
     assert len(found) == 2 * 2 * len(theory.STRENGTHS) * 6
     assert np.allclose(found["start"][:, :, 0], 1)
     assert np.allclose(found["plain"][:, 0.0], 1)
@@ -69,9 +71,9 @@ def test_descents_are_compared_with_start_and_plain_descent(monkeypatch: pytest.
 
 
 def ablation_of(root: Path, variants: dict[str, Any], **options: Any) -> pd.DataFrame:
-    evaluations, models = write_variants(root, variants, **options)
-    write_ablation(evaluations, models, variants, "meta_val", root / "a.csv", root / "a.parquet")
-    return pd.read_csv(root / "a.csv").set_index(["variant", "measure", "shot"])
+    return pd.read_csv(measure_ablation(root, variants, **options)["ablation"]).set_index(
+        ["variant", "measure", "shot"]
+    )
 
 
 def test_ablation_measures(tmp_path: Path) -> None:
@@ -89,7 +91,7 @@ def test_ablation_measures(tmp_path: Path) -> None:
     assert cosine["mean"] == pytest.approx(seeds.mean())
     assert (cosine["low"], cosine["high"]) == (pytest.approx(seeds.min()), pytest.approx(seeds.max()))
     assert table.groupby("variant")["lr"].unique().map(list).to_dict() == {"tgr": [1], "tgr.lr-2": [2]}
-    curves = pd.read_parquet(tmp_path / "a.parquet")
+    curves = pd.read_parquet(tmp_path / "conflict.parquet")
     assert set(curves["name"]) == {"relative_variance", "gradient_cosine"} and len(curves) == 2 * 2 * 2 * 40
 
 
@@ -98,9 +100,24 @@ def test_ablation_without_conflict_or_several_checkpoints_has_accuracies_only(tm
     for folder in folders:
         write_json(folder / "selection.json", read_json(folder / "selection.json") | {"scores": []})
     variants = {"bank": {"method": "Bank", "changes": {"lr": 1}}}
-    write_ablation(folders, [model], variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
-    assert set(pd.read_csv(tmp_path / "a.csv")["measure"]) == {"accuracy"}
-    assert pd.read_parquet(tmp_path / "a.parquet").empty
+    files = {name: tmp_path / f"{name}.csv" for name in ("accuracies", "ablation")}
+    files["conflict"] = tmp_path / "conflict.parquet"
+    summarise_ablation(evaluations=folders, models=[model], variants=variants, headline="meta_val", **files)
+    assert set(pd.read_csv(files["ablation"])["measure"]) == {"accuracy"}
+    assert pd.read_csv(files["accuracies"])["gradient_cosine"].isna().all()
+    assert pd.read_parquet(files["conflict"]).empty
+
+
+def test_variants_are_compared_with_the_method_as_configured_or_the_first(tmp_path: Path) -> None:
+    for name in ("tgr", "tgr.heads-per_teacher"):
+        variants = {
+            "tgr.heads-shared": {"method": "TGR", "changes": {"heads": "shared"}},
+            name: {"method": "TGR", "changes": {"heads": name}},
+        }
+        table = pd.read_csv(measure_ablation(tmp_path / name, variants)["accuracies"])
+        assert set(table["reference"]) == {name if name == "tgr" else "tgr.heads-shared"}
+        assert table.groupby("method")["heads"].first().to_dict() == {"tgr.heads-shared": "shared", name: name}
+        assert table["label"].iloc[0] == "TGR: heads shared"
 
 
 def test_expected_maximum_of_normal_variables() -> None:
@@ -143,8 +160,9 @@ def test_selection_gains_are_paired_and_leave_single_checkpoints_out(tmp_path: P
     for folder in evaluations:
         if folder.parents[1].name == "bank":
             write_json(folder / "selection.json", read_json(folder / "selection.json") | {"scores": []})
-    write_selection(evaluations, {"bank": "Bank", "tgr": "TGR"}, tmp_path / "g.csv", tmp_path / "i.csv")
-    gains, inflation = pd.read_csv(tmp_path / "g.csv"), pd.read_csv(tmp_path / "i.csv")
+    files = {"gains": tmp_path / "g.csv", "inflation": tmp_path / "i.csv"}
+    measure_selection(evaluations=evaluations, methods={"bank": "Bank", "tgr": "TGR"}, **files)
+    gains, inflation = map(pd.read_csv, files.values())
     assert set(gains["method"]) == set(inflation["method"]) == {"tgr"}
     raw = read_episodes(evaluations)
     raw = raw[(raw["method"] == "tgr") & (raw["protocol"] == "ncm") & (raw["shot"] == 5)].groupby("selection")
@@ -184,52 +202,116 @@ def test_unlike_groups_lie_outside_what_chance_makes() -> None:
 
 
 def test_task_map_tells_domain_architecture_and_group(tmp_path: Path) -> None:
-    files = write_task_space(tmp_path)
-    task_map.write_task_map(*files, tmp_path / "m.csv", tmp_path / "q.json")
-    found = pd.read_csv(tmp_path / "m.csv")
+    space = dict(zip(("dissimilarity", "groups", "teachers"), write_task_space(tmp_path), strict=True))
+    outputs = {"task_map": tmp_path / "m.csv", "quality": tmp_path / "q.json", "matrix": tmp_path / "d.parquet"}
+    task_map.map_task_space(**space, **outputs)
+    found, matrix = pd.read_csv(tmp_path / "m.csv"), pd.read_parquet(tmp_path / "d.parquet")
+    assert list(matrix) == list(matrix.index) == found["teacher"].tolist()
+    assert np.array_equal(matrix, 0.5 * (1 - np.eye(4)))
     assert found["domain"].tolist() == ["toys", "toys", "tools", "tools"]
     assert found["group"].tolist() == [0, 1, 0, 1]
     quality = json.loads((tmp_path / "q.json").read_text())
     assert quality["sizes"] == [2, 2] and quality["within"] == 0.5 and quality["n_random"] == 1000
-    write_json(files[1], json.loads(files[1].read_text()) | {"teachers": ["a", "b", "c", "d"]})
+    write_json(space["groups"], json.loads(space["groups"].read_text()) | {"teachers": ["a", "b", "c", "d"]})
     with pytest.raises(TgrError, match="other teachers"):
-        task_map.write_task_map(*files, tmp_path / "m.csv", tmp_path / "q.json")
+        task_map.map_task_space(**space, **outputs)
 
 
-def write_cost_inputs(root: Path, seconds: dict[str, float]) -> tuple[list[Path], list[Path], dict[str, list[Path]]]:
-    """Write evaluations and models of some methods whose accuracy rises, and artefacts of the stages before them."""
+def measured_cost(root: Path, seconds: dict[str, float], needs: dict[str, list[str]]) -> dict[str, Path]:
+    """Measure the cost of some methods whose accuracy rises, and of the stages before them; return both tables.
+
+    Args:
+        seconds: of each method's training.
+    """
+    inputs, outputs = write_cost_inputs(root, seconds), {"cost": root / "cost.csv", "stages": root / "stages.parquet"}
+    measure_cost(**inputs, needs=needs, headline="meta_val", **outputs)
+    return outputs
+
+
+def write_cost_inputs(root: Path, seconds: dict[str, float]) -> dict[str, Any]:
     evaluations, models = [], []
     for index, (name, spent) in enumerate(seconds.items()):
         evaluations += [write_evaluation(root, name, 0.3 + 0.1 * index, shot=shot) for shot in (1, 5)]
         models.append(root / "models" / name / "shot-any" / "seed-0")
         models[-1].mkdir(parents=True)
         write_json(models[-1] / "model.json", {"scenario": "toys", "method": name, "shot": "any", "seed": 0})
-        write_json(models[-1] / "provenance.json", {"wall_seconds": spent, "threads": 1})
+        write_json(models[-1] / "provenance.json", {"wall_seconds": spent, "threads": 1, "peak_memory_mb": 9})
     stages = {}
-    for stage, spent in {"teachers": 100.0, "recovered": 20.0, "task_space": 3.0}.items():
+    for stage, spent in {"teachers": 100.0, "recovered": 20.0, "task_space": 3.0, "embeddings": 2.0}.items():
         stages[stage] = [root / stage / "shard-0", root / stage / "shard-1"]
         for folder in stages[stage]:
             folder.mkdir(parents=True)
-            write_json(folder / "provenance.json", {"wall_seconds": spent / 4, "threads": 2})
-    return evaluations, models, stages
+            write_json(folder / "provenance.json", {"wall_seconds": spent / 4, "threads": 2, "peak_memory_mb": 9})
+    return {"summary": summary_of(evaluations, {name: name.title() for name in seconds}), "models": models} | stages
 
 
 NEEDS = {"random": [], "free": ["teachers"], "tgr": ["teachers", "recovered", "task_space"]}
 
 
 def test_cost_counts_what_a_method_needs(tmp_path: Path) -> None:
-    inputs = write_cost_inputs(tmp_path, {"random": 1.0, "free": 50.0, "tgr": 10.0})
-    labels = {name: name for name in NEEDS}
-    write_cost(*inputs, NEEDS, labels, "meta_val", tmp_path / "cost.csv")
-    table = pd.read_csv(tmp_path / "cost.csv")
+    files = measured_cost(tmp_path, {"random": 1.0, "free": 50.0, "tgr": 10.0}, NEEDS)
+    table, stages = pd.read_csv(files["cost"]), pd.read_parquet(files["stages"]).set_index("stage")
     assert len(table) == 3 * 2 * 3
     one = table[(table["shot"] == 5) & (table["protocol"] == "ncm")].set_index("method")
     assert one["seconds"].to_dict() == {"random": 1.0, "free": 50.0, "tgr": 33.0}
     assert one["teachers"].to_dict() == {"random": 0.0, "free": 100.0, "tgr": 100.0}
     assert one["front"].to_dict() == {"random": True, "free": False, "tgr": True}
-    write_json(inputs[1][0] / "provenance.json", {})
+    assert stages["seconds"].to_dict() == {
+        "teachers": 50.0, "recovered images": 10.0, "embeddings": 1.0,
+        "training of Random": 1.0, "training of Free": 50.0, "training of Tgr": 10.0,
+    }  # fmt: skip
+
+
+def test_cost_by_stage_adds_its_jobs_and_divides_them_by_units(tmp_path: Path) -> None:
+    teachers, recovered = write_shard(tmp_path, "toys-a", make_dataset("toys"))
+    models = [write_model(tmp_path / "models" / "toys" / "tgr" / shot / "seed-0") for shot in ("shot-1", "shot-5")]
+    for model in models:
+        write_json(model / "model.json", read_json(model / "model.json") | {"method": "tgr"})
+    for seconds, folder in enumerate([teachers, *models], start=1):
+        record = {"wall_seconds": float(seconds), "threads": 1, "peak_memory_mb": 100 * seconds}
+        write_json(folder / "provenance.json", record)
+    stages = {"teachers": ([teachers], 2, "teacher"), "embeddings": ([], 2, "teacher")}
+    table = cost_by_stage(stages, models, {"tgr": "TGR"}).set_index("stage")
+    assert table["seconds"].to_dict() == {"teachers": 1.0, "training of TGR": 5.0}
+    assert table["each"].to_dict() == {"teachers": 0.5, "training of TGR": 2.5}
+    assert table["memory_mb"]["training of TGR"] == 300
+    assert count_images([recovered]) == 2 * 3 * 6
+    write_json(teachers / "provenance.json", {})
     with pytest.raises(TgrError, match="lacks the job's cost"):
-        write_cost(*inputs, NEEDS, labels, "meta_val", tmp_path / "cost.csv")
+        cost_by_stage(stages, models, {"tgr": "TGR"})
+
+
+def test_pools_in_numbers(tmp_path: Path) -> None:
+    shards = [write_shard(tmp_path, pool, make_dataset("toys")) for pool in ("toys-a", "toys-b")]
+    transfer = tmp_path / "transfer.json"
+    students = [{"name": "teacher-0000", "student_accuracy": 0.5}, {"name": "teacher-0001", "student_accuracy": 0.75}]
+    write_json(transfer, {"pool": "toys-a", "n_classes": 3, "teachers": students})
+    model = write_model(tmp_path / "model")
+    sampled = {"toys-a/teacher-0000": 7, "toys-a/teacher-0001": 9, "toys-b/teacher-0000": 0, "toys-b/teacher-0001": 4}
+    write_json(model / "model.json", read_json(model / "model.json") | {"sampled": sampled})
+    teachers, recovered = ([shard[i] for shard in shards] for i in (0, 1))
+    file = tmp_path / "pools.parquet"
+    measure_pools(
+        scenario="toys", teachers=teachers, recovered=recovered, transfers=[transfer], models=[model], pools=file
+    )
+    pools = pd.read_parquet(file).set_index("pool")
+    assert pools["student_accuracy"]["toys-a"] == pytest.approx(0.625)
+    assert pd.isna(pools["student_accuracy"]["toys-b"])
+    assert pools["n_students"].to_dict() == {"toys-a": 2, "toys-b": 0}
+    assert pools["steps"].to_dict() == {"toys-a": "7 to 9", "toys-b": "0 to 4"}
+    assert pools["agreement"]["toys-a"] == pytest.approx(0.905)
+
+
+def test_sweep_puts_the_methods_of_all_scenarios_in_one_table(tmp_path: Path) -> None:
+    labels = {"bank": "Bank", "tgr": "TGR"}
+    summary = summary_of([write_evaluation(tmp_path, name, 0.5) for name in labels], labels)
+    summaries = [summary, summary[summary["method"] == "tgr"].assign(scenario="more")]
+    values = {"toys": 5.0, "more": 10.0}
+    file = tmp_path / "sweep.csv"
+    gather_sweep(summaries=summaries, scenarios=values, methods={"tgr": "TGR"}, headline="meta_val", sweep=file)
+    sweep = pd.read_csv(file)
+    assert set(sweep["method"]) == {"tgr"} and set(sweep["selection"]) == {"meta_val"}
+    assert sweep.groupby("scenario")["value"].first().to_dict() == values
 
 
 def test_front_keeps_what_nothing_dominates() -> None:

@@ -8,16 +8,14 @@ import pandas as pd
 import pytest
 from figure_checks import assert_figure, legible_figures  # noqa: F401
 from matplotlib.figure import Figure
-from synthetic_ablation import grouping_variants, lambda_variants, level_variants, write_variants
+from synthetic_ablation import grouping_variants, lambda_variants, level_variants, measure_ablation, write_variants
 from synthetic_results import write_task_space
-from test_analysis import NEEDS, write_cost_inputs
+from test_analysis import NEEDS, measured_cost
 
 from tgr.analysis import theory
-from tgr.analysis.ablation import write_ablation
-from tgr.analysis.cost import write_cost
-from tgr.analysis.selection import write_selection
-from tgr.analysis.task_map import write_task_map
-from tgr.artifacts import read_json
+from tgr.analysis.selection import measure_selection
+from tgr.analysis.task_map import map_task_space
+from tgr.artifacts import read_frame, read_json
 from tgr.errors import TgrError
 from tgr.reporting.figures import ablation, conflict, cost, dissimilarity, pairs, panels, selection, task_map
 from tgr.reporting.figures import theory as theory_figure
@@ -42,7 +40,7 @@ def legend(figure: Figure) -> list[str]:
 def test_theory_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(theory, "N_PROBLEMS", 2)
     monkeypatch.setattr(theory, "STEPS", 5)
-    errors, descents = theory.displacement_errors(), theory.descents()
+    errors, descents = theory.displacement_errors(), theory.compare_descents()
     figure = check(theory_figure.draw(errors, descents), tmp_path)
     assert [axes.get_title(loc="left") for axes in figure.axes] == [
         "2 problems: error", "2 problems: descent", "2 problems: effect of \u03bb"
@@ -54,11 +52,9 @@ def test_theory_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     "variants", [level_variants(), lambda_variants(), grouping_variants()], ids=["2d", "1d", "rows"]
 )
 def test_ablation_figures(tmp_path: Path, variants: dict[str, dict[str, Any]]) -> None:
-    evaluations, models = write_variants(tmp_path, variants)
-    table, curves = tmp_path / "a.csv", tmp_path / "a.parquet"
-    write_ablation(evaluations, models, variants, "meta_val", table, curves)
-    check(ablation.draw(pd.read_csv(table)), tmp_path)
-    check(conflict.draw(pd.read_parquet(curves)), tmp_path)
+    files = measure_ablation(tmp_path, variants)
+    check(ablation.draw(read_frame(files["ablation"])), tmp_path)
+    check(conflict.draw(read_frame(files["conflict"])), tmp_path)
 
 
 def test_damaged_ablations_are_refused() -> None:
@@ -82,9 +78,7 @@ def test_conflict_is_drawn_by_factor_and_its_means_over_steps(tmp_path: Path) ->
 
 def test_variants_of_an_ablation_are_rows_and_the_configured_one_is_bold(tmp_path: Path) -> None:
     variants = grouping_variants()
-    evaluations, models = write_variants(tmp_path, variants)
-    write_ablation(evaluations, models, variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
-    figure = ablation.draw(pd.read_csv(tmp_path / "a.csv"))
+    figure = ablation.draw(read_frame(measure_ablation(tmp_path, variants)["ablation"]))
     names = figure.axes[0].get_yticklabels()
     assert [name.get_text() for name in names if name.get_fontweight() == "bold"] == ["heterogeneous, implicit"]
     assert len(names) == len(variants)
@@ -92,9 +86,7 @@ def test_variants_of_an_ablation_are_rows_and_the_configured_one_is_bold(tmp_pat
 
 def test_numeric_parameter_becomes_the_axis_and_another_the_series(tmp_path: Path) -> None:
     variants = level_variants()
-    evaluations, models = write_variants(tmp_path, variants)
-    write_ablation(evaluations, models, variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
-    table = ablation_table(pd.read_csv(tmp_path / "a.csv"))
+    table = ablation_table(read_frame(measure_ablation(tmp_path, variants)["ablation"]))
     assert (table.numeric, table.split) == ("level", ["treatment"])
     grid = panels_of(table)
     assert [len(row) for row in grid] == [3, 3, 3]
@@ -104,9 +96,7 @@ def test_numeric_parameter_becomes_the_axis_and_another_the_series(tmp_path: Pat
 
 def test_one_numeric_parameter_has_a_line_for_each_protocol(tmp_path: Path) -> None:
     variants = lambda_variants()
-    evaluations, models = write_variants(tmp_path, variants)
-    write_ablation(evaluations, models, variants, "meta_val", tmp_path / "a.csv", tmp_path / "a.parquet")
-    first = panels_of(ablation_table(pd.read_csv(tmp_path / "a.csv")))[0][0]
+    first = panels_of(ablation_table(read_frame(measure_ablation(tmp_path, variants)["ablation"])))[0][0]
     assert first.title == "1-shot" and first.rows["series"].nunique() == 3
 
 
@@ -114,27 +104,27 @@ def test_factors_that_are_no_axis(tmp_path: Path) -> None:
     for values in ([True, False, True], [1.0, 2.0], ["a", "b", "c"], [None, 1.0, 2.0, 3.0]):
         variants = {f"tgr.x-{i}": {"method": "TGR", "changes": {"x": value}} for i, value in enumerate(values)}
         folder = tmp_path / str(len(list(tmp_path.iterdir())))
-        evaluations, models = write_variants(folder, variants)
-        write_ablation(evaluations, models, variants, "meta_val", folder / "a.csv", folder / "a.parquet")
-        assert ablation_table(pd.read_csv(folder / "a.csv")).numeric is None
+        assert ablation_table(read_frame(measure_ablation(folder, variants)["ablation"])).numeric is None
 
 
 def test_selection_figure(tmp_path: Path) -> None:
     evaluations, _ = write_variants(tmp_path, {"replay": {}, "tgr": {}})
-    tables = [tmp_path / "g.csv", tmp_path / "i.csv"]
-    write_selection(evaluations, {"replay": "Replay", "tgr": "TGR"}, *tables)
-    figure = check(selection.draw(*map(pd.read_csv, tables)), tmp_path)
+    tables = {"gains": tmp_path / "g.csv", "inflation": tmp_path / "i.csv"}
+    measure_selection(evaluations=evaluations, methods={"replay": "Replay", "tgr": "TGR"}, **tables)
+    figure = check(selection.draw(*map(read_frame, tables.values())), tmp_path)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["Replay", "TGR"]
     assert {"data-free", "oracle (sees meta-test)", "1-shot", "5-shot"} <= set(legend(figure))
-    write_selection(evaluations, {}, *tables)
-    figure = check(selection.draw(*map(pd.read_csv, tables)), tmp_path)
+    measure_selection(evaluations=evaluations, methods={}, **tables)
+    figure = check(selection.draw(*map(read_frame, tables.values())), tmp_path)
     assert [text.get_text() for text in figure.texts] == [selection.EMPTY]
 
 
 def test_task_map_figure(tmp_path: Path) -> None:
-    tables = [tmp_path / "m.csv", tmp_path / "q.json"]
-    write_task_map(*write_task_space(tmp_path), *tables)
-    teachers, quality = pd.read_csv(tables[0]), read_json(tables[1])
+    space = dict(zip(("dissimilarity", "groups", "teachers"), write_task_space(tmp_path), strict=True))
+    files = {"task_map": tmp_path / "m.csv", "quality": tmp_path / "q.json", "matrix": tmp_path / "d.parquet"}
+    map_task_space(**space, **files)
+    teachers, quality = read_frame(files["task_map"]), read_json(files["quality"])
+    check(dissimilarity.draw(read_frame(files["matrix"]), teachers, quality), tmp_path)
     figure = check(task_map.draw(teachers, quality), tmp_path)
     assert sorted(text.get_text() for text in figure.axes[0].texts) == ["A", "A", "B", "B"]
     assert figure.axes[0].get_title().startswith("4 teachers, 2 groups; stress ")
@@ -193,10 +183,7 @@ def test_legends_have_as_many_columns_as_fit(labels: list[str], inches: float, e
 
 def test_cost_figure(tmp_path: Path) -> None:
     seconds = {"pixels": 0.5, "random": 1.0, "free": 50.0, "tgr": 10.0, "realdata": 30.0}
-    inputs = write_cost_inputs(tmp_path, seconds)
-    labels = {name: name.title() for name in seconds}
-    write_cost(*inputs, NEEDS | {"pixels": [], "realdata": []}, labels, "meta_val", tmp_path / "cost.csv")
-    table = pd.read_csv(tmp_path / "cost.csv")
+    table = read_frame(measured_cost(tmp_path, seconds, NEEDS | {"pixels": [], "realdata": []})["cost"])
     figure = check(cost.draw(table), tmp_path)
     assert {"Tgr", "Realdata (ceiling)", "Pareto front", "floor"} <= set(legend(figure))
     assert figure.axes[0].get_xscale() == "log"

@@ -7,11 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from tgr.artifacts import digest
@@ -96,6 +97,26 @@ def test_input_without_a_file_is_none_and_a_missing_parameter_is_an_error(snakem
         assert run.call(stage) is None
         with pytest.raises(TypeError, match="nowhere"):
             run.call(greedy)
+
+
+def test_files_are_read_if_the_function_wants_what_they_hold(snakemake: SimpleNamespace) -> None:
+    Path("a.csv").write_text("name,mean\nNA,0.1\n,0.30000000000000004\n")
+    pd.read_csv("a.csv").to_parquet("b.parquet")
+    Path("c.json").write_text('{"stress": 0.5}')
+    snakemake.input |= {"table": "a.csv", "tables": ["a.csv", "b.parquet"], "quality": "c.json", "raw": "c.json"}
+
+    def stage(
+        *, table: pd.DataFrame, tables: Sequence[pd.DataFrame], quality: Mapping[str, Any], raw: Path
+    ) -> tuple[Any, ...]:
+        return table["name"][0], table["mean"].tolist(), [len(one) for one in tables], quality, raw
+
+    with job.stage(snakemake) as run:
+        write(run)
+        expected = ("NA", [0.1, 0.1 + 0.2], [2, 2], {"stress": 0.5}, Path("c.json"))
+        assert run.call(stage) == expected
+        Path("b.parquet").write_text("damaged")
+        with pytest.raises(TgrError, match=r"b\.parquet: missing or damaged"):
+            run.call(stage)
 
 
 def test_provenance_says_how_each_output_was_made(snakemake: SimpleNamespace) -> None:
@@ -229,3 +250,10 @@ def test_job_on_another_host_does_not_look_for_its_workflow_here() -> None:
 
 def test_owner_is_this_process_on_this_host() -> None:
     assert job.owner() == f"{os.getpid()}@{socket.gethostname()}"
+
+
+def test_jobs_find_this_package_before_what_was_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    environment = job.environment("/repository")
+    assert environment["PYTHONPATH"] == os.pathsep.join(["/repository", "/elsewhere"])
+    assert environment[job.OWNER] == job.owner() and environment["OMP_NUM_THREADS"] == "1"

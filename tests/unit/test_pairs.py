@@ -8,7 +8,7 @@ import pytest
 import torch
 from synthetic_results import EVALUATION, make_dataset, write_dataset
 
-from tgr.analysis.pairs import Draw, Kind, Learner, gains, measure_draw
+from tgr.analysis.pairs import Draw, Kind, Learner, gather_pairs, measure_draw
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
@@ -69,10 +69,11 @@ def test_a_draw_depends_on_its_index_alone(rows: list[Path]) -> None:
     assert not first["accuracy"].equals(other["accuracy"])
 
 
-def test_gains_are_means_over_draws(rows: list[Path]) -> None:
-    both = pd.concat(map(pd.read_parquet, rows[:2]))
-    summary = gains(both)
+def test_gains_are_means_over_draws(rows: list[Path], tmp_path: Path) -> None:
+    files = {"rows": tmp_path / "rows.parquet", "gains": tmp_path / "gains.csv"}
+    gather_pairs(draws=list(map(pd.read_parquet, rows[:2])), **files)
+    both, gains = pd.read_parquet(files["rows"]), pd.read_csv(files["gains"])
     one = both[(both["other"] == "base") & (both["overlap"] == 1)]["gain"]
-    row = summary[(summary["other"] == "base") & (summary["overlap"] == 1)].iloc[0]
+    row = gains[(gains["other"] == "base") & (gains["overlap"] == 1)].iloc[0]
     assert row["gain"] == pytest.approx(one.mean())
     assert row["n_draws"] == 2

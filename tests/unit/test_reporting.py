@@ -1,7 +1,8 @@
 """Tables and figures from small inputs in the real formats."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -11,21 +12,21 @@ import torch
 from figure_checks import assert_figure, assert_legible, legible_figures  # noqa: F401
 from matplotlib import rc_context
 from matplotlib.figure import Figure
-from synthetic_results import make_dataset, write_evaluation, write_shard
+from synthetic_results import make_dataset, summary_of, write_evaluation, write_shard
 
 from tgr.analysis.examples import Example, pick_examples, pick_teachers, read_examples
 from tgr.artifacts import write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
-from tgr.evaluation.summary import read_episodes, seed_means, summarise
+from tgr.evaluation.summary import read_episodes, seed_means
 from tgr.inversion.recovered import load_recovered
 from tgr.reporting.figures import accuracy, curves, sweep
 from tgr.reporting.figures import recovered as recovered_figure
 from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
 from tgr.reporting.save import save
-from tgr.reporting.tables.main import write_main_table, write_selection_table
-from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex, to_latex, to_markdown
+from tgr.reporting.tables import main, selection
+from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex
 
 METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
 MEANS = {"pixels": 0.35, "random": 0.3, "bank": 0.52, "tgr": 0.6, "realdata": 0.8}
@@ -46,15 +47,18 @@ def evaluations(root: Path, methods: Iterable[str], **options: object) -> list[P
     ]
 
 
-def main_table(root: Path, folders: list[Path], methods: Mapping[str, str]) -> tuple[pd.DataFrame, str, str]:
-    files = [root / "tables" / f"main.{suffix}" for suffix in ("csv", "md", "tex")]
-    write_main_table(folders, methods, "meta_val", *files)
-    return pd.read_csv(files[0]), files[1].read_text(), files[2].read_text()
+def main_table(folders: list[Path], methods: Mapping[str, str]) -> tuple[pd.DataFrame, str, str]:
+    table = main.table(summary_of(folders, methods), headline="meta_val")
+    return pd.read_csv(StringIO(table.to_csv())), table.to_markdown(), table.to_latex()
+
+
+def table_of(block: Block, caption: str = "c", notes: Sequence[str] = ()) -> Table:
+    return Table(pd.DataFrame(), caption, "Method", [block], notes)
 
 
 def test_main_table(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, METHODS)
-    csv, markdown, latex = main_table(tmp_path, folders, METHODS)
+    csv, markdown, latex = main_table(folders, METHODS)
     assert list(dict.fromkeys(csv["method"])) == list(METHODS)
     assert set(csv["selection"]) == {"meta_val"}
     rows = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("| ")]
@@ -77,7 +81,7 @@ def test_main_table(tmp_path: Path) -> None:
 
 def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, ["random", "bank"], selections=("last", "meta_val"))
-    csv, markdown, _ = main_table(tmp_path, folders, METHODS)
+    csv, markdown, _ = main_table(folders, METHODS)
     assert set(csv["reference"]) == {"bank"}
     assert not csv["below_floor"].any()
     for fact in ("TGR takes no part", "Bank is the reference", "No floor", "No ceiling"):
@@ -86,7 +90,7 @@ def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
 
 def test_seeds_are_reported_apart(tmp_path: Path) -> None:
     folders = [write_evaluation(tmp_path, "tgr", 0.5 + 0.1 * seed, seed=seed, protocols=("ncm",)) for seed in (0, 1)]
-    csv, markdown, _ = main_table(tmp_path, folders, METHODS)
+    csv, markdown, _ = main_table(folders, METHODS)
     assert csv["n_seeds"].item() == 2
     assert csv["seed_std"].item() == pytest.approx(0.1 / np.sqrt(2), abs=0.02)
     assert f"s {100 * csv['seed_std'].item():.1f}" in markdown
@@ -95,7 +99,7 @@ def test_seeds_are_reported_apart(tmp_path: Path) -> None:
 
 def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, ["bank", "tgr"], datasets=("toys", "tools"), selections=("meta_val",))
-    _, markdown, latex = main_table(tmp_path, folders, METHODS)
+    _, markdown, latex = main_table(folders, METHODS)
     assert re.findall("^### (.*)$", markdown, re.M) == [
         "All datasets (episodes pooled)", "Unseen classes of tools", "Unseen classes of toys"
     ]  # fmt: skip
@@ -104,14 +108,13 @@ def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
 
 
 def test_selection_table_labels_the_oracle(tmp_path: Path) -> None:
-    files = [tmp_path / f"selection.{suffix}" for suffix in ("csv", "md", "tex")]
-    write_selection_table(evaluations(tmp_path, METHODS), METHODS, *files)
-    markdown = files[1].read_text()
+    table = selection.table(summary_of(evaluations(tmp_path, METHODS), METHODS))
+    markdown = table.to_markdown()
     header = next(line for line in markdown.splitlines() if line.startswith("| "))
     assert [c.split(":")[-1].strip() for c in header.split("|")[2:-1]] == [
         "last", "data-free", "meta-val", "oracle (sees meta-test)"
     ]  # fmt: skip
-    assert len(pd.read_csv(files[0])) == 4 * 2 * (4 * 3 + 1)
+    assert len(table.frame) == 4 * 2 * (4 * 3 + 1)
     rows = [line.split("|")[2:-1] for line in markdown.splitlines() if ", TGR " in line]
     assert all("**" in cell for row in rows for cell in row[:3]), "TGR is the best of these methods"
     assert not any("**" in row[3] for row in rows), "the oracle is no result"
@@ -140,8 +143,8 @@ def test_intervals_allow_so_many_decimals(widths: list[float], expected: int) ->
 def test_numbers_have_the_digits_of_their_interval() -> None:
     cell = Cell(0.56789, 0.0183, difference=-0.0004, difference_ci95=0.0149)
     block = Block("x", [("", ["a"])], [("one", [cell])])
-    assert "56.8 ± 1.8 (0.0 ± 1.5)" in to_markdown(Table("c", "Method", [block], []))
-    assert "$56.8 \\pm 1.8$" in to_latex(Table("c", "Method", [block], []))
+    assert "56.8 ± 1.8 (0.0 ± 1.5)" in table_of(block).to_markdown()
+    assert "$56.8 \\pm 1.8$" in table_of(block).to_latex()
 
 
 def test_markup_escapes_names() -> None:
@@ -158,8 +161,8 @@ def test_markup_escapes_names() -> None:
             ("none", [None]),
         ],
     )
-    table = Table("50 % of_all", "Method", [block], ["p < 0.05 * |"])
-    latex, markdown = to_latex(table), to_markdown(table)
+    table = table_of(block, "50 % of_all", ["p < 0.05 * |"])
+    latex, markdown = table.to_latex(), table.to_markdown()
     assert "my\\_method \\& co" in latex
     assert "50 \\% of\\_all" in latex
     assert "none & --" in latex
@@ -167,13 +170,8 @@ def test_markup_escapes_names() -> None:
     assert escape_latex("p >= 5") == "p $\\geq$ 5"
 
 
-def summary_of(folders: list[Path], methods: Mapping[str, str] = METHODS) -> pd.DataFrame:
-    table = summarise(read_episodes(folders), list(methods))
-    return table.assign(label=table["method"].map(dict(methods)))
-
-
 def test_accuracy_figure(tmp_path: Path) -> None:
-    summary = summary_of(evaluations(tmp_path, METHODS, selections=("meta_val",)))
+    summary = summary_of(evaluations(tmp_path, METHODS, selections=("meta_val",)), METHODS)
     figure = accuracy.draw(summary, headline="meta_val")
     for name in "ab":
         save(accuracy.draw(summary, headline="meta_val"), tmp_path / f"{name}.png", tmp_path / f"{name}.pdf")
@@ -188,7 +186,7 @@ def test_accuracy_figure(tmp_path: Path) -> None:
 
 
 def test_figures_look_the_same_whatever_the_settings_of_matplotlib(tmp_path: Path) -> None:
-    summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)))
+    summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)), METHODS)
     save(accuracy.draw(summary, headline="last"), tmp_path / "a.png")
     with rc_context({"font.size": 20, "xtick.labelsize": 20, "axes.grid": True}):
         save(accuracy.draw(summary, headline="last"), tmp_path / "b.png")
@@ -196,7 +194,7 @@ def test_figures_look_the_same_whatever_the_settings_of_matplotlib(tmp_path: Pat
 
 
 def test_looks_give_colours(tmp_path: Path) -> None:
-    summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)))
+    summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)), METHODS)
     figure = accuracy.draw(summary, headline="last", looks={"bank": {"colour": "#123456"}})
     assert figure.axes[0].containers[0][0].get_color() == "#123456"
     with pytest.raises(TgrError, match="no evaluation used the selection rule oracle"):
@@ -205,7 +203,7 @@ def test_looks_give_colours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("methods", [["bank"], ["pixels"], ["pixels", "realdata"]])
 def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> None:
-    summary = summary_of(evaluations(tmp_path, methods, selections=("last",)))
+    summary = summary_of(evaluations(tmp_path, methods, selections=("last",)), METHODS)
     save(accuracy.draw(summary, headline="last"), tmp_path / "a.png", tmp_path / "a.pdf")
     assert_figure(tmp_path / "a.png", tmp_path / "a.pdf")
 
@@ -213,7 +211,7 @@ def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> N
 def test_each_seed_of_several_has_a_mark(tmp_path: Path) -> None:
     folders = [write_evaluation(tmp_path, "tgr", 0.4 + 0.1 * seed, seed=seed, protocols=("ncm",)) for seed in range(3)]
     episodes = read_episodes(folders)
-    figure = accuracy.draw(summary_of(folders), seed_means(episodes), headline="meta_val")
+    figure = accuracy.draw(summary_of(folders, METHODS), seed_means(episodes), headline="meta_val")
     ticks = [line for line in figure.axes[0].lines if line.get_marker() == "|" and len(line.get_xdata()) == 3]
     chosen = episodes[episodes["selection"] == "meta_val"]
     expected = [100 * chosen.loc[chosen["seed"] == seed, "accuracy"].mean() for seed in range(3)]
@@ -223,7 +221,7 @@ def test_each_seed_of_several_has_a_mark(tmp_path: Path) -> None:
 
 
 def test_sweep_figure(tmp_path: Path) -> None:
-    summary = summary_of(evaluations(tmp_path, ["bank", "tgr"], selections=("last",)))
+    summary = summary_of(evaluations(tmp_path, ["bank", "tgr"], selections=("last",)), METHODS)
     frame = pd.concat([summary.assign(value=value) for value in (10, 20)], ignore_index=True)
     figure = sweep.draw(frame, label="teachers in the pool")
     save(figure, tmp_path / "s.png", tmp_path / "s.pdf")

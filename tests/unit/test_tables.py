@@ -8,122 +8,69 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from synthetic_results import make_dataset, write_evaluation, write_model, write_shard
+from synthetic_ablation import measure_ablation
+from synthetic_results import summary_of, write_evaluation
 
-from tgr.artifacts import read_json, write_json
+from tgr.artifacts import read_frame, read_json, write_json
 from tgr.errors import TgrError
 from tgr.reporting.publish import reference
-from tgr.reporting.tables.ablation import write_ablation_table
-from tgr.reporting.tables.cost import count_images, write_cost_table
-from tgr.reporting.tables.overview import write_overview_table
-from tgr.reporting.tables.pools import write_pools_table
+from tgr.reporting.tables import ablation, cost, overview, pools
 
-VARIANTS = {
-    "tgr.heads-shared": {"method": "TGR", "changes": {"heads": "shared"}},
-    "tgr": {"method": "TGR", "changes": {"heads": "aligned"}},
-}
+METHODS = {"bank": "Bank", "tgr": "TGR"}
 
 
-def outputs(root: Path) -> list[Path]:
-    return [root / "tables" / f"table.{suffix}" for suffix in ("csv", "md", "tex")]
+def cells_of(markdown: str, row: str) -> list[list[str]]:
+    """Return the cells of all rows of some Markdown that have a label."""
+    lines = [line.split("|")[1:-1] for line in markdown.splitlines() if line.startswith("| ")]
+    return [[cell.strip() for cell in cells[1:]] for cells in lines if cells[0].strip() == row]
 
 
-def write_conflict(root: Path, method: str, cosine: float) -> Path:
-    folder = root / "models" / "toys" / method / "shot-any" / "seed-0"
-    folder.mkdir(parents=True)
-    write_json(folder / "model.json", {"scenario": "toys", "method": method, "shot": "any", "seed": 0})
-    rows = [(step, "group", "gradient_cosine", cosine + 0.1 * (step - 2)) for step in (1, 2, 3)]
-    rows += [(step, "group", "relative_variance", 4.0) for step in (1, 2, 3)]
-    rows.append((4, "replay", "loss", 1.0))
-    frame = pd.DataFrame(rows, columns=["step", "phase", "name", "value"])
-    frame.to_parquet(folder / "curves.parquet", index=False)
-    return folder
+def test_ablation_table_shows_conflict_before_accuracies(tmp_path: Path) -> None:
+    variants = {
+        "tgr.heads-shared": {"method": "TGR", "changes": {"heads": "shared"}},
+        "tgr": {"method": "TGR", "changes": {"heads": "aligned"}},
+    }
+    accuracies = read_frame(measure_ablation(tmp_path, variants)["accuracies"])
+    table = ablation.table(accuracies, caption="Label order", headline="meta_val")
+    markdown = table.to_markdown()
+    first = accuracies[accuracies["method"] == "tgr.heads-shared"].iloc[0]
+    [shared] = cells_of(markdown, "TGR: heads shared")
+    assert shared[:2] == [f"{first['gradient_cosine']:.3g}", f"{first['relative_variance']:.3g}"]
+    assert len(shared) == 2 + 2 * 3
+    assert "paired difference to TGR: heads aligned" in markdown and "gradient conflict" in table.to_latex()
+    assert list(table.frame) == [column for column in accuracies if column != "label"]
 
 
-def test_ablation_table(tmp_path: Path) -> None:
-    means = {"tgr.heads-shared": 0.4, "tgr": 0.6}
-    evaluations = [write_evaluation(tmp_path, name, mean) for name, mean in means.items()]
-    models = [write_conflict(tmp_path, "tgr", 0.25), write_conflict(tmp_path, "tgr.heads-shared", 0.125)]
-    files = outputs(tmp_path)
-    write_ablation_table(evaluations, models, VARIANTS, "Label order", "meta_val", *files)
-    csv, markdown = pd.read_csv(files[0]), files[1].read_text()
-    assert csv.groupby("method")["heads"].first().to_dict() == {"tgr": "aligned", "tgr.heads-shared": "shared"}
-    assert csv.groupby("method")["gradient_cosine"].first().to_dict() == pytest.approx(
-        {"tgr": 0.25, "tgr.heads-shared": 0.125}
-    )
-    assert set(csv["reference"]) == {"tgr"}
-    shared = csv[(csv["method"] == "tgr.heads-shared") & (csv["protocol"] == "ncm")]
-    assert shared["difference"].item() == pytest.approx(-0.2, abs=0.03)
-    assert "| TGR: heads shared | 0.125 |" in " ".join(markdown.replace("|", " | ").split())
-    assert "paired difference to TGR: heads aligned" in markdown
-    assert "gradient conflict" in files[2].read_text()
+def test_pools_table_leaves_out_what_is_unknown() -> None:
+    row = {"scenario": "toys", "dataset": "toys", "architecture": "conv4", "image_size": "16", "n_teachers": 2}
+    row |= {"n_classes": "3", "held_out_accuracy": 0.9, "agreement": 0.905, "bn_distance": 1.25, "steps": None}
+    rows = [row | {"pool": "a", "student_accuracy": 0.625, "n_students": 2}]
+    rows.append(row | {"pool": "b", "student_accuracy": None, "n_students": 0})
+    markdown = pools.table(pd.DataFrame(rows)).to_markdown()
+    assert [cells[5:] for cells in cells_of(markdown, "a")] == [["90.0 %", "90.5 %", "1.25", "62.5 %", "\u2013"]]
+    assert cells_of(markdown, "b")[0][8] == "\u2013"
+    assert "mean over 2 teachers a pool" in markdown
+    assert "Student" not in pools.table(pd.DataFrame(rows[1:])).notes[-1]
 
 
-def test_ablation_table_without_the_method_as_configured_refers_to_its_first_variant(tmp_path: Path) -> None:
-    names = ["tgr.heads-shared", "tgr.heads-per_teacher"]
-    evaluations = [write_evaluation(tmp_path, name, 0.5) for name in names]
-    models = [write_conflict(tmp_path, name, 0.25) for name in names]
-    variants = {name: {"method": "TGR", "changes": {"heads": name.split("-")[1]}} for name in names}
-    write_ablation_table(evaluations, models, variants, "Heads", "last", *outputs(tmp_path))
-    assert set(pd.read_csv(outputs(tmp_path)[0])["reference"]) == {"tgr.heads-shared"}
-
-
-def test_pools_table(tmp_path: Path) -> None:
-    shards = [write_shard(tmp_path, pool, make_dataset("toys")) for pool in ("toys-a", "toys-b")]
-    transfer = tmp_path / "transfer.json"
-    students = [{"name": "teacher-0000", "student_accuracy": 0.5}, {"name": "teacher-0001", "student_accuracy": 0.75}]
-    write_json(transfer, {"pool": "toys-a", "n_classes": 3, "teachers": students})
-    model = write_model(tmp_path / "model")
-    sampled = {"toys-a/teacher-0000": 7, "toys-a/teacher-0001": 9, "toys-b/teacher-0000": 0, "toys-b/teacher-0001": 4}
-    write_json(model / "model.json", read_json(model / "model.json") | {"sampled": sampled})
-    files = outputs(tmp_path)
-    teachers, recovered = ([shard[i] for shard in shards] for i in (0, 1))
-    write_pools_table(teachers, recovered, [transfer], [model], "toys", *files)
-    csv = pd.read_csv(files[0]).set_index("pool")
-    assert csv["student_accuracy"]["toys-a"] == pytest.approx(0.625)
-    assert pd.isna(csv["student_accuracy"]["toys-b"])
-    assert csv["steps"].to_dict() == {"toys-a": "7 to 9", "toys-b": "0 to 4"}
-    assert csv["agreement"]["toys-a"] == pytest.approx(0.905)
-    assert "62.5 %" in files[1].read_text()
-
-
-def test_cost_table_adds_the_jobs_of_a_stage(tmp_path: Path) -> None:
-    teachers, recovered = write_shard(tmp_path, "toys-a", make_dataset("toys"))
-    models = [write_model(tmp_path / "models" / "toys" / "tgr" / shot / "seed-0") for shot in ("shot-1", "shot-5")]
-    for model in models:
-        write_json(model / "model.json", read_json(model / "model.json") | {"method": "tgr"})
-    for seconds, folder in enumerate([teachers, *models], start=1):
-        write_json(folder / "provenance.json", {"wall_seconds": float(seconds), "peak_memory_mb": 100 * seconds})
-    files = outputs(tmp_path)
-    stages = {"teachers": ([teachers], 2, "teacher")}
-    write_cost_table(stages, models, {"tgr": "TGR"}, "toys", *files)
-    csv = pd.read_csv(files[0]).set_index("stage")
-    assert csv["seconds"].to_dict() == {"teachers": 1.0, "training of TGR": 5.0}
-    assert csv["each"].to_dict() == {"teachers": 0.5, "training of TGR": 2.5}
-    assert csv["memory_mb"]["training of TGR"] == 300
-    assert count_images([recovered]) == 2 * 3 * 6
-    write_json(teachers / "provenance.json", {})
-    with pytest.raises(TgrError, match="lacks the job's cost"):
-        write_cost_table(stages, models, {"tgr": "TGR"}, "toys", *files)
+def test_cost_table_has_a_unit() -> None:
+    row = {"scenario": "toys", "stage": "teachers", "jobs": 1, "units": 2, "unit": "teacher"}
+    stages = pd.DataFrame([row | {"seconds": 1.0, "each": 0.5, "memory_mb": 300}])
+    assert cells_of(cost.table(stages).to_markdown(), "teachers") == [["1", "1", "0.5 / teacher", "300"]]
 
 
 def test_overview_puts_scenarios_side_by_side(tmp_path: Path) -> None:
     evaluations = [write_evaluation(tmp_path, name, mean) for name, mean in {"bank": 0.5, "tgr": 0.6}.items()]
-    other = tmp_path / "evaluation" / "tools" / "tgr" / "shot-1" / "seed-0"
-    shutil.copytree(evaluations[1], other)
-    frame = pd.read_parquet(other / "episodes.parquet").assign(scenario="tools")
-    frame.to_parquet(other / "episodes.parquet", index=False)
-    files = outputs(tmp_path)
-    methods = {"toys": {"bank": "Bank", "tgr": "TGR"}, "tools": {"tgr": "TGR"}}
-    write_overview_table([*evaluations, other], methods, "meta_val", *files)
-    csv = pd.read_csv(files[0])
-    assert set(zip(csv["scenario"], csv["method"], strict=True)) == {
+    toys = summary_of(evaluations, METHODS)
+    tools = toys[toys["method"] == "tgr"].assign(scenario="tools")
+    table = overview.table([toys, tools], headline="meta_val")
+    assert set(zip(table.frame["scenario"], table.frame["method"], strict=True)) == {
         ("toys", "bank"),
         ("toys", "tgr"),
         ("tools", "tgr"),
     }
-    rows = [line for line in files[1].read_text().splitlines() if line.startswith("| Bank")]
-    assert len(rows) == 3 and all(row.rstrip("| ").endswith("\u2013") for row in rows)
+    rows = cells_of(table.to_markdown(), "Bank")
+    assert len(rows) == 3 and all(cells[-1] == "\u2013" for cells in rows)
 
 
 def test_documents_show_the_committed_tables() -> None:

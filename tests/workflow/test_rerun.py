@@ -12,14 +12,18 @@ pytestmark = pytest.mark.slow
 AFTER_ONE_METHOD = {
     "train": 1,
     "evaluate": 1,
+    "summarise": 1,
     "plot_accuracy": 1,
+    "gather_curves": 1,
     "plot_curves": 1,
-    "analyse_selection": 1,
+    "measure_selection": 1,
     "plot_selection": 1,
+    "gather_sweep": 1,
     "plot_sweep": 1,
+    "measure_pools": 1,
     "measure_cost": 1,
     "plot_cost": 1,
-    "tabulate": 1,
+    "tabulate_main": 1,
     "tabulate_selection": 1,
     "tabulate_pools": 1,
     "tabulate_cost": 1,
@@ -30,20 +34,24 @@ FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves
 FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map", "plot_cost"}
 DRAWN = {*FIGURES, "plot_theory", "plot_pairs"}
 ACCURACIES = {
-    "tabulate",
+    "summarise",
+    "tabulate_main",
     "tabulate_selection",
     "tabulate_ablation",
     "tabulate_overview",
     "write_index",
-    "analyse_selection",
+    "measure_selection",
     "plot_selection",
+    "gather_sweep",
     "plot_sweep",
     "measure_cost",
+    "tabulate_cost",
     "plot_cost",
 }
-TABLES = {*ACCURACIES, "tabulate_pools", "tabulate_cost", "summarise_ablation"}
+TABLES = {*ACCURACIES, "measure_pools", "tabulate_pools", "summarise_ablation"}
+GATHERED = {"gather_curves", "pick_examples", "gather_pairs"}
 AFTER_INVERSION = {"measure_transfer", "embed", "compare", "group", "map_task_space", "train", "evaluate"}
-AFTER_INVERSION |= {*FIGURES, *TABLES, "measure_pairs", "plot_pairs"}
+AFTER_INVERSION |= {*FIGURES, *TABLES, *GATHERED, "measure_pairs", "plot_pairs"}
 
 
 def test_finished_run_has_nothing_to_do_even_after_it_was_moved(project: Project) -> None:
@@ -108,11 +116,12 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
         ),
         (
             "tgr/evaluation/protocols.py",
-            {"evaluate": 4, "measure_pairs": 2, "plot_pairs": 1, "plot_accuracy": 1}
+            {"evaluate": 4, "measure_pairs": 2, "gather_pairs": 1, "plot_pairs": 1, "plot_accuracy": 1}
             | dict.fromkeys({*ABLATION, *ACCURACIES}, 1),
         ),
         ("tgr/reporting/tables/overview.py", {"tabulate_overview": 1}),
-        ("workflow/scripts/plot_recovered.py", {"plot_recovered": 1}),
+        ("tgr/analysis/pools.py", {"measure_pools": 1, "tabulate_pools": 1}),
+        ("workflow/scripts/pick_examples.py", {"pick_examples": 1, "plot_recovered": 1}),
         ("tgr/reporting/publish/templates/index.css", {"write_index": 1}),
         ("tgr/errors.py", {}),
         ("tgr/config/methods/tgr.py", {}),
@@ -144,6 +153,14 @@ def test_editing_an_early_module_keeps_what_is_before_it(project: Project) -> No
     assert set(project.planned()) == {"invert", *AFTER_INVERSION}
 
 
+def test_editing_an_engine_keeps_the_trainings_that_need_no_recovered_images(project: Project) -> None:
+    """Of the four trainings, that of `pixels`; it keeps its evaluation, too, since it has no checkpoint to choose."""
+    project.edit("tgr/inversion/pixel.py")
+    planned = project.planned()
+    assert set(planned) == {"invert", *AFTER_INVERSION}
+    assert planned["train"] == planned["evaluate"] == 3
+
+
 def test_editing_and_undoing_does_nothing(project: Project) -> None:
     file = project.root / "tgr/pool/pretrain.py"
     original = file.read_text()
@@ -165,4 +182,5 @@ def test_provenance_is_complete_and_free_of_absolute_paths(finished: Project) ->
         record = json.loads(file.read_text())
         assert record["sha256"] and record["code"]["files"] and record["versions"]["python"] and record["finished"]
         assert str(Path.home()) not in file.read_text() and str(finished.root) not in file.read_text()
-        assert f"workflow/scripts/{record['rule']}.py" in record["code"]["files"]
+        scripts = {f"workflow/scripts/{name}.py" for name in (record["rule"], "report")}
+        assert scripts & set(record["code"]["files"])

@@ -22,10 +22,10 @@ IGNORED = shutil.ignore_patterns(
     ".git", ".venv", ".snakemake", "__pycache__", ".*_cache", "results", "build", "docs", "benchmarks"
 )
 STAGES = ("datasets", "episodes", "teachers", "recovered", "transfer", "embeddings", "task_space", "models")
-STAGES += ("evaluation", "analysis", "tables", "figures")
+STAGES += ("evaluation", "summary", "analysis", "tables", "figures")
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 """The rules that only a configuration with ablations needs."""
-VOLATILE = "cost.*"
+VOLATILE = "cost*.*"
 """Tables of seconds, which differ from run to run."""
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TGR_WORKFLOW_PID")}
 

@@ -13,31 +13,34 @@ from tgr.evaluation.selection import CRITERION
 from tgr.evaluation.statistics import mean_interval, per_episode
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
 
-CONFLICT = ("relative_variance", "gradient_cosine")
-"""Curves that group steps record: the variance of the teachers' gradients relative to the squared norm of their mean,
-and their mean pairwise cosine."""
+CONFLICT = ("gradient_cosine", "relative_variance")
+"""Curves that group steps record: the mean pairwise cosine of the teachers' gradients, and their variance relative to
+the squared norm of their mean."""
 COLUMNS = ("variant", "method", "configured", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds")
 """The columns of the table that every ablation has; the others are its factors."""
 
 
-def write_ablation(
+def summarise_ablation(
+    *,
     evaluations: Sequence[Path],
     models: Sequence[Path],
     variants: Mapping[str, Mapping[str, Any]],
     headline: str,
-    table_file: Path,
-    conflict_file: Path,
+    accuracies: Path,
+    ablation: Path,
+    conflict: Path,
 ) -> None:
-    """Write the table of an ablation as CSV, and its curves of gradient conflict as Parquet.
+    """Write the variants' accuracies and the measures of the figure as CSV, the curves of gradient conflict as Parquet.
 
-    The table has ``COLUMNS`` and a column for each factor. Its measures, as shares of 1:
+    ``accuracies`` is what ``variant_accuracies`` returns. ``ablation`` has ``COLUMNS`` and a column for each factor;
+    its measures, as shares of 1:
 
     - ``accuracy``: on meta-test episodes by shot and protocol, all datasets together, with its 95 % interval;
     - ``gap``: accuracy on episodes of held-out recovered images minus that on meta-test, of the headline's checkpoint
       under nearest class mean; its interval is that of the meta-test accuracy;
     - the two of ``CONFLICT``: mean over the group steps and seeds, from the lowest to the highest seed.
 
-    The curves have the columns variant, method, factors, shot, seed, step, name, value.
+    ``conflict`` has the columns variant, method, factors, shot, seed, step, name, value.
 
     Args:
         evaluations, models: folders of all variants.
@@ -47,29 +50,58 @@ def write_ablation(
     Raises:
         TgrError: nothing to report, or evaluations that do not belong together.
     """
-    episodes = read_episodes(evaluations)
-    curves = read_curves(models)
+    episodes, curves = read_episodes(evaluations), read_curves(models)
     curves = curves[curves["name"].isin(CONFLICT)]
+    table = variant_accuracies(episodes, curves, variants, headline)
+    table.to_csv(accuracies, index=False)
+    measures = [_accuracies(table), _gaps(evaluations, episodes, headline), _conflict(curves)]
     about = pd.DataFrame(
         [
-            {"variant": name, "method": own["method"], "configured": "." not in name} | dict(own["changes"])
-            for name, own in variants.items()
+            {"variant": name, "method": variant["method"], "configured": "." not in name} | dict(variant["changes"])
+            for name, variant in variants.items()
         ]
     )
-    found = [_accuracies(episodes, list(variants), headline), _gaps(evaluations, episodes, headline)]
-    table = pd.concat([*found, _conflict(curves)], ignore_index=True)
-    ordered = about.merge(table, on="variant", how="inner")
+    ordered = about.merge(pd.concat(measures, ignore_index=True), on="variant", how="inner")
     factors = [column for column in about if column not in COLUMNS]
-    ordered[[*COLUMNS[:3], *factors, *COLUMNS[3:]]].to_csv(table_file, index=False)
+    ordered[[*COLUMNS[:3], *factors, *COLUMNS[3:]]].to_csv(ablation, index=False)
     named = about.drop(columns="configured").merge(curves.rename(columns={"method": "variant"}), on="variant")
     for factor in factors:
-        named[factor] = [f"{value:g}" if isinstance(value, float) else str(value) for value in named[factor]]
-    named.drop(columns="phase").to_parquet(conflict_file, index=False)
+        named[factor] = [_value(value) for value in named[factor]]
+    named.drop(columns=["phase", "scenario"]).to_parquet(conflict, index=False)
 
 
-def _accuracies(episodes: pd.DataFrame, variants: Sequence[str], headline: str) -> pd.DataFrame:
-    summary = summarise(episodes, variants, variants[0])
-    shown = over_all_datasets(headline_rows(summary, headline))
+def variant_accuracies(
+    episodes: pd.DataFrame, curves: pd.DataFrame, variants: Mapping[str, Mapping[str, Any]], headline: str
+) -> pd.DataFrame:
+    """Return the summary of an ablation's variants, at the headline's checkpoints.
+
+    Differences are paired, to the method as configured; if it is not among the variants, to the first one.
+
+    Returns:
+        the columns of ``tgr.evaluation.summary.summarise``, a variant's name in the column ``method``; the two of
+        ``CONFLICT``, mean over all steps, shots and seeds; a column for each factor; ``label``, e.g. ``TGR: grouping
+        random, treatment none``.
+    """
+    reference = next((name for name in variants if "." not in name), next(iter(variants)))
+    shown = headline_rows(summarise(episodes, list(variants), reference), headline)
+    means = curves.pivot_table(index="method", columns="name", values="value", aggfunc="mean")
+    table = shown.merge(means.reindex(columns=list(CONFLICT)).reset_index(), on="method", how="left")
+    for factor in dict.fromkeys(factor for about in variants.values() for factor in about["changes"]):
+        table[factor] = table["method"].map({name: about["changes"].get(factor) for name, about in variants.items()})
+    return table.assign(label=table["method"].map({name: _label(about) for name, about in variants.items()}))
+
+
+def _label(variant: Mapping[str, Any]) -> str:
+    changes = [f"{factor} {_value(value).replace('_', ' ')}" for factor, value in variant["changes"].items()]
+    return f"{variant['method']}: {', '.join(changes)}"
+
+
+def _value(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
+    shown = over_all_datasets(table)
     bounds = {"low": shown["mean"] - shown["ci95"], "high": shown["mean"] + shown["ci95"]}
     named = shown.rename(columns={"method": "variant", "n_episodes": "n"}).assign(measure="accuracy", **bounds)
     return named[["variant", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds"]]

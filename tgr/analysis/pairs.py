@@ -166,7 +166,18 @@ def measure_draw(
     pd.DataFrame(rows).to_parquet(file, index=False)
 
 
-def gains(rows: pd.DataFrame) -> pd.DataFrame:
+def gather_pairs(*, draws: Sequence[pd.DataFrame], rows: Path, gains: Path) -> None:
+    """Write all draws as one Parquet file, and what ``mean_gains`` returns of them as CSV.
+
+    Args:
+        draws: as ``measure_draw`` writes them.
+    """
+    table = pd.concat(draws, ignore_index=True)
+    table.to_parquet(rows, index=False)
+    mean_gains(table).to_csv(gains, index=False)
+
+
+def mean_gains(rows: pd.DataFrame) -> pd.DataFrame:
     """Return for each kind of second teacher the mean gain and its 95 % interval (half width) over draws."""
     found = []
     for (other, overlap, jaccard), part in rows.groupby(["other", "overlap", "jaccard"], sort=False):

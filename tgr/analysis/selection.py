@@ -50,15 +50,13 @@ def expected_maximum(k: int) -> float:
     return float(value)
 
 
-def write_selection(
-    evaluations: Sequence[Path], methods: Mapping[str, str], gains_file: Path, inflation_file: Path
-) -> None:
+def measure_selection(*, evaluations: Sequence[Path], methods: Mapping[str, str], gains: Path, inflation: Path) -> None:
     """Write two tables, CSV, of the methods whose trainings have several checkpoints; accuracies are those of
     nearest class mean, which all selection rules compare, on meta-test episodes of all datasets.
 
-    ``gains_file``, a row for each shot and rule: mean accuracy with its 95 % interval over ``n`` episodes, and
+    ``gains``, a row for each shot and rule: mean accuracy with its 95 % interval over ``n`` episodes, and
     ``gain``, the paired difference to the first rule (``last``) with its interval.
-    ``inflation_file``, a row for each shot and ``k``: what the best of ``k`` equally good checkpoints would show too
+    ``inflation``, a row for each shot and ``k``: what the best of ``k`` equally good checkpoints would show too
     much, if each evaluation drew its own episodes (``independent``), or all share theirs (``shared``, with ``rho`` as
     found; empty if it was not). ``own`` marks the training's own number of checkpoints; ``sigma`` is the standard error
     of one seed.
@@ -73,18 +71,17 @@ def write_selection(
     counts = _checkpoints(evaluations)
     episodes = read_episodes(evaluations)
     episodes = episodes[episodes["protocol"] == CRITERION]
-    gains, inflation = [], []
+    gain_rows, inflation_rows = [], []
     for name, label in methods.items():
         for shot in sorted(shot for method, shot in counts if method == name):
             own = episodes[(episodes["method"] == name) & (episodes["shot"] == shot)]
             if counts[name, shot] < 2 or own.empty:
                 continue
             head = {"method": name, "label": label, "shot": shot}
-            gains += [head | row for row in _gains(own)]
-            inflation += [head | row for row in _inflation(own, counts[name, shot])]
-    pd.DataFrame(gains, columns=list(GAINS)).to_csv(gains_file, index=False)
-    table = pd.DataFrame(inflation, columns=list(INFLATION))
-    table.to_csv(inflation_file, index=False)
+            gain_rows += [head | row for row in _gains(own)]
+            inflation_rows += [head | row for row in _inflation(own, counts[name, shot])]
+    pd.DataFrame(gain_rows, columns=list(GAINS)).to_csv(gains, index=False)
+    pd.DataFrame(inflation_rows, columns=list(INFLATION)).to_csv(inflation, index=False)
 
 
 def _checkpoints(evaluations: Sequence[Path]) -> dict[tuple[str, int], int]:

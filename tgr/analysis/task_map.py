@@ -23,35 +23,46 @@ ALIKE = 1e-9
 """Teachers whose dissimilarities all lie below this stand on one point."""
 
 
-def write_task_map(
-    dissimilarity_file: Path, groups_file: Path, teacher_folders: Sequence[Path], map_file: Path, quality_file: Path
+def map_task_space(
+    *,
+    dissimilarity: Path,
+    groups: Path,
+    teachers: Sequence[Path],
+    task_map: Path,
+    quality: Path,
+    matrix: Path,
 ) -> None:
-    """Write where each teacher stands (CSV), and what the grouping and the map are worth (JSON).
+    """Write where each teacher stands (CSV), what grouping and map are worth (JSON), and all dissimilarities (Parquet).
 
     The map has the columns teacher, pool, domain (empty for models from elsewhere), architecture, held_out_accuracy
     (empty if unknown), group, x, y. The quality holds what the grouping says of itself (``sizes``, ``within``,
     ``between``, ``silhouette``), ``random_within`` and ``random_silhouette`` (95 % range over random groupings of the
-    same sizes; None where undefined), and ``stress`` of the map (Kruskal's stress 1; 0 is perfect).
+    same sizes; None where undefined), and ``stress`` of the map (Kruskal's stress 1; 0 is perfect). The matrix has a
+    row and a column for each teacher, by its key.
+
+    Args:
+        teachers: the shards of the scenario's pools.
 
     Raises:
         TgrError: the files do not speak of the same teachers.
     """
-    tensors, about = load_tensors(dissimilarity_file)
-    groups = read_json(groups_file)
-    cards = {card.key: card for folder in teacher_folders for card in read_cards(folder)}
-    if groups["teachers"] != about["teachers"] or set(about["teachers"]) != set(cards):
-        raise TgrError(f"{groups_file}: other teachers than in {dissimilarity_file}; delete the folder and run again")
-    matrix = tensors["dissimilarity"].double().numpy()
-    places, stress = plane(matrix)
+    tensors, about = load_tensors(dissimilarity)
+    grouping = read_json(groups)
+    cards = {card.key: card for folder in teachers for card in read_cards(folder)}
+    if grouping["teachers"] != about["teachers"] or set(about["teachers"]) != set(cards):
+        raise TgrError(f"{groups}: other teachers than in {dissimilarity}; delete the folder and run again")
+    values = tensors["dissimilarity"].double().numpy()
+    places, stress = plane(values)
     rows = []
-    for key, group, (x, y) in zip(about["teachers"], groups["groups"], places, strict=True):
+    for key, group, (x, y) in zip(about["teachers"], grouping["groups"], places, strict=True):
         card = cards[key]
         row = {"teacher": key, "pool": card.pool, "domain": card.dataset, "architecture": card.architecture}
         rows.append(row | {"held_out_accuracy": card.held_out_accuracy, "group": group, "x": x, "y": y})
-    pd.DataFrame(rows).to_csv(map_file, index=False)
-    quality = {key: groups[key] for key in ("sizes", "within", "between", "silhouette")}
-    labels = np.asarray(groups["groups"])
-    write_json(quality_file, quality | random_groupings(matrix, labels) | {"stress": stress, "n_random": N_RANDOM})
+    pd.DataFrame(rows).to_csv(task_map, index=False)
+    pd.DataFrame(values, index=about["teachers"], columns=about["teachers"]).to_parquet(matrix)
+    worth = {key: grouping[key] for key in ("sizes", "within", "between", "silhouette")}
+    labels = np.asarray(grouping["groups"])
+    write_json(quality, worth | random_groupings(values, labels) | {"stress": stress, "n_random": N_RANDOM})
 
 
 def plane(matrix: np.ndarray) -> tuple[np.ndarray, float]:

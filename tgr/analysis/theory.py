@@ -95,7 +95,7 @@ def _error_rows(through: bool, coefficient: float, logarithms: np.ndarray) -> pd
     )
 
 
-def descents() -> pd.DataFrame:
+def compare_descents() -> pd.DataFrame:
     """Descend the displaced gradient, with several strengths from the same start.
 
     Returns:
@@ -141,7 +141,7 @@ def _flat(tensors: Iterable[Tensor]) -> Tensor:
     return torch.cat([tensor.reshape(-1) for tensor in tensors])
 
 
-def write_theory(errors_file: Path, descents_file: Path) -> None:
-    """Write both tables as CSV."""
-    displacement_errors().to_csv(errors_file, index=False)
-    descents().to_csv(descents_file, index=False)
+def measure_theory(*, errors: Path, descents: Path) -> None:
+    """Write what ``displacement_errors`` and ``compare_descents`` return as CSV."""
+    displacement_errors().to_csv(errors, index=False)
+    compare_descents().to_csv(descents, index=False)

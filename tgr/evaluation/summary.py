@@ -31,13 +31,9 @@ def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
     Raises:
         TgrError: there is none, one is damaged, or they do not belong together.
     """
-    return _unite([_read(Path(folder) / "episodes.parquet") for folder in folders])
-
-
-def _unite(frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    if not frames:
+    if not folders:
         raise TgrError("no evaluations to report; name at least one method and run the stage evaluate")
-    frame = pd.concat(frames, ignore_index=True)
+    frame = pd.concat([_read(Path(folder) / "episodes.parquet") for folder in folders], ignore_index=True)
     for column in ("scenario", "bn_mode"):
         values = sorted(frame[column].unique())
         if len(values) != 1:
@@ -101,22 +97,21 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
     return table.loc[order].reset_index(drop=True)
 
 
-def summarise_scenarios(folders: Sequence[Path], methods: Mapping[str, Mapping[str, str]]) -> dict[str, pd.DataFrame]:
-    """Summarise accuracies of several scenarios, each as ``summarise`` does.
+def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], summary: Path, seeds: Path) -> None:
+    """Write what ``summarise`` and ``seed_means`` return of a scenario as Parquet; a column ``label`` of the former
+    holds the methods' labels.
 
     Args:
-        folders: evaluations of all scenarios.
-        methods: for each scenario, labels by method, in the order of the rows.
+        evaluations: folders of one scenario.
+        methods: labels by name, in the order of the rows.
 
     Raises:
-        TgrError: a scenario has no evaluations, or evaluations that do not belong together.
+        TgrError: there are no evaluations, or they do not belong together.
     """
-    summaries = {}
-    frames = [_read(Path(folder) / "episodes.parquet") for folder in folders]
-    for scenario, names in methods.items():
-        frame = _unite([frame for frame in frames if (frame["scenario"] == scenario).all()])
-        summaries[scenario] = summarise(frame, list(names))
-    return summaries
+    episodes = read_episodes(evaluations)
+    table = summarise(episodes, list(methods))
+    table.assign(label=table["method"].map(dict(methods))).to_parquet(summary, index=False)
+    seed_means(episodes).to_parquet(seeds, index=False)
 
 
 def seed_means(frame: pd.DataFrame) -> pd.DataFrame:

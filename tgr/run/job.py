@@ -27,7 +27,7 @@ from types import NoneType, SimpleNamespace, UnionType
 from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tgr import __version__
-from tgr.artifacts import atomic, digest, provenance_path
+from tgr.artifacts import atomic, digest, provenance_path, read_frame, read_json
 from tgr.config.base import Section
 from tgr.errors import TgrError
 from tgr.run.provenance import file_digests, verified_digest, write_record
@@ -48,6 +48,26 @@ Result = TypeVar("Result")
 def owner() -> str:
     """Return this process as a value of the environment variable ``OWNER``."""
     return f"{os.getpid()}@{socket.gethostname()}"
+
+
+def environment(repository: str) -> dict[str, str]:
+    """Return the environment of jobs that this process starts; ``repository`` is the folder of this package.
+
+    One thread a job: results then do not depend on the number of cores, and as many jobs as cores are faster. Without
+    the two ``MALLOC_`` variables glibc returns big blocks to the kernel after each training step.
+    """
+    return {
+        OWNER: owner(),
+        "PYTHONPATH": os.pathsep.join(filter(None, [repository, os.environ.get("PYTHONPATH")])),
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_MMAP_THRESHOLD_": "4294967296",
+        "MALLOC_TRIM_THRESHOLD_": "4294967296",
+        "MPLBACKEND": "Agg",
+        "SOURCE_DATE_EPOCH": "0",
+        "TQDM_MININTERVAL": "5",
+    }
 
 
 @dataclass(frozen=True)
@@ -75,7 +95,8 @@ class Run:
         """Call a function whose parameters are named like the rule's outputs, inputs, parameters and wildcards.
 
         Values take the types that the function names: a section of the configuration is made from a mapping, a number
-        from a wildcard, None from an input without a file. ``device`` is the torch device.
+        from a wildcard, None from an input without a file, a data frame from a Parquet or CSV file, a mapping from a
+        JSON file. ``device`` is the torch device.
 
         Args:
             function: takes keyword-only parameters.
@@ -97,12 +118,24 @@ class Run:
 def _typed(value: Any, hint: Any) -> Any:
     """Return a value of a job as the type that a function wants, e.g. the wildcard ``"5"`` as the number 5."""
     choices = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
-    if isinstance(value, list) and not value and NoneType in choices:
-        return None
+    if isinstance(value, list):
+        if not value and NoneType in choices:
+            return None
+        [element, *_] = get_args(choices[0]) or (None,)
+        return [_typed(item, element) for item in value]
+    if isinstance(value, Path):
+        return _read(value, choices[0])
     for choice in choices:
         if isinstance(value, Mapping) and isinstance(choice, type) and issubclass(choice, Section):
             return choice.model_validate(value)
     return int(value) if isinstance(value, str) and choices == (int,) else value
+
+
+def _read(file: Path, hint: Any) -> Any:
+    """Return what a file holds if a function wants a data frame or a mapping, otherwise its path."""
+    if getattr(hint, "__name__", None) == "DataFrame":
+        return read_frame(file)
+    return read_json(file) if get_origin(hint) is Mapping else file
 
 
 @contextmanager

@@ -275,9 +275,9 @@ class Inputs:
         """Return every evaluation of a scenario's main methods."""
         return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.main[scenario]))
 
-    def all_main_evaluations(self) -> list[str]:
-        """Return every evaluation of the main methods of all scenarios."""
-        return [file for scenario in self._settings.scenarios for file in self.main_evaluations(scenario)]
+    def summaries(self) -> list[str]:
+        """Return the summaries of all scenarios."""
+        return [paths.SUMMARY.format(scenario=scenario) for scenario in self._settings.scenarios]
 
     def ablation_models(self, scenario: str, ablation: str) -> list[str]:
         """Return every trained model of an ablation."""
@@ -287,11 +287,9 @@ class Inputs:
         """Return every evaluation of an ablation."""
         return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.ablations[ablation]))
 
-    def sweep_evaluations(self, sweep: str) -> list[str]:
-        """Return every evaluation of the methods that a sweep shows."""
-        methods = self._settings.swept_methods(sweep)
-        scenarios = self._settings.sweeps[sweep].scenarios.values()
-        return [file for name in scenarios for file in _files(paths.EVALUATION, self.jobs.evaluations(name, methods))]
+    def sweep_summaries(self, sweep: str) -> list[str]:
+        """Return the summaries of a sweep's scenarios, in their order."""
+        return [paths.SUMMARY.format(scenario=name) for name in self._settings.sweeps[sweep].scenarios.values()]
 
     def pairs_dataset(self, pairs: str) -> str:
         """Return the dataset of an experiment with pairs of teachers."""

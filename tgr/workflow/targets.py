@@ -41,12 +41,16 @@ def ending_in(targets: Iterable[str], *suffixes: str) -> list[str]:
 
 RULES: Mapping[str, tuple[str, ...]] = {
     "scenario": (
-        "tabulate",
+        "summarise",
+        "measure_selection",
+        "measure_pools",
+        "measure_cost",
+        "gather_curves",
+        "pick_examples",
+        "tabulate_main",
         "tabulate_selection",
         "tabulate_pools",
         "tabulate_cost",
-        "measure_cost",
-        "analyse_selection",
         "plot_accuracy",
         "plot_cost",
         "plot_selection",
@@ -54,10 +58,10 @@ RULES: Mapping[str, tuple[str, ...]] = {
         "plot_curves",
     ),
     "grouped scenario": ("map_task_space", "plot_task_map", "plot_dissimilarity"),
-    "ablation": ("tabulate_ablation", "summarise_ablation", "plot_ablation"),
+    "ablation": ("summarise_ablation", "tabulate_ablation", "plot_ablation"),
     "recording ablation": ("plot_conflict",),
-    "pairs": ("plot_pairs",),
-    "sweep": ("plot_sweep",),
+    "pairs": ("gather_pairs", "plot_pairs"),
+    "sweep": ("gather_sweep", "plot_sweep"),
     "run": ("measure_theory", "plot_theory", "tabulate_overview", "write_index"),
 }
 """The rules after the evaluation, by what they run once for."""

@@ -14,7 +14,7 @@ from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, MODEL, PAIRS, RECOVERED
-from tgr.workflow.paths import ABLATION, TEACHERS, TRANSFER, any_of, constraints
+from tgr.workflow.paths import SUMMARY, TEACHERS, TRANSFER, any_of, constraints
 from tgr.workflow.targets import all_targets, ending_in
 
 shown = workflow.output_settings
@@ -39,6 +39,9 @@ TARGETS = all_targets(jobs)
 PARAMETERS = parameter_tree.parameters(jobs)
 code = needed.code
 
+BRIEF = {"mem_mb": 2000, "runtime": 10}
+"""The resources of rules that summarise, typeset or draw. One thread is Snakemake's default."""
+
 # Snakemake prefers such jobs among those that are ready. Without it all evaluations of the methods that need no task groups
 # may come before the last embedding, and the groups' methods are then trained when nothing else is left to fill the cores.
 ON_THE_LONGEST_CHAIN = 1
@@ -48,20 +51,7 @@ wildcard_constraints:
     **constraints(settings),
 
 
-# Jobs inherit this environment. One thread a job: results then do not depend on the number of cores, and as many jobs as
-# cores are faster. Without the two MALLOC_ variables glibc returns big blocks to the kernel after each training step.
-os.environ |= {
-    job.OWNER: job.owner(),
-    "PYTHONPATH": os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])),
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "MPLBACKEND": "Agg",
-    "SOURCE_DATE_EPOCH": "0",
-    "TQDM_MININTERVAL": "5",
-}
+os.environ |= job.environment(workflow.basedir)  # which jobs inherit
 
 if problem := working_directory.unwritable("results"):
     logger.warning(problem)  # a dry run may go on; where results are there, Snakemake stops before a job starts
@@ -127,3 +117,15 @@ def report_item(path, caption, category="{scenario}", item=""):
         subcategory=KINDS[Path(path).suffix],
         labels={"item": item or caption.replace("_", " ")},
     )
+
+
+def table_files(name, *caption, **item):
+    """Return the files of a table below `results/tables`; the report shows the CSV, for `multiext` knows no captions."""
+    path = f"results/tables/{name}"
+    return {"csv": report_item(f"{path}.csv", *caption, **item), "md": f"{path}.md", "tex": f"{path}.tex"}
+
+
+def figure_files(name, *caption, **item):
+    """Return the files of a figure below `results/figures`; the report shows the PNG."""
+    path = f"results/figures/{name}"
+    return {"png": report_item(f"{path}.png", *caption, **item), "pdf": f"{path}.pdf"}

@@ -1,148 +1,75 @@
-"""Figures whose numbers are computed once and kept, so that drawing them anew computes nothing."""
+"""Figures: drawn from what the rules of `analysis.smk` measured."""
 
 
-rule measure_theory:
-    """Compare the displaced gradient with the exact one, and descend it, on small problems in float64."""
+rule plot_accuracy:
+    """Draw the accuracy of every method."""
     input:
-        code=code("measure_theory.py"),
+        summary=SUMMARY,
+        seeds="results/analysis/{scenario}/seeds.parquet",
+        code=code("report.py", "tgr.reporting.figures.accuracy"),
     output:
-        errors="results/analysis/theory-errors.csv",
-        descents="results/analysis/theory-descents.csv",
+        **figure_files("{scenario}/accuracy", "accuracy"),
     log:
-        "results/logs/measure_theory/all.log",
+        "results/logs/plot_accuracy/{scenario}.log",
     benchmark:
-        "results/benchmarks/measure_theory/all.tsv"
+        "results/benchmarks/plot_accuracy/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
-    script:
-        "../scripts/measure_theory.py"
-
-
-rule plot_theory:
-    """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
-    input:
-        errors="results/analysis/theory-errors.csv",
-        descents="results/analysis/theory-descents.csv",
-        code=code("plot_theory.py"),
-    output:
-        png=report_item("results/figures/theory.png", "theory", "all scenarios"),
-        pdf="results/figures/theory.pdf",
-    log:
-        "results/logs/plot_theory/all.log",
-    benchmark:
-        "results/benchmarks/plot_theory/all.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
-        venue=parameter("figures/venue"),
-    script:
-        "../scripts/plot_theory.py"
-
-
-rule summarise_ablation:
-    """Gather accuracy, over-fitting and gradient conflict of the variants of an ablation."""
-    input:
-        evaluations=for_job(needed.ablation_evaluations),
-        models=for_job(needed.ablation_models),
-        code=code("summarise_ablation.py"),
-    output:
-        table="results/analysis/{scenario}/ablation-{ablation}.csv",
-        conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
-    log:
-        "results/logs/summarise_ablation/{scenario}/{ablation}.log",
-    benchmark:
-        "results/benchmarks/summarise_ablation/{scenario}/{ablation}.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
-        ablation=parameter("ablation/{ablation}"),
+        module="figures.accuracy",
         headline=parameter("headline"),
-    script:
-        "../scripts/summarise_ablation.py"
-
-
-rule plot_ablation:
-    """Draw an ablation: lines over a numeric parameter, or a row for each variant."""
-    input:
-        table="results/analysis/{scenario}/ablation-{ablation}.csv",
-        code=code("plot_ablation.py"),
-    output:
-        png=report_item("results/figures/{scenario}/ablation-{ablation}.png", "ablation", item="ablation {ablation}"),
-        pdf="results/figures/{scenario}/ablation-{ablation}.pdf",
-    log:
-        "results/logs/plot_ablation/{scenario}/{ablation}.log",
-    benchmark:
-        "results/benchmarks/plot_ablation/{scenario}/{ablation}.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
+        looks=parameter("looks/{scenario}"),
         venue=parameter("figures/venue"),
     script:
-        "../scripts/plot_ablation.py"
+        "../scripts/report.py"
 
 
-rule plot_conflict:
-    """Draw the gradient conflict of an ablation's variants over their training."""
+rule plot_cost:
+    """Draw accuracy against cost."""
     input:
-        conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
-        code=code("plot_conflict.py"),
+        cost="results/analysis/{scenario}/cost.csv",
+        code=code("report.py", "tgr.reporting.figures.cost"),
     output:
-        png=report_item("results/figures/{scenario}/conflict-{ablation}.png", "conflict", item="conflict {ablation}"),
-        pdf="results/figures/{scenario}/conflict-{ablation}.pdf",
+        **figure_files("{scenario}/cost", "cost"),
     log:
-        "results/logs/plot_conflict/{scenario}/{ablation}.log",
+        "results/logs/plot_cost/{scenario}.log",
     benchmark:
-        "results/benchmarks/plot_conflict/{scenario}/{ablation}.tsv"
+        "results/benchmarks/plot_cost/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
+        module="figures.cost",
+        looks=parameter("looks/{scenario}"),
         venue=parameter("figures/venue"),
     script:
-        "../scripts/plot_conflict.py"
+        "../scripts/report.py"
 
 
-rule analyse_selection:
-    """Measure what each selection rule gains, and what the best of many evaluations would gain by chance."""
+rule plot_curves:
+    """Draw loss and gradient conflict over training."""
     input:
-        evaluations=for_job(needed.main_evaluations),
-        code=code("analyse_selection.py"),
+        curves="results/analysis/{scenario}/curves.parquet",
+        code=code("report.py", "tgr.reporting.figures.curves"),
     output:
-        gains="results/analysis/{scenario}/selection-gains.csv",
-        inflation="results/analysis/{scenario}/selection-inflation.csv",
+        **figure_files("{scenario}/curves", "curves"),
     log:
-        "results/logs/analyse_selection/{scenario}.log",
+        "results/logs/plot_curves/{scenario}.log",
     benchmark:
-        "results/benchmarks/analyse_selection/{scenario}.tsv"
+        "results/benchmarks/plot_curves/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
-        methods=parameter("methods/{scenario}"),
+        module="figures.curves",
+        looks=parameter("looks/{scenario}"),
+        venue=parameter("figures/venue"),
     script:
-        "../scripts/analyse_selection.py"
+        "../scripts/report.py"
 
 
 rule plot_selection:
@@ -150,123 +77,202 @@ rule plot_selection:
     input:
         gains="results/analysis/{scenario}/selection-gains.csv",
         inflation="results/analysis/{scenario}/selection-inflation.csv",
-        code=code("plot_selection.py"),
+        code=code("report.py", "tgr.reporting.figures.selection"),
     output:
-        png=report_item("results/figures/{scenario}/selection.png", "selection"),
-        pdf="results/figures/{scenario}/selection.pdf",
+        **figure_files("{scenario}/selection", "selection"),
     log:
         "results/logs/plot_selection/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_selection/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
+        module="figures.selection",
         venue=parameter("figures/venue"),
     script:
-        "../scripts/plot_selection.py"
+        "../scripts/report.py"
 
 
-rule map_task_space:
-    """Place the teachers on a plane, and compare their groups with random ones."""
+rule plot_recovered:
+    """Draw recovered images above real ones."""
     input:
-        dissimilarity=for_job(needed.shown_dissimilarity),
-        groups=for_job(needed.shown_groups),
-        teachers=for_job(needed.teachers),
-        code=code("map_task_space.py"),
+        examples="results/analysis/{scenario}/examples.safetensors",
+        code=code("report.py", "tgr.reporting.figures.recovered"),
     output:
-        map="results/analysis/{scenario}/task-map.csv",
-        quality="results/analysis/{scenario}/groups.json",
+        **figure_files("{scenario}/recovered", "recovered"),
     log:
-        "results/logs/map_task_space/{scenario}.log",
+        "results/logs/plot_recovered/{scenario}.log",
     benchmark:
-        "results/benchmarks/map_task_space/{scenario}.tsv"
+        "results/benchmarks/plot_recovered/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
+    params:
+        module="figures.recovered",
+        venue=parameter("figures/venue"),
     script:
-        "../scripts/map_task_space.py"
+        "../scripts/report.py"
+
+
+rule plot_dissimilarity:
+    """Draw the dissimilarity of all pairs of teachers, by task group."""
+    input:
+        dissimilarity="results/analysis/{scenario}/dissimilarity.parquet",
+        task_map="results/analysis/{scenario}/task-map.csv",
+        quality="results/analysis/{scenario}/groups.json",
+        code=code("report.py", "tgr.reporting.figures.dissimilarity"),
+    output:
+        **figure_files("{scenario}/dissimilarity", "dissimilarity"),
+    log:
+        "results/logs/plot_dissimilarity/{scenario}.log",
+    benchmark:
+        "results/benchmarks/plot_dissimilarity/{scenario}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.dissimilarity",
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"
 
 
 rule plot_task_map:
     """Draw the task space on a plane."""
     input:
-        map="results/analysis/{scenario}/task-map.csv",
+        task_map="results/analysis/{scenario}/task-map.csv",
         quality="results/analysis/{scenario}/groups.json",
-        code=code("plot_task_map.py"),
+        code=code("report.py", "tgr.reporting.figures.task_map"),
     output:
-        png=report_item("results/figures/{scenario}/task-map.png", "task_map"),
-        pdf="results/figures/{scenario}/task-map.pdf",
+        **figure_files("{scenario}/task-map", "task_map"),
     log:
         "results/logs/plot_task_map/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_task_map/{scenario}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
+        module="figures.task_map",
         venue=parameter("figures/venue"),
     script:
-        "../scripts/plot_task_map.py"
+        "../scripts/report.py"
 
 
-rule measure_cost:
-    """Set the accuracy of each method beside the thread-seconds of all that it needs."""
+rule plot_ablation:
+    """Draw an ablation: lines over a numeric parameter, or a row for each variant."""
     input:
-        evaluations=for_job(needed.main_evaluations),
-        models=for_job(needed.main_models),
-        teachers=for_job(needed.teachers),
-        recovered=for_job(needed.recovered),
-        task_space=for_job(needed.shown_task_space),
-        code=code("measure_cost.py"),
+        ablation="results/analysis/{scenario}/ablation-{ablation}.csv",
+        code=code("report.py", "tgr.reporting.figures.ablation"),
     output:
-        cost="results/analysis/{scenario}/cost.csv",
+        **figure_files("{scenario}/ablation-{ablation}", "ablation", item="ablation {ablation}"),
     log:
-        "results/logs/measure_cost/{scenario}.log",
+        "results/logs/plot_ablation/{scenario}/{ablation}.log",
     benchmark:
-        "results/benchmarks/measure_cost/{scenario}.tsv"
+        "results/benchmarks/plot_ablation/{scenario}/{ablation}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
-        methods=parameter("methods/{scenario}"),
-        needs=parameter("needs/{scenario}"),
-        headline=parameter("headline"),
-    script:
-        "../scripts/measure_cost.py"
-
-
-rule plot_cost:
-    """Draw accuracy against cost."""
-    input:
-        cost="results/analysis/{scenario}/cost.csv",
-        code=code("plot_cost.py"),
-    output:
-        png=report_item("results/figures/{scenario}/cost.png", "cost"),
-        pdf="results/figures/{scenario}/cost.pdf",
-    log:
-        "results/logs/plot_cost/{scenario}.log",
-    benchmark:
-        "results/benchmarks/plot_cost/{scenario}.tsv"
-    conda:
-        "../../envs/tgr.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=10,
-    params:
+        module="figures.ablation",
         venue=parameter("figures/venue"),
     script:
-        "../scripts/plot_cost.py"
+        "../scripts/report.py"
+
+
+rule plot_conflict:
+    """Draw the gradient conflict of an ablation's variants over their training."""
+    input:
+        conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
+        code=code("report.py", "tgr.reporting.figures.conflict"),
+    output:
+        **figure_files("{scenario}/conflict-{ablation}", "conflict", item="conflict {ablation}"),
+    log:
+        "results/logs/plot_conflict/{scenario}/{ablation}.log",
+    benchmark:
+        "results/benchmarks/plot_conflict/{scenario}/{ablation}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.conflict",
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"
+
+
+rule plot_pairs:
+    """Draw what second teachers add, by common classes and by architecture."""
+    input:
+        pairs="results/analysis/pairs/{pairs}.parquet",
+        code=code("report.py", "tgr.reporting.figures.pairs"),
+    output:
+        **figure_files("pairs/{pairs}", "pairs", "analysis", "pairs {pairs}"),
+    log:
+        "results/logs/plot_pairs/{pairs}.log",
+    benchmark:
+        "results/benchmarks/plot_pairs/{pairs}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.pairs",
+        base=parameter("pairs/{pairs}/base"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"
+
+
+rule plot_sweep:
+    """Draw how methods fare as something varies between scenarios."""
+    input:
+        sweep="results/tables/sweeps/{sweep}.csv",
+        code=code("report.py", "tgr.reporting.figures.sweep"),
+    output:
+        **figure_files("sweeps/{sweep}", "sweep", "analysis", "sweep {sweep}"),
+    log:
+        "results/logs/plot_sweep/{sweep}.log",
+    benchmark:
+        "results/benchmarks/plot_sweep/{sweep}.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.sweep",
+        label=parameter("sweep/{sweep}/label"),
+        looks=parameter("sweep/{sweep}/looks"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"
+
+
+rule plot_theory:
+    """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
+    input:
+        errors="results/analysis/theory-errors.csv",
+        descents="results/analysis/theory-descents.csv",
+        code=code("report.py", "tgr.reporting.figures.theory"),
+    output:
+        **figure_files("theory", "theory", "all scenarios"),
+    log:
+        "results/logs/plot_theory/all.log",
+    benchmark:
+        "results/benchmarks/plot_theory/all.tsv"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.theory",
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"

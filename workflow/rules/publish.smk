@@ -4,7 +4,7 @@
 rule write_index:
     """Write the page with all accuracies, to filter, to hover over and to download."""
     input:
-        evaluations=needed.all_main_evaluations(),
+        summaries=needed.summaries(),
         templates=needed.templates("index.html", "index.css", "index.js"),
         code=code("write_index.py"),
     output:
@@ -15,12 +15,9 @@ rule write_index:
         "results/benchmarks/write_index/all.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
-        methods=parameter("methods"),
         headline=parameter("headline"),
         files=[os.path.relpath(file, "results") for file in ending_in(TARGETS, ".png", ".md")],
     script:
@@ -43,10 +40,8 @@ rule collect_paper:
         "results/benchmarks/collect_paper/all.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **BRIEF,
     params:
         paper=paper_parameters,
     script:

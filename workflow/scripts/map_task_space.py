@@ -1,7 +1,7 @@
 """Place teachers on a plane, and judge their groups."""
 
-from tgr.analysis.task_map import write_task_map
+from tgr.analysis.task_map import map_task_space
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    write_task_map(run.input.dissimilarity, run.input.groups, run.input.teachers, run.output.map, run.output.quality)
+    run.call(map_task_space)

@@ -1,49 +1,41 @@
 """The page ``index.html``: all accuracies to filter and to hover over, in one file that needs no server."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
+from jinja2 import Template
 
-from tgr.evaluation.summary import ALL, summarise_scenarios
+from tgr.evaluation.summary import ALL
 from tgr.reporting import labels
 
 TEMPLATES = Path(__file__).parent / "templates"
-PARTS = {"/* style */": "index.css", "/* script */": "index.js"}
-DATA = "/* data */"
 DECIMALS = 6
 
 
-def write_index(
-    evaluations: Sequence[Path],
-    methods: Mapping[str, Mapping[str, str]],
-    headline: str,
-    files: Sequence[str],
-    html: Path,
-) -> None:
+def write_index(*, summaries: Sequence[pd.DataFrame], headline: str, files: Sequence[str], html: Path) -> None:
     """Write the page, with its data, style and script inside.
 
     Args:
-        evaluations: folders ``.../<scenario>/<method>/shot-<shot>/seed-<seed>`` of all scenarios.
-        methods: for each scenario, labels by method, in the order of the rows.
+        summaries: of all scenarios, as ``tgr.evaluation.summary.write_summary`` makes them.
         headline: the selection rule that is shown first.
         files: figures and tables to link to, relative to the page.
-
-    Raises:
-        TgrError: nothing to report, or evaluations that do not belong together.
     """
-    parts = []
-    for scenario, summary in summarise_scenarios(evaluations, methods).items():
-        names = methods[scenario]
-        shown = [labels.method(str(row.method), names, str(row.role)) for row in summary.itertuples()]
-        reference = [labels.method(name, names) for name in summary["reference"]]
-        parts.append(summary.assign(label=shown, reference=reference))
-    page = (TEMPLATES / "index.html").read_text(encoding="utf-8")
-    for mark, name in PARTS.items():
-        page = page.replace(mark, (TEMPLATES / name).read_text(encoding="utf-8").strip())
-    data = _data(pd.concat(parts, ignore_index=True), headline, files)
-    Path(html).write_text(page.replace(DATA, data), encoding="utf-8")
+    texts = {name: (TEMPLATES / f"index.{name}").read_text(encoding="utf-8") for name in ("html", "css", "js")}
+    page = Template(texts["html"], keep_trailing_newline=True).render(
+        style=texts["css"].strip(),
+        script=texts["js"].strip(),
+        data=_data(pd.concat(map(_named, summaries), ignore_index=True), headline, files),
+    )
+    html.write_text(page, encoding="utf-8")
+
+
+def _named(summary: pd.DataFrame) -> pd.DataFrame:
+    """Return a summary whose methods and references are called by their labels, with their roles."""
+    names = dict(zip(summary["method"], summary["label"], strict=True))
+    label = summary["label"] + summary["role"].map(labels.ROLES)
+    return summary.assign(label=label, reference=summary["reference"].map(lambda name: labels.method(name, names)))
 
 
 def _data(summary: pd.DataFrame, headline: str, files: Sequence[str]) -> str:

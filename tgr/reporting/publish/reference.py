@@ -14,17 +14,17 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
 
-from tgr.artifacts import digest, read_json, write_json
+from tgr.artifacts import digest, read_frame, read_json, write_json
 from tgr.config.load import load
 from tgr.errors import TgrError
 from tgr.evaluation.summary import over_all_datasets
+from tgr.reporting.save import save
+from tgr.reporting.tables import overview
 from tgr.reporting.tables.markup import MISSING
-from tgr.reporting.tables.overview import write_overview
 
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
@@ -94,15 +94,14 @@ def _copy(file: Path, target: Path) -> None:
 def _renew_overview(target: Path, config: Path) -> str:
     """Write the overview from the main tables of all scenarios; return its digest."""
     settings = load(ROOT / config)
-    methods = {
-        scenario: {name: variant.parameters.label for name, variant in settings.main_methods(scenario).items()}
-        for scenario in settings.scenarios
-        if (target / scenario / "main.csv").exists()
-    }
-    summaries = [pd.read_csv(target / scenario / "main.csv") for scenario in methods]
-    with TemporaryDirectory() as folder:
-        files = target / "overview.csv", target / "overview.md", Path(folder) / "overview.tex"
-        write_overview(summaries, methods, settings.evaluation.headline, *files)
+    summaries = []
+    for scenario in settings.scenarios:
+        if (main := target / scenario / "main.csv").exists():
+            labels = {name: variant.parameters.label for name, variant in settings.main_methods(scenario).items()}
+            summary = read_frame(main)
+            summaries.append(summary.assign(label=summary["method"].map(labels)))
+    table = overview.table(summaries, headline=settings.evaluation.headline)
+    save(table, target / "overview.csv", target / "overview.md")
     return digest(target / "overview.csv")
 
 

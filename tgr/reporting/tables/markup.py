@@ -1,10 +1,16 @@
-"""Tables as Markdown and as LaTeX (booktabs), with as many digits as the intervals allow."""
+"""Tables as CSV, Markdown and LaTeX (booktabs), with as many digits as the intervals allow.
+
+pandas' Styler does not serve here: one table has several blocks with titles of their own, a row of results takes two
+lines, and notes and shrinking to the page stand around the whole.
+"""
 
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from statistics import median
+
+import pandas as pd
 
 MISSING, MINUS = "\u2013", "\u2212"
 
@@ -40,12 +46,34 @@ class Block:
 
 @dataclass(frozen=True)
 class Table:
-    """Blocks with a caption above and notes below."""
+    """Blocks with a caption above and notes below, and the numbers behind them; notebooks show it typeset.
 
+    Attributes:
+        frame: what the CSV file holds, at full precision.
+    """
+
+    frame: pd.DataFrame
     caption: str
     row_header: str
     blocks: Sequence[Block]
     notes: Sequence[str]
+
+    def to_csv(self) -> str:
+        """Return the frame as CSV."""
+        return self.frame.to_csv(index=False, lineterminator="\n")
+
+    def to_markdown(self) -> str:
+        """Return a document: caption, a pipe table for each block, notes."""
+        return _markdown(self)
+
+    def to_latex(self) -> str:
+        """Return a ``table*`` environment as wide as the text at most; it needs the packages booktabs and graphicx.
+
+        Differences stand in a line of their own, notes below the table.
+        """
+        return _latex(self)
+
+    _repr_markdown_ = to_markdown
 
 
 FITTED = (
@@ -67,8 +95,7 @@ def decimals(block: Block) -> int:
     return min(max(1 - math.floor(math.log10(median(widths))), 0), 3)
 
 
-def to_markdown(table: Table) -> str:
-    """Return a document: caption, a pipe table for each block, notes."""
+def _markdown(table: Table) -> str:
     parts = [f"**{table.caption}**"]
     for block in table.blocks:
         columns = [f"{group}: {name}" if group else name for group, names in block.groups for name in names]
@@ -112,11 +139,7 @@ def _markdown_cell(cell: Cell | str | None, digits: int) -> str:
     return text
 
 
-def to_latex(table: Table) -> str:
-    """Return a ``table*`` environment as wide as the text at most; it needs the packages booktabs and graphicx.
-
-    Differences stand in a line of their own, notes below the table.
-    """
+def _latex(table: Table) -> str:
     columns = max(sum(len(names) for _, names in block.groups) for block in table.blocks)
     lines = [
         "% needs \\usepackage{booktabs,graphicx}",

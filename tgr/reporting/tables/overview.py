@@ -1,83 +1,61 @@
 """The overview: every method in every scenario, one block for each protocol."""
 
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 
 import pandas as pd
 
-from tgr.evaluation.summary import headline_rows, over_all_datasets, summarise_scenarios
+from tgr.evaluation.summary import headline_rows, over_all_datasets
 from tgr.reporting import labels
-from tgr.reporting.tables.main import TIES, common_notes, difference_note, result_cell, write_table
-from tgr.reporting.tables.markup import Block, Cell, Table
+from tgr.reporting.tables.accuracies import (
+    TIES,
+    common_notes,
+    difference_note,
+    headline_note,
+    labels_of,
+    result_cell,
+    role_label,
+)
+from tgr.reporting.tables.markup import Block, Table
 
 
-def write_overview_table(
-    evaluations: Sequence[Path],
-    methods: Mapping[str, Mapping[str, str]],
-    headline: str,
-    csv: Path,
-    markdown: Path,
-    latex: Path,
-) -> None:
-    """Write the overview of some evaluations.
+def table(summaries: Sequence[pd.DataFrame], *, headline: str) -> Table:
+    """Return a block for each protocol, a row for each method, a column for each scenario and shot.
 
     Args:
-        evaluations: folders ``.../<scenario>/<method>/shot-<shot>/seed-<seed>`` of all scenarios.
-        methods: for each scenario, labels by method, in the order of the rows.
+        summaries: one for each scenario, as ``tgr.evaluation.summary.write_summary`` makes it.
         headline: the selection rule of the table.
 
     Raises:
-        TgrError: nothing to report, or evaluations that do not belong together.
-    """
-    summaries = list(summarise_scenarios(evaluations, methods).values())
-    write_overview(summaries, methods, headline, csv, markdown, latex)
-
-
-def write_overview(
-    summaries: Sequence[pd.DataFrame],
-    methods: Mapping[str, Mapping[str, str]],
-    headline: str,
-    csv: Path,
-    markdown: Path,
-    latex: Path,
-) -> None:
-    """Write a block for each protocol, a row for each method, a column for each scenario and shot.
-
-    Args:
-        summaries: what ``summarise`` returns, for each scenario.
-        methods, headline: as for ``write_overview_table``.
-
-    Raises:
-        TgrError: nothing to report.
+        TgrError: no evaluation used the selection rule.
     """
     shown = headline_rows(pd.concat(map(over_all_datasets, summaries), ignore_index=True), headline)
-    order = {name: label for names in methods.values() for name, label in names.items()}
     protocols = labels.in_order(set(shown["protocol"]), labels.PROTOCOLS)
-    table = Table(
+    scenarios, methods = list(shown["scenario"].unique()), labels_of(shown)
+    return Table(
+        frame=shown.drop(columns="label"),
         caption="Accuracy (%) on unseen classes in all scenarios",
         row_header="Method",
-        blocks=[_block(shown[shown["protocol"] == name], name, list(methods), order) for name in protocols],
+        blocks=[_block(shown[shown["protocol"] == name], name, scenarios, list(methods)) for name in protocols],
         notes=[
             *common_notes(shown),
-            f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}.",
-            *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), order)),
+            headline_note(headline),
+            *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
             f"{TIES} The ceiling sees real meta-train images and is left out.",
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",
         ],
     )
-    write_table(shown, table, csv, markdown, latex)
 
 
-def _block(part: pd.DataFrame, protocol: str, scenarios: Sequence[str], methods: Mapping[str, str]) -> Block:
+def _block(part: pd.DataFrame, protocol: str, scenarios: Sequence[str], methods: Sequence[str]) -> Block:
     shots = sorted(part["shot"].unique())
-    rows: list[tuple[str, list[Cell | str | None]]] = []
+    rows = []
     for method in methods:
-        own = part[part["method"] == method]
-        if own.empty:
+        rows_of_method = part[part["method"] == method]
+        if rows_of_method.empty:
             continue
-        found = {(row.scenario, row.shot): result_cell(row) for row in own.itertuples()}
-        cells: list[Cell | str | None] = [found.get((scenario, shot)) for scenario in scenarios for shot in shots]
-        rows.append((labels.method(method, methods, own["role"].iloc[0]), cells))
+        cells = {(row["scenario"], row["shot"]): result_cell(row) for row in rows_of_method.to_dict("records")}
+        row = [cells.get((scenario, shot)) for scenario in scenarios for shot in shots]
+        rows.append((role_label(rows_of_method), row))
     groups = [(scenario, [f"{shot}-shot" for shot in shots]) for scenario in scenarios]
     return Block(labels.PROTOCOLS.get(protocol, protocol), groups, rows)

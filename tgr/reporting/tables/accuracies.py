@@ -1,0 +1,83 @@
+"""What tables of accuracies have in common: cells, titles and notes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from tgr.evaluation.summary import ALL, TIED
+from tgr.reporting import labels
+from tgr.reporting.tables.markup import Cell
+
+TIES = f"Bold: the best of a column and those tied with it (paired t-test on the same episodes, p >= {TIED})."
+
+
+def result_cell(row: Mapping[Any, Any]) -> Cell:
+    """Return the cell of one row of a summary."""
+    return Cell(
+        mean=row["mean"],
+        ci95=row["ci95"],
+        seed_std=None if pd.isna(row["seed_std"]) else row["seed_std"],
+        difference=None if pd.isna(row["difference"]) else row["difference"],
+        difference_ci95=None if pd.isna(row["difference"]) else row["difference_ci95"],
+        significant=not pd.isna(row["p_value"]) and row["p_value"] < TIED,
+        bold=row["tied_with_best"],
+        below_floor=row["below_floor"],
+    )
+
+
+def labels_of(summary: pd.DataFrame) -> Mapping[str, str]:
+    """Return each method's label, in the order of the rows."""
+    return dict(zip(summary["method"], summary["label"], strict=True))
+
+
+def role_label(rows: pd.DataFrame) -> str:
+    """Return the label of the method to which all rows belong, with its role: ``Pixels (floor)``."""
+    return rows["label"].iloc[0] + labels.ROLES[rows["role"].iloc[0]]
+
+
+def shots_and_protocols(summary: pd.DataFrame) -> tuple[list[int], list[str]]:
+    """Return what a summary's columns are, in the order of the tables."""
+    return sorted(summary["shot"].unique()), labels.in_order(set(summary["protocol"]), labels.PROTOCOLS)
+
+
+def dataset_title(dataset: str) -> str:
+    """Return the title of a dataset's block."""
+    return "all datasets (episodes pooled)" if dataset == ALL else f"unseen classes of {dataset}"
+
+
+def common_notes(summary: pd.DataFrame) -> list[str]:
+    """Return what every table of accuracies says of its numbers."""
+    episodes = summary[summary["dataset"] != ALL].groupby("dataset")["n_episodes"].max()
+    each = " for each dataset" if len(episodes) > 1 else ""
+    counts = "/".join(str(n) for n in sorted(set(episodes)))
+    bn_mode = {"batch": "of the batch (transductive)", "running": "stored in training (not transductive)"}
+    mode = summary["bn_mode"].iloc[0]
+    return [
+        f"Mean and 95 % confidence interval (Student's t) over {counts} meta-test episodes{each}, which all methods "
+        f"share; {_seeds(summary['n_seeds'])}.",
+        f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}.",
+    ]
+
+
+def headline_note(headline: str) -> str:
+    """Say by which rule the checkpoints were chosen."""
+    return f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
+
+
+def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:
+    """Explain the differences of a table, if it has any."""
+    if not shown["difference"].notna().any():
+        return []
+    return [
+        f"In parentheses: paired difference to {reference} on the same episodes, with its 95 % interval; * p < {TIED} "
+        "(paired t-test, not corrected for the number of comparisons)."
+    ]
+
+
+def _seeds(counts: pd.Series) -> str:
+    low, high = int(counts.min()), int(counts.max())
+    text = str(low) if low == high else f"{low} to {high}"
+    if high == 1:
+        return "one seed of meta-training"
+    return f"accuracies averaged over {text} seeds of meta-training first"

@@ -1,0 +1,7 @@
+"""Gather the draws of an experiment with pairs of teachers."""
+
+from tgr.analysis.pairs import gather_pairs
+from tgr.run import job
+
+with job.stage(snakemake) as run:
+    run.call(gather_pairs)

@@ -1,0 +1,7 @@
+"""Pick examples of recovered images."""
+
+from tgr.analysis.examples import pick_examples
+from tgr.run import job
+
+with job.stage(snakemake) as run:
+    run.call(pick_examples)
