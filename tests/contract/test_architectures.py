@@ -45,14 +45,22 @@ def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset,
     options = CASES[architecture]
     pool = Pool(dataset="tiny", architecture=architecture, options=options, n_teachers=2, n_way=3, width=8)
     teachers, recovered, embedded = (tmp_path / name for name in ("teachers", "recovered", "embedded"))
-    pretrain_shard("any", range(2), pool, Pretrain(epochs=1, batch_size=16), dataset, teachers, CPU)
+    pretrain_shard(
+        pool="any",
+        members=range(2),
+        kind=pool,
+        pretrain=Pretrain(epochs=1, batch_size=16),
+        dataset=dataset,
+        teachers=teachers,
+        device=CPU,
+    )
     assert [(card.architecture, card.options) for card in read_cards(teachers)] == [(architecture, options)] * 2
     teacher = load_teachers([teachers])[0]
     assert bool(batchnorm_layers(teacher.model)) == (architecture not in WITHOUT_BATCHNORM)
     assert teacher.logits(dataset.images[:4]).shape == (4, 3)
 
     config = Inversion(steps=1, images_per_class=3, l2_weight=0.1, probe_weight=0.1)
-    invert_shard(teachers, config, PROBE, recovered, CPU)
+    invert_shard(teachers=teachers, inversion=config, probe=PROBE, recovered=recovered, device=CPU)
     one, other = load_recovered([recovered], [teachers])
     assert one.images.shape == (9, 3, SIZE, SIZE)
     assert (one.report.bn_distance is None) == (architecture in WITHOUT_BATCHNORM)
@@ -60,7 +68,7 @@ def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset,
         torch.testing.assert_close(one.logits, teacher.logits(one.images), rtol=1e-4, atol=1e-4)
     assert not torch.equal(one.images, other.images)
 
-    embed_shard(recovered, teachers, PROBE, embedded, CPU)
+    embed_shard(recovered=recovered, teachers=teachers, task_space=PROBE, embeddings=embedded, device=CPU)
     keys, embeddings = load_embeddings([embedded])
     assert keys == ["any/teacher-0000", "any/teacher-0001"]
     assert dissimilarity(embeddings)[0, 1] > 0

@@ -38,16 +38,28 @@ def inputs(tiny_dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory)
     folder = tmp_path_factory.mktemp("scenario")
     pool = Pool(dataset="tiny", n_teachers=4, n_way=3, width=8)
     pretrain_shard(
-        "tiny-conv4", range(4), pool, Pretrain(epochs=2, batch_size=16), tiny_dataset, folder / "teachers", CPU
+        pool="tiny-conv4",
+        members=range(4),
+        kind=pool,
+        pretrain=Pretrain(epochs=2, batch_size=16),
+        dataset=tiny_dataset,
+        teachers=folder / "teachers",
+        device=CPU,
     )
-    invert_shard(folder / "teachers", Inversion(steps=2, images_per_class=6), TaskSpace(), folder / "recovered", CPU)
+    invert_shard(
+        teachers=folder / "teachers",
+        inversion=Inversion(steps=2, images_per_class=6),
+        probe=TaskSpace(),
+        recovered=folder / "recovered",
+        device=CPU,
+    )
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1]})
     tiny_dataset.save(folder / "tiny.safetensors")
     return {
-        "teacher_folders": [folder / "teachers"],
-        "recovered_folders": [folder / "recovered"],
-        "groups_file": folder / "groups.json",
-        "dataset_files": [folder / "tiny.safetensors"],
+        "teachers": [folder / "teachers"],
+        "recovered": [folder / "recovered"],
+        "groups": folder / "groups.json",
+        "datasets": [folder / "tiny.safetensors"],
     }
 
 
@@ -58,22 +70,42 @@ def mixed(inputs: dict, tiny_dataset: ImageDataset, tmp_path_factory: pytest.Tem
     images = resize(tiny_dataset.images, 24)
     other = ImageDataset("other", images, tiny_dataset.labels, tiny_dataset.class_names, tiny_dataset.splits, False)
     pool = Pool(dataset="other", architecture="resnet10", n_teachers=2, n_way=2, width=8)
-    pretrain_shard("other-resnet10", range(2), pool, Pretrain(epochs=1), other, folder / "teachers", CPU)
+    pretrain_shard(
+        pool="other-resnet10",
+        members=range(2),
+        kind=pool,
+        pretrain=Pretrain(epochs=1),
+        dataset=other,
+        teachers=folder / "teachers",
+        device=CPU,
+    )
     config = Inversion(steps=2, images_per_class=6)
-    invert_shard(folder / "teachers", config, TaskSpace(), folder / "recovered", CPU)
+    invert_shard(
+        teachers=folder / "teachers", inversion=config, probe=TaskSpace(), recovered=folder / "recovered", device=CPU
+    )
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1, 0, 1]})
     other.save(folder / "other.safetensors")
     return {
-        "teacher_folders": [*inputs["teacher_folders"], folder / "teachers"],
-        "recovered_folders": [*inputs["recovered_folders"], folder / "recovered"],
-        "groups_file": folder / "groups.json",
-        "dataset_files": [*inputs["dataset_files"], folder / "other.safetensors"],
+        "teachers": [*inputs["teachers"], folder / "teachers"],
+        "recovered": [*inputs["recovered"], folder / "recovered"],
+        "groups": folder / "groups.json",
+        "datasets": [*inputs["datasets"], folder / "other.safetensors"],
     }
 
 
 def train(inputs: dict, method: str, folder: Path, seed: int = 0, meta: Meta = META, **changes: object) -> Path:
-    about = parameters(method, **changes)
-    train_method(method, method, about, "tiny", SCENARIO, meta, "any", seed, **inputs, folder=folder, device=CPU)
+    train_method(
+        scenario="tiny",
+        method=method,
+        shot="any",
+        seed=seed,
+        variant={method: parameters(method, **changes).model_dump()},
+        meta_model=SCENARIO,
+        meta=meta,
+        **inputs,
+        model=folder,
+        device=CPU,
+    )
     return folder
 
 
@@ -116,13 +148,13 @@ def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
 def test_trains_on_what_it_says_it_needs(inputs: dict, tmp_path: Path, method: str) -> None:
     card = CARDS[method]
     sources = {
-        "teacher_folders": "teachers" in card.needs,
-        "recovered_folders": "recovered" in card.needs,
-        "dataset_files": card.real_images,
+        "teachers": "teachers" in card.needs,
+        "recovered": "recovered" in card.needs,
+        "datasets": card.real_images,
     }
     needed = {name: inputs[name] if is_needed else [] for name, is_needed in sources.items()}
-    groups = inputs["groups_file"] if "task_space" in card.needs else None
-    alone = train({**needed, "groups_file": groups}, method, tmp_path / "alone")
+    groups = inputs["groups"] if "task_space" in card.needs else None
+    alone = train({**needed, "groups": groups}, method, tmp_path / "alone")
     assert digest(alone) == digest(train(inputs, method, tmp_path / "all"))
 
 
@@ -218,7 +250,7 @@ def test_tgr_logs_gradient_conflict(inputs: dict, tmp_path: Path) -> None:
 def test_realdata_alone_reads_real_images(inputs: dict, tmp_path: Path) -> None:
     """Every other method must train without them."""
     for method in METHODS:
-        without = {**inputs, "dataset_files": []}
+        without = {**inputs, "datasets": []}
         if method == "realdata":
             with pytest.raises(TgrError, match="realdata"):
                 train(without, method, tmp_path / method)

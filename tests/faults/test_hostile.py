@@ -309,24 +309,34 @@ def test_program_that_never_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(existing_models, "PROGRAM_SECONDS", 1.0)
     table = write(tmp_path, model)
     with pytest.raises(TgrError, match=r"row 1 \(mine\): .*m\.pt: the program was stopped, because it gave no answer"):
-        existing_models.import_shard("own", table, [0], tmp_path / "teachers")
+        existing_models.import_shard(pool="own", table=table, members=[0], teachers=tmp_path / "teachers")
 
 
 def test_program_that_asks_for_all_memory(tmp_path: Path) -> None:
     with pytest.raises(TgrError, match=r"row 1 \(mine\): the model cannot take 2 and 3 images"):
-        existing_models.import_shard("own", write(tmp_path, Greedy()), [0], tmp_path / "teachers")
+        existing_models.import_shard(
+            pool="own", table=write(tmp_path, Greedy()), members=[0], teachers=tmp_path / "teachers"
+        )
 
 
 def test_program_that_is_not_finite(tmp_path: Path) -> None:
     with pytest.raises(TgrError, match=r"row 1 \(mine\): the model gives logits that are not finite"):
-        existing_models.import_shard("own", write(tmp_path, NotFinite()), [0], tmp_path / "teachers")
+        existing_models.import_shard(
+            pool="own", table=write(tmp_path, NotFinite()), members=[0], teachers=tmp_path / "teachers"
+        )
 
 
 def test_program_that_is_not_finite_after_the_import(tmp_path: Path) -> None:
-    existing_models.import_shard("own", write(tmp_path, NotFiniteLater()), [0], tmp_path / "teachers")
+    existing_models.import_shard(
+        pool="own", table=write(tmp_path, NotFiniteLater()), members=[0], teachers=tmp_path / "teachers"
+    )
     with pytest.raises(TgrError, match=r"own/teacher-0000.*not finite"):
         invert_shard(
-            tmp_path / "teachers", Inversion(steps=1), TaskSpace(), tmp_path / "recovered", torch.device("cpu")
+            teachers=tmp_path / "teachers",
+            inversion=Inversion(steps=1),
+            probe=TaskSpace(),
+            recovered=tmp_path / "recovered",
+            device=torch.device("cpu"),
         )
 
 

@@ -407,7 +407,7 @@ def shard() -> None:
     """Write a teacher as the workflow does, but without a record, as if it came from elsewhere."""
     save_tensors("w.safetensors", weights())
     Path("models.yaml").write_text(table(sha256=digest("w.safetensors")))
-    import_shard("own", Path("models.yaml"), [0], Path("teachers"))
+    import_shard(pool="own", table=Path("models.yaml"), members=[0], teachers=Path("teachers"))
 
 
 def card(**changes: object) -> None:

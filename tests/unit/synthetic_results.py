@@ -154,7 +154,7 @@ def write_evaluation(
 def summary_of(folders: Sequence[Path], methods: Mapping[str, str]) -> pd.DataFrame:
     """Return the summary of some evaluations, as the workflow keeps it."""
     file = Path(folders[0]).parents[4] / "summary.parquet"
-    write_summary(evaluations=folders, methods=methods, summary=file)
+    write_summary(evaluations=folders, methods=methods, summary=file, seeds=file.with_name("seeds.parquet"))
     return read_frame(file)
 
 

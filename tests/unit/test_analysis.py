@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from sklearn.metrics import silhouette_score
 from synthetic_ablation import measure_ablation, write_variant, write_variants
 from synthetic_results import make_dataset, summary_of, write_evaluation, write_model, write_shard, write_task_space
 
@@ -191,14 +190,6 @@ def test_plane_of_few_or_equal_teachers(n: int) -> None:
     places, _ = task_map.plane(matrix)
     assert np.allclose(np.linalg.norm(places[:, None] - places[None], axis=-1), matrix, atol=1e-3)
     assert not task_map.plane(np.zeros((n, n)))[0].any()
-
-
-def test_silhouette_is_that_of_scikit_learn() -> None:
-    matrix = np.random.default_rng(3).uniform(0.1, 1, (12, 12))
-    matrix = (matrix + matrix.T) * (1 - np.eye(12))
-    groups = np.array([0, 1, 3, 1, 0, 3, 1, 1, 4, 0, 3, 1])  # one group alone, one number unused
-    assert task_map._silhouette(matrix, groups) == pytest.approx(silhouette_score(matrix, groups, metric="precomputed"))
-    assert task_map._silhouette(matrix, np.zeros(12, dtype=int)) is None
 
 
 def test_unlike_groups_lie_outside_what_chance_makes() -> None:

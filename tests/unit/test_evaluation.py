@@ -33,20 +33,20 @@ def run(root: Path, model: Path, method: str = "replay", **changed: Any) -> tupl
     files = {name: write_dataset(root, name, 1) for name in scenario.evaluate_on}
     teachers, recovered = write_shard(root, "toys-conv4", make_dataset("toys"))
     evaluate(
-        method,
-        "toys",
-        scenario,
-        evaluation,
-        meta,
-        1,
-        0,
-        model,
-        {name: pair[0] for name, pair in files.items()},
-        {name: pair[1] for name, pair in files.items()},
-        [recovered],
-        [teachers],
-        folder,
-        CPU,
+        scenario="toys",
+        method=method,
+        shot=1,
+        seed=0,
+        evaluate_on=scenario.evaluate_on,
+        evaluation=evaluation,
+        held_out_per_class=meta.held_out_per_class,
+        model=model,
+        datasets=[pair[0] for pair in files.values()],
+        episodes=[pair[1] for pair in files.values()],
+        recovered=[recovered],
+        teachers=[teachers],
+        folder=folder,
+        device=CPU,
     )
     return pd.read_parquet(folder / "episodes.parquet"), read_json(folder / "selection.json")
 

@@ -77,7 +77,7 @@ def save_exported(file: Path, model: nn.Module, *, fixed: bool = False) -> None:
 def import_one(folder: Path, **changes: object) -> Path:
     """Import one model from a folder, into which its file was written."""
     table = write_table(folder, {**ROW, **changes})
-    import_shard("own", table, [0], folder / "teachers")
+    import_shard(pool="own", table=table, members=[0], teachers=folder / "teachers")
     return folder / "teachers"
 
 
@@ -220,7 +220,7 @@ def test_programs_go_from_import_to_recovered_images(tmp_path: Path, architectur
     torch.testing.assert_close(teacher.logits(images), model((images - shift) / scale))
 
     config = Inversion(steps=20, lr=0.2, tv_weight=0, images_per_class=3, max_classes=6)
-    invert_shard(teachers, config, TaskSpace(), tmp_path / "recovered", CPU)
+    invert_shard(teachers=teachers, inversion=config, probe=TaskSpace(), recovered=tmp_path / "recovered", device=CPU)
     recovered = load_recovered([tmp_path / "recovered"], [teachers])[0]
     n_recovered = min(n_classes, 6)
     assert recovered.logits.shape == (3 * n_recovered, n_recovered)
@@ -233,7 +233,13 @@ def test_programs_go_from_import_to_recovered_images(tmp_path: Path, architectur
 def test_weights_go_from_import_to_recovered_images(tmp_path: Path, n_classes: int) -> None:
     save_tensors(tmp_path / "weights.safetensors", build("conv4", n_classes, 8, SIZE, "test").state_dict())
     teachers = import_one(tmp_path, classes=n_classes)
-    invert_shard(teachers, Inversion(steps=1, images_per_class=2), TaskSpace(), tmp_path / "recovered", CPU)
+    invert_shard(
+        teachers=teachers,
+        inversion=Inversion(steps=1, images_per_class=2),
+        probe=TaskSpace(),
+        recovered=tmp_path / "recovered",
+        device=CPU,
+    )
     recovered = load_recovered([tmp_path / "recovered"], [teachers])[0]
     assert len(recovered.classes) == min(n_classes, Inversion().max_classes)
 
@@ -242,13 +248,13 @@ def test_rows_are_imported_whatever_their_shard(tmp_path: Path) -> None:
     for name in "abc":
         save_tensors(tmp_path / f"{name}.safetensors", build("conv4", 3, 8, SIZE, "test", name).state_dict())
     table = write_table(tmp_path, *({**ROW, "name": name, "weights": f"{name}.safetensors"} for name in "abc"))
-    import_shard("own", table, range(3), tmp_path / "all")
-    import_shard("own", table, range(1, 3), tmp_path / "some")
+    import_shard(pool="own", table=table, members=range(3), teachers=tmp_path / "all")
+    import_shard(pool="own", table=table, members=range(1, 3), teachers=tmp_path / "some")
     assert [card.title for card in read_cards(tmp_path / "some")] == ["b", "c"]
     for name in ("teacher-0001", "teacher-0002"):
         assert digest(tmp_path / "all" / f"{name}.json") == digest(tmp_path / "some" / f"{name}.json")
     with pytest.raises(TgrError, match=r"pools\.own\.n_teachers: .*models\.yaml has 3 rows only"):
-        import_shard("own", table, range(2, 4), tmp_path / "more")
+        import_shard(pool="own", table=table, members=range(2, 4), teachers=tmp_path / "more")
 
 
 def test_package_weights_carry_their_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -286,7 +292,7 @@ def test_another_digest_is_refused_and_a_missing_one_is_told(tmp_path: Path) -> 
         import_one(tmp_path, sha256="0" * 64)
     table = write_table(tmp_path, {**ROW, "sha256": None})
     with pytest.raises(TgrError, match=rf"sha256: this key is required; .* has {actual}"):
-        import_shard("own", table, [0], tmp_path / "again")
+        import_shard(pool="own", table=table, members=[0], teachers=tmp_path / "again")
 
 
 @pytest.mark.parametrize(

@@ -226,10 +226,24 @@ def test_probe_weight_needs_a_probe_with_batchnorm(engine: str) -> None:
 
 def test_stage_loads_the_probe_only_where_it_is_used(shard: Path, tmp_path: Path) -> None:
     missing = TaskSpace(probe="no_such_net")
-    invert_shard(shard, _config("pixel", 1), missing, tmp_path / "without", CPU)
+    invert_shard(
+        teachers=shard, inversion=_config("pixel", 1), probe=missing, recovered=tmp_path / "without", device=CPU
+    )
     with pytest.raises(TgrError, match="no_such_net"):
-        invert_shard(shard, _config("pixel", 1, probe_weight=1.0), missing, tmp_path / "with", CPU)
-    invert_shard(shard, _config("pixel", 1, probe_weight=1.0), PROBE, tmp_path / "with", CPU)
+        invert_shard(
+            teachers=shard,
+            inversion=_config("pixel", 1, probe_weight=1.0),
+            probe=missing,
+            recovered=tmp_path / "with",
+            device=CPU,
+        )
+    invert_shard(
+        teachers=shard,
+        inversion=_config("pixel", 1, probe_weight=1.0),
+        probe=PROBE,
+        recovered=tmp_path / "with",
+        device=CPU,
+    )
     assert digest(tmp_path / "with") != digest(tmp_path / "without")
 
 
@@ -256,7 +270,7 @@ def test_generator_reaches_every_size(size: int) -> None:
 
 
 def test_recovered_images_of_a_shard_read_back(engine: str, shard: Path, tmp_path: Path) -> None:
-    invert_shard(shard, _config(engine), PROBE, tmp_path / "recovered", CPU)
+    invert_shard(teachers=shard, inversion=_config(engine), probe=PROBE, recovered=tmp_path / "recovered", device=CPU)
     recovered = load_recovered([tmp_path / "recovered"], [shard])
     assert [item.card.name for item in recovered] == ["teacher-0000", "teacher-0001"]
     item = recovered[1]
@@ -274,7 +288,9 @@ def test_result_does_not_depend_on_the_shard(shard: Path, tmp_path: Path) -> Non
     alone.mkdir()
     save_teacher(alone, _model(_card(1)), _card(1))
     for folder, teachers in (("both", shard), ("one", alone), ("again", alone)):
-        invert_shard(teachers, _config("pixel"), PROBE, tmp_path / folder, CPU)
+        invert_shard(
+            teachers=teachers, inversion=_config("pixel"), probe=PROBE, recovered=tmp_path / folder, device=CPU
+        )
     name = "teacher-0001.safetensors"
     assert digest(tmp_path / "both" / name) == digest(tmp_path / "one" / name)
     assert digest(tmp_path / "one") == digest(tmp_path / "again")
@@ -314,7 +330,9 @@ def test_report_agrees_with_an_explicit_computation(bn_distance: str) -> None:
 
 @pytest.fixture
 def recovered(shard: Path, tmp_path: Path) -> Path:
-    invert_shard(shard, _config("pixel", 1), PROBE, tmp_path / "recovered", CPU)
+    invert_shard(
+        teachers=shard, inversion=_config("pixel", 1), probe=PROBE, recovered=tmp_path / "recovered", device=CPU
+    )
     return tmp_path / "recovered"
 
 
@@ -401,7 +419,14 @@ def test_transfer_needs_the_dataset_of_the_teacher() -> None:
 def test_transfer_of_a_pool(shard: Path, recovered: Path, tmp_path: Path) -> None:
     _dataset().save(tmp_path / "toys.safetensors")
     file = tmp_path / "transfer.json"
-    measure_transfer([recovered], [shard], tmp_path / "toys.safetensors", 1, file, CPU)
+    measure_transfer(
+        recovered=[recovered],
+        teachers=[shard],
+        dataset=tmp_path / "toys.safetensors",
+        n_teachers=1,
+        transfer=file,
+        device=CPU,
+    )
     found = read_json(file)
     assert (found["pool"], found["n_classes"], len(found["teachers"])) == ("toys", N_WAY, 1)
     assert found["teachers"][0]["student_accuracy"] == student_accuracy(

@@ -250,3 +250,10 @@ def test_job_on_another_host_does_not_look_for_its_workflow_here() -> None:
 
 def test_owner_is_this_process_on_this_host() -> None:
     assert job.owner() == f"{os.getpid()}@{socket.gethostname()}"
+
+
+def test_jobs_find_this_package_before_what_was_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    environment = job.environment("/repository")
+    assert environment["PYTHONPATH"] == os.pathsep.join(["/repository", "/elsewhere"])
+    assert environment[job.OWNER] == job.owner() and environment["OMP_NUM_THREADS"] == "1"

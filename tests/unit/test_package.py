@@ -9,6 +9,7 @@ from shutil import copytree, ignore_patterns
 
 import pytest
 import torch
+import yaml
 
 from tgr import __version__
 from tgr.errors import TgrError
@@ -72,3 +73,7 @@ def test_missing_aggregations_are_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setitem(sys.modules, "torchjd", None)
     with pytest.raises(TgrError, match=r"methods\.tgr\.treatment: 'mgda' .* pip install 'torchjd\[cagrad\]'"):
         treatments.aggregate("mgda", torch.ones(2, 3), torch.Generator())
+
+
+def test_citation_states_the_version() -> None:
+    assert yaml.safe_load((REPOSITORY / "CITATION.cff").read_text())["version"] == __version__

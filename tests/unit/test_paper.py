@@ -15,7 +15,7 @@ from tgr.artifacts import digest, write_json
 from tgr.config.methods.registry import CARDS, bibliography, entry_key
 from tgr.errors import TgrError
 from tgr.reporting.figures.style import style
-from tgr.reporting.publish.paper import TEMPLATES, Caption, write_paper
+from tgr.reporting.publish.paper import TEMPLATES, Paper, write_paper
 from tgr.reporting.save import save
 from tgr.reporting.tables import main, selection
 
@@ -49,11 +49,22 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return wanted
 
 
+def paper(captions: dict[str, tuple[str, dict[str, str]]]) -> Paper:
+    return Paper(
+        captions=captions,
+        methods=METHODS,
+        bibliography=bibliography(),
+        settings=SETTINGS,
+        command="snakemake --configfile my.yaml",
+    )
+
+
 def collect(files: list[Path], name: str = "paper") -> tuple[Path, Path]:
     wildcards = dict.fromkeys(("scenario", "ablation", "pairs", "sweep"), "toys")
-    captions = {file: Caption(CAPTIONS / f"{file.stem}.rst", wildcards) for file in files if file.suffix == ".pdf"}
+    shown = {file.as_posix(): (f"{file.stem}.rst", wildcards) for file in files if file.suffix == ".pdf"}
     folder, archive = Path(name), Path(f"{name}.zip")
-    write_paper(files, captions, METHODS, bibliography(), SETTINGS, "snakemake --configfile my.yaml", folder, archive)
+    captions = sorted(CAPTIONS.glob("*.rst"))
+    write_paper(files=files, captions=captions, paper=paper(shown), folder=folder, archive=archive)
     return folder, archive
 
 
@@ -101,7 +112,7 @@ def test_every_method_with_a_paper_has_its_entry() -> None:
 
 def test_what_is_missing_is_named(files: list[Path]) -> None:
     with pytest.raises(TgrError, match=r"accuracy\.pdf: a figure without a caption"):
-        write_paper(files, {}, METHODS, {}, SETTINGS, "", Path("paper"), Path("paper.zip"))
+        write_paper(files=files, captions=[], paper=paper({}), folder=Path("paper"), archive=Path("paper.zip"))
     files[0].unlink()
     with pytest.raises(TgrError, match=r"main\.csv: missing .*finish the run first"):
         collect(files, "other")

@@ -19,11 +19,12 @@ from tgr.config.schema import Config
 from tgr.config.sources import PACKS, Shape
 from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
+from tgr.inversion.registry import ENGINES, module
 from tgr.plan import estimates, networks
 from tgr.plan.__main__ import lines, main
 from tgr.plan.estimates import Estimates
 from tgr.plan.networks import named
-from tgr.plan.parts import Parts
+from tgr.plan.parts import DEFAULT_STEPS, Parts
 from tgr.plan.planner import Cost, costs
 from tgr.plan.units import Units, load_units
 from tgr.task_space import landmarks
@@ -57,9 +58,9 @@ def test_networks_are_as_large_as_the_real_ones(architecture: str, width: int, s
         macs.append(layer.weight[0].numel() * output.numel())
         outputs.append(output.numel())
 
-    for module in model.modules():
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            module.register_forward_hook(record)
+    for layer in model.modules():
+        if isinstance(layer, (nn.Conv2d, nn.Linear)):
+            layer.register_forward_hook(record)
     model.eval()(torch.zeros(1, 3, size, size))
     network = named(architecture, width, size)
     assert network.macs == pytest.approx(sum(macs) / 1e6)
@@ -74,6 +75,15 @@ def test_table_of_networks_is_what_is_counted(monkeypatch: pytest.MonkeyPatch, t
     assert (tmp_path / "networks.json").read_text() == NETWORKS.read_text(), "python -m tgr.plan.networks writes it"
 
 
+def test_network_is_counted_once_in_a_working_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".snakemake").mkdir()
+    counted = named("conv4", 11, 32)
+    networks._network.cache_clear()
+    monkeypatch.setattr(networks, "_measure", None)
+    assert named("conv4", 11, 32) == counted
+
+
 def test_unknown_network_is_an_error() -> None:
     with pytest.raises(TgrError, match="no_such_net"):
         named("timm:no_such_net", 32, 32)
@@ -81,6 +91,7 @@ def test_unknown_network_is_an_error() -> None:
 
 def test_constants_are_those_of_the_stages() -> None:
     assert (estimates.DIRECT_LIMIT, estimates.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
+    assert {engine: importlib.import_module(module(engine)).DEFAULT_STEPS for engine in ENGINES} == DEFAULT_STEPS
     probe = timm.create_model("tf_efficientnet_lite0", num_classes=0)
     assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == estimates.EMBEDDING_VALUES
     assert sum(p.numel() for p in probe.parameters()) == estimates.PROBE_PARAMETERS

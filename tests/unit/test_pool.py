@@ -17,7 +17,15 @@ CPU = torch.device("cpu")
 
 
 def pretrain(dataset: ImageDataset, folder: Path, indices: range = range(2)) -> Path:
-    pretrain_shard("tiny-conv4", indices, POOL, Pretrain(epochs=20, batch_size=16, lr=1e-2), dataset, folder, CPU)
+    pretrain_shard(
+        pool="tiny-conv4",
+        members=indices,
+        kind=POOL,
+        pretrain=Pretrain(epochs=20, batch_size=16, lr=1e-2),
+        dataset=dataset,
+        teachers=folder,
+        device=CPU,
+    )
     return folder
 
 
@@ -42,7 +50,15 @@ def test_teacher_does_not_depend_on_its_shard(tiny_dataset: ImageDataset, tmp_pa
 def test_options_reach_model_and_card(tiny_dataset: ImageDataset, tmp_path: Path) -> None:
     pool = Pool(dataset="tiny", architecture="timm:test_vit", options={"patch_size": 8}, n_teachers=1, n_way=3)
     folder = tmp_path / "shard"
-    pretrain_shard("vits", range(1), pool, Pretrain(epochs=1, batch_size=16), tiny_dataset, folder, CPU)
+    pretrain_shard(
+        pool="vits",
+        members=range(1),
+        kind=pool,
+        pretrain=Pretrain(epochs=1, batch_size=16),
+        dataset=tiny_dataset,
+        teachers=folder,
+        device=CPU,
+    )
     assert read_cards(folder)[0].options == {"patch_size": 8}
     assert load_teachers([folder])[0].model.state_dict()["trunk.patch_embed.proj.weight"].shape[-1] == 8
 

@@ -19,7 +19,7 @@ from tgr.artifacts import write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
-from tgr.evaluation.summary import read_episodes
+from tgr.evaluation.summary import read_episodes, seed_means
 from tgr.inversion.recovered import load_recovered
 from tgr.reporting.figures import accuracy, curves, sweep
 from tgr.reporting.figures import recovered as recovered_figure
@@ -209,11 +209,14 @@ def test_accuracy_figure_of_few_methods(tmp_path: Path, methods: list[str]) -> N
 
 
 def test_each_seed_of_several_has_a_mark(tmp_path: Path) -> None:
-    summary = summary_of(evaluations(tmp_path, ["tgr"], selections=("last",)), METHODS)
-    summary = summary.assign(n_seeds=3, seed_means=[[0.5, 0.6, 0.7]] * len(summary))
-    figure = accuracy.draw(summary, headline="last")
+    folders = [write_evaluation(tmp_path, "tgr", 0.4 + 0.1 * seed, seed=seed, protocols=("ncm",)) for seed in range(3)]
+    episodes = read_episodes(folders)
+    figure = accuracy.draw(summary_of(folders, METHODS), seed_means(episodes), headline="meta_val")
     ticks = [line for line in figure.axes[0].lines if line.get_marker() == "|" and len(line.get_xdata()) == 3]
-    assert [list(line.get_xdata()) for line in ticks] == [pytest.approx([50, 60, 70])]
+    chosen = episodes[episodes["selection"] == "meta_val"]
+    expected = [100 * chosen.loc[chosen["seed"] == seed, "accuracy"].mean() for seed in range(3)]
+    assert [list(line.get_xdata()) for line in ticks] == [pytest.approx(expected)]
+    assert "mean of one seed" in [text.get_text() for text in figure.legends[0].get_texts()]
     save(figure, tmp_path / "a.png", tmp_path / "a.pdf")
 
 

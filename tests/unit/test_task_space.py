@@ -217,7 +217,13 @@ def write_shard(folder: Path, n_teachers: int) -> tuple[Path, Path]:
 
 def test_embeddings_of_a_shard_read_back(tmp_path: Path) -> None:
     recovered, teachers = write_shard(tmp_path, 2)
-    embed_shard(recovered, teachers, SMALL, tmp_path / "one", torch.device("cpu"))
+    embed_shard(
+        recovered=recovered,
+        teachers=teachers,
+        task_space=SMALL,
+        embeddings=tmp_path / "one",
+        device=torch.device("cpu"),
+    )
     keys, embeddings = load_embeddings([tmp_path / "one"])
     assert keys == ["toy/teacher-0000", "toy/teacher-0001"]
     assert all(value.dtype == torch.float32 for value in embeddings[0].values())

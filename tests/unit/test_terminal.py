@@ -107,6 +107,13 @@ def test_reasons_are_short() -> None:
 def test_warnings_and_errors_are_whole() -> None:
     screen = Screen(interactive=False)
     terminal = Terminal(screen)
+    script = "RuleException:\nCalledProcessError in file a.smk, line 1:\nCommand 'x'"
+    send(terminal, "error", f"{script} returned non-zero exit status 1.", logging.ERROR)
+    assert not screen.getvalue(), "the job itself has named this error"
+    send(terminal, "error", f"{script} died with <Signals.SIGKILL: 9>.", logging.ERROR)
+    assert "SIGKILL" in screen.getvalue()
+    screen.truncate(0)
+    screen.seek(0)
     send(terminal, None, "Select jobs: a warning", logging.WARNING)
     send(terminal, "error", "WorkflowError:\nline 1\nline 2", logging.ERROR)
     assert screen.getvalue() == "Select jobs: a warning\nWorkflowError:\nline 1\nline 2\n"

@@ -153,6 +153,14 @@ def test_editing_an_early_module_keeps_what_is_before_it(project: Project) -> No
     assert set(project.planned()) == {"invert", *AFTER_INVERSION}
 
 
+def test_editing_an_engine_keeps_the_trainings_that_need_no_recovered_images(project: Project) -> None:
+    """Of the four trainings, that of `pixels`; it keeps its evaluation, too, since it has no checkpoint to choose."""
+    project.edit("tgr/inversion/pixel.py")
+    planned = project.planned()
+    assert set(planned) == {"invert", *AFTER_INVERSION}
+    assert planned["train"] == planned["evaluate"] == 3
+
+
 def test_editing_and_undoing_does_nothing(project: Project) -> None:
     file = project.root / "tgr/pool/pretrain.py"
     original = file.read_text()

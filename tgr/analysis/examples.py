@@ -65,12 +65,12 @@ def pick_examples(
     """
     chosen = pick_teachers(load_recovered(recovered, teachers), n_teachers)
     files = {Path(file).stem: Path(file) for file in datasets}
-    for one in chosen:
-        if one.card.dataset and one.card.dataset not in files:
-            raise TgrError(f"teacher {one.card.key}: its dataset {one.card.dataset} is not among the datasets to show")
-    loaded = {name: ImageDataset.load(files[name]) for name in {one.card.dataset for one in chosen if one.card.dataset}}
+    for r in chosen:
+        if r.card.dataset and r.card.dataset not in files:
+            raise TgrError(f"teacher {r.card.key}: its dataset {r.card.dataset} is not among the datasets to show")
+    loaded = {name: ImageDataset.load(files[name]) for name in {r.card.dataset for r in chosen if r.card.dataset}}
     students = _students(transfers)
-    shown = [_example(one, loaded, students.get(one.card.key), images_per_class) for one in chosen]
+    shown = [_example(r, loaded, students.get(r.card.key), images_per_class) for r in chosen]
     tensors: dict[str, Tensor] = {}
     about = []
     for index, example in enumerate(shown):
@@ -98,33 +98,33 @@ def read_examples(file: str | Path) -> list[Example]:
 
 def pick_teachers(recovered: Sequence[Recovered], count: int) -> list[Recovered]:
     """Return the first teachers of each pool in turn, until there are ``count`` and one of each, ordered by pool."""
-    pools = list(dict.fromkeys(one.card.pool for one in recovered))
+    pools = list(dict.fromkeys(r.card.pool for r in recovered))
     count = max(count, len(pools))
-    turns = [[one for one in recovered if one.card.pool == pool] for pool in pools]
+    turns = [[r for r in recovered if r.card.pool == pool] for pool in pools]
     longest = max((len(turn) for turn in turns), default=0)
     mixed = [turn[i] for i in range(longest) for turn in turns if i < len(turn)][:count]
-    return sorted(mixed, key=lambda one: pools.index(one.card.pool))
+    return sorted(mixed, key=lambda r: pools.index(r.card.pool))
 
 
 def _example(
-    one: Recovered, datasets: Mapping[str, ImageDataset], student: float | None, images_per_class: int
+    r: Recovered, datasets: Mapping[str, ImageDataset], student: float | None, images_per_class: int
 ) -> Example:
-    classes = one.classes[:N_CLASSES]
+    classes = r.classes[:N_CLASSES]
     labels = range(len(classes))
     real = {}
-    if one.card.dataset:
-        dataset = datasets[one.card.dataset]
-        real = {label: _real(dataset, classes[label], one.card.key)[:images_per_class] for label in labels}
+    if r.card.dataset:
+        dataset = datasets[r.card.dataset]
+        real = {label: _real(dataset, classes[label], r.card.key)[:images_per_class] for label in labels}
     return Example(
-        pool=one.card.pool,
-        name=one.card.name,
-        architecture=one.card.architecture,
-        n_classes=len(one.card.classes),
-        engine=one.report.engine,
-        agreement=one.report.agreement,
+        pool=r.card.pool,
+        name=r.card.name,
+        architecture=r.card.architecture,
+        n_classes=len(r.card.classes),
+        engine=r.report.engine,
+        agreement=r.report.agreement,
         student=student,
         classes=classes,
-        recovered={label: one.images[one.labels == label][:images_per_class] for label in labels},
+        recovered={label: r.images[r.labels == label][:images_per_class] for label in labels},
         real=real,
     )
 
@@ -139,7 +139,9 @@ def _students(transfers: Sequence[Path]) -> dict[str, float]:
     """Return the accuracy of the students that learnt from a teacher's images alone, by the teacher's key."""
     measured = [read_json(file) for file in transfers]
     return {
-        f"{about['pool']}/{one['name']}": one["student_accuracy"] for about in measured for one in about["teachers"]
+        f"{about['pool']}/{teacher['name']}": teacher["student_accuracy"]
+        for about in measured
+        for teacher in about["teachers"]
     }
 
 

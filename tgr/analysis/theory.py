@@ -65,9 +65,9 @@ def displacement_errors() -> pd.DataFrame:
         losses, parameters = problem(index)
         mean, penalty = explicit_gradients(losses, parameters)
         for through in (False, True):
-            found = [_displaced(losses, parameters, strength, through) for strength in LAMBDAS]
+            gradients = [_displaced(losses, parameters, strength, through) for strength in LAMBDAS]
             for c in COEFFICIENTS:
-                missed = [g - mean - c * strength * penalty for g, strength in zip(found, LAMBDAS, strict=True)]
+                missed = [g - mean - c * strength * penalty for g, strength in zip(gradients, LAMBDAS, strict=True)]
                 errors.setdefault((through, c), []).append([float(m.norm() / mean.norm()) for m in missed])
     return pd.concat([_error_rows(*key, np.log10(values)) for key, values in errors.items()], ignore_index=True)
 

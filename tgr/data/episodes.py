@@ -1,6 +1,6 @@
 """Frozen few-shot episodes: drawn once, stored, and shared by all methods, so that every comparison is paired."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from tgr import seeds
 from tgr.artifacts import load_tensors, save_tensors
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
@@ -94,3 +95,21 @@ def load_episodes(path: str | Path) -> dict[str, Episodes]:
         return {split: Episodes(tensors[f"{split}.support"], tensors[f"{split}.query"]) for split in splits}
     except KeyError as error:
         raise TgrError(f"{path}: holds no episodes: {error} is missing; delete it and run again") from error
+
+
+def draw_episodes(*, dataset: Path, shot: int, shape: Mapping[str, int], episodes: Path) -> None:
+    """Draw the frozen episodes of meta-val and meta-test of a dataset, and write them into the file ``episodes``.
+
+    Args:
+        shape: ``n_way``, ``n_query``, and how many: ``n_val_episodes``, ``n_episodes``.
+
+    Raises:
+        TgrError: the dataset is damaged, or too small for such episodes.
+    """
+    images = ImageDataset.load(dataset)
+    counts = {"meta_val": shape["n_val_episodes"], "meta_test": shape["n_episodes"]}
+    drawn = {}
+    for split, count in counts.items():
+        generator = seeds.numpy_generator("episodes", images.name, split, shot)
+        drawn[split] = split_episodes(images, split, shape["n_way"], shot, shape["n_query"], count, generator)
+    save_episodes(episodes, drawn)

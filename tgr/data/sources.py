@@ -17,6 +17,18 @@ from tgr.data.transforms import resize
 from tgr.errors import TgrError
 
 
+def store_dataset(*, name: str, section: Dataset, source: Sequence[Path], images: Path | None, dataset: Path) -> None:
+    """Read a dataset as ``load_dataset`` does, and write it into the file ``dataset``.
+
+    Args:
+        section: its entry in the configuration.
+        source, images: its files, and its folder of images, if it has one.
+    """
+    stored = load_dataset(name, section, Inputs(source, images))
+    stored.save(dataset)
+    print(f"{name}: {len(stored.images)} images of {stored.image_size} px, {len(stored.class_names)} classes")
+
+
 def load_dataset(name: str, config: Dataset, inputs: Inputs) -> ImageDataset:
     """Read a dataset and resize it as configured.
 

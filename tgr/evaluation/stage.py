@@ -8,8 +8,7 @@ import pandas as pd
 import torch
 
 from tgr.artifacts import write_json
-from tgr.config.experiments import Scenario
-from tgr.config.learning import Evaluation, Meta
+from tgr.config.learning import Evaluation
 from tgr.evaluation.model import read_model
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.selection import choose_checkpoints, score_checkpoints
@@ -28,18 +27,19 @@ class Identity:
 
 
 def evaluate(
+    *,
+    scenario: str,
     method: str,
-    scenario_name: str,
-    scenario: Scenario,
-    evaluation: Evaluation,
-    meta: Meta,
     shot: int,
     seed: int,
-    model_folder: Path,
-    dataset_files: Mapping[str, Path],
-    episode_files: Mapping[str, Path],
-    recovered_folders: Sequence[Path],
-    teacher_folders: Sequence[Path],
+    evaluate_on: Sequence[str],
+    evaluation: Evaluation,
+    held_out_per_class: int,
+    model: Path,
+    datasets: Sequence[Path],
+    episodes: Sequence[Path],
+    recovered: Sequence[Path],
+    teachers: Sequence[Path],
     folder: Path,
     device: torch.device,
 ) -> None:
@@ -47,36 +47,36 @@ def evaluate(
 
     Args:
         method: its name among the methods and variants.
+        evaluate_on: the names of the datasets.
         evaluation: its ``protocols`` are those that make sense for the method.
-        dataset_files: the datasets of ``scenario.evaluate_on``, by name.
-        episode_files: their frozen episodes for this shot, by name.
-        recovered_folders, teacher_folders: the shards of the scenario's pools, for the selection rule ``datafree``;
-            read only if the model has more than one checkpoint.
+        held_out_per_class: recovered images of each class that no training saw.
+        model: the folder of the trained model.
+        datasets, episodes: files of the datasets, and of their frozen episodes for this shot.
+        recovered, teachers: folders of the shards of the scenario's pools, for the selection rule ``datafree``; read
+            only if the model has more than one checkpoint.
 
     Raises:
         TgrError: an input is missing, damaged, or does not fit the configuration.
     """
-    trained = read_model(model_folder)
+    trained = read_model(model)
     size = trained.card.image_size
     real = {
-        name: real_tasks(dataset_files[name], episode_files[name], evaluation, shot, size)
-        for name in scenario.evaluate_on
+        name: real_tasks(dataset, frozen, evaluation, shot, size)
+        for name, dataset, frozen in zip(evaluate_on, datasets, episodes, strict=True)
     }
-    scorer = Scorer(trained, evaluation, device, f"{scenario_name} {method} {shot}-shot seed {seed}")
+    scorer = Scorer(trained, evaluation, device, f"{scenario} {method} {shot}-shot seed {seed}")
     candidates: dict[str, list[TaskSet]] = {
         "meta_val": [sets["meta_val"] for sets in real.values()],
         "oracle": [sets["meta_test"] for sets in real.values()],
     }
     several = len(trained.steps) > 1
     if several and "datafree" in evaluation.selections:
-        recovered = load_recovered(recovered_folders, teacher_folders)
-        candidates["datafree"] = [
-            datafree_tasks(recovered, scenario_name, evaluation, meta.held_out_per_class, shot, size)
-        ]
+        images = load_recovered(recovered, teachers)
+        candidates["datafree"] = [datafree_tasks(images, scenario, evaluation, held_out_per_class, shot, size)]
     rules = [rule for rule in evaluation.selections if rule != "last"] if several else []
     scores = score_checkpoints(scorer, {rule: candidates[rule] for rule in rules})
     chosen = choose_checkpoints(scores, evaluation.selections, len(trained.steps) - 1)
-    identity = Identity(scenario_name, method, shot, seed)
+    identity = Identity(scenario, method, shot, seed)
     frame, tuned = _evaluate_chosen(identity, scorer, chosen, real)
     folder.mkdir(parents=True)
     frame.to_parquet(folder / "episodes.parquet", index=False)

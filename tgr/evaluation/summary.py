@@ -14,6 +14,7 @@ COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
     "bn_mode",
 }  # fmt: skip
+SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
 FLOOR, CEILING = (next(name for name, card in CARDS.items() if card.role == role) for role in ("floor", "ceiling"))
@@ -96,8 +97,9 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
     return table.loc[order].reset_index(drop=True)
 
 
-def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], summary: Path) -> None:
-    """Write what ``summarise`` returns of a scenario as Parquet, with the methods' labels in a column ``label``.
+def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], summary: Path, seeds: Path) -> None:
+    """Write what ``summarise`` and ``seed_means`` return of a scenario as Parquet; a column ``label`` of the former
+    holds the methods' labels.
 
     Args:
         evaluations: folders of one scenario.
@@ -106,8 +108,23 @@ def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], su
     Raises:
         TgrError: there are no evaluations, or they do not belong together.
     """
-    table = summarise(read_episodes(evaluations), list(methods))
+    episodes = read_episodes(evaluations)
+    table = summarise(episodes, list(methods))
     table.assign(label=table["method"].map(dict(methods))).to_parquet(summary, index=False)
+    seed_means(episodes).to_parquet(seeds, index=False)
+
+
+def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean accuracy of each seed over the episodes of all datasets.
+
+    Args:
+        frame: what ``read_episodes`` returns.
+
+    Returns:
+        the columns of ``SEED_MEANS``; ``mean`` is a share of 1.
+    """
+    keys = [name for name in SEED_MEANS if name != "mean"]
+    return frame.groupby(keys, sort=False)["accuracy"].mean().rename("mean").reset_index()
 
 
 def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:

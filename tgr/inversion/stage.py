@@ -18,22 +18,22 @@ from tgr.pool.teacher import Teacher, load_teacher, read_cards
 
 
 def invert_shard(
-    teachers_folder: Path, config: Inversion, probe_config: TaskSpace, folder: Path, device: torch.device
+    *, teachers: Path, inversion: Inversion, probe: TaskSpace | None, recovered: Path, device: torch.device
 ) -> None:
-    """Recover images from each teacher of a shard and write them into a folder.
+    """Recover images from each teacher of a shard and write them into the folder ``recovered``.
 
     Args:
-        probe_config: names the probe network of the prior ``probe_weight``; not read without that prior.
+        probe: names the probe network of the prior ``probe_weight``; not read without that prior.
 
     Raises:
         TgrError: a teacher cannot be read, or its inversion does not stay finite.
     """
-    probe = load_probe(probe_config, device) if config.probe_weight > 0 else None
-    folder.mkdir(parents=True)
-    for card in tqdm(read_cards(teachers_folder), desc="inverting", unit="teacher"):
-        recovered = invert_teacher(load_teacher(teachers_folder, card, device), config, probe)
-        save_recovered(folder, recovered)
-        report = recovered.report
+    network = load_probe(probe or TaskSpace(), device) if inversion.probe_weight > 0 else None
+    recovered.mkdir(parents=True)
+    for card in tqdm(read_cards(teachers), desc="inverting", unit="teacher"):
+        images = invert_teacher(load_teacher(teachers, card, device), inversion, network)
+        save_recovered(recovered, images)
+        report = images.report
         tqdm.write(f"{card.key}: agreement {report.agreement:.3f}, loss {report.loss:.3f}, {report.wall_seconds:.1f} s")
 
 

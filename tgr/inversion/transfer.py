@@ -96,14 +96,15 @@ def _real_images(recovered: Recovered, dataset: ImageDataset) -> tuple[Tensor, T
 
 
 def measure_transfer(
-    recovered_folders: Sequence[str | Path],
-    teacher_folders: Sequence[str | Path],
-    dataset_file: str | Path,
+    *,
+    recovered: Sequence[Path],
+    teachers: Sequence[Path],
+    dataset: Path,
     n_teachers: int,
-    file: Path,
-    device: torch.device | str,
+    transfer: Path,
+    device: torch.device,
 ) -> None:
-    """Measure the first teachers of a pool, and write one JSON file.
+    """Measure the first teachers of a pool, and write the JSON file ``transfer``.
 
     Its ``teachers`` have ``name``, ``architecture``, ``held_out_accuracy`` (the teacher's, on real images),
     ``agreement`` (of the teacher with its recovered images) and ``student_accuracy``.
@@ -111,16 +112,16 @@ def measure_transfer(
     Raises:
         TgrError: a file is missing or damaged, or the teachers learnt from another dataset.
     """
-    dataset = ImageDataset.load(dataset_file)
-    pool = load_recovered(recovered_folders, teacher_folders)[:n_teachers]
+    real = ImageDataset.load(dataset)
+    pool = load_recovered(recovered, teachers)[:n_teachers]
     rows = [
         {
-            "name": recovered.card.name,
-            "architecture": recovered.card.architecture,
-            "held_out_accuracy": recovered.card.held_out_accuracy,
-            "agreement": recovered.report.agreement,
-            "student_accuracy": student_accuracy(recovered, dataset, device=device),
+            "name": one.card.name,
+            "architecture": one.card.architecture,
+            "held_out_accuracy": one.card.held_out_accuracy,
+            "agreement": one.report.agreement,
+            "student_accuracy": student_accuracy(one, real, device=device),
         }
-        for recovered in tqdm(pool, desc="training students", unit="teacher")
+        for one in tqdm(pool, desc="training students", unit="teacher")
     ]
-    write_json(file, {"pool": pool[0].card.pool, "n_classes": len(pool[0].classes), "teachers": rows})
+    write_json(transfer, {"pool": pool[0].card.pool, "n_classes": len(pool[0].classes), "teachers": rows})

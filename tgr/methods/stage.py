@@ -1,15 +1,16 @@
 """The stage `train`: one method, one scenario, one seed."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
 
 from tgr.artifacts import read_json, save_tensors, write_json
 from tgr.config.learning import Meta, MetaModel
-from tgr.config.methods.base import MethodParameters
+from tgr.config.methods.registry import parameters_of
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import load_recovered
 from tgr.methods import registry
@@ -18,31 +19,31 @@ from tgr.pool.teacher import load_teachers
 
 
 def train_method(
+    *,
+    scenario: str,
     method: str,
-    variant: str,
-    parameters: MethodParameters,
-    scenario_name: str,
-    meta_model: MetaModel,
-    meta: Meta,
     shot: str,
     seed: int,
-    teacher_folders: Sequence[Path],
-    recovered_folders: Sequence[Path],
-    groups_file: Path | None,
-    dataset_files: Sequence[Path],
-    folder: Path,
+    variant: Mapping[str, Mapping[str, Any]],
+    meta_model: MetaModel,
+    meta: Meta,
+    teachers: Sequence[Path],
+    recovered: Sequence[Path],
+    groups: Path | None,
+    datasets: Sequence[Path],
+    model: Path,
     device: torch.device,
 ) -> None:
-    """Train a method and write its checkpoints, curves and ``model.json`` into a folder.
+    """Train a method and write its checkpoints, curves and ``model.json`` into the folder ``model``.
 
     Args:
-        method: a key of the registry.
-        variant: its name, or that of an ablation's variant of it.
+        method: its name, or that of an ablation's variant of it.
         shot: the evaluated shot for which to train, or ``any``.
-        teacher_folders, recovered_folders: the shards of all pools of the scenario, in the same order; none for a
-            method that does without.
-        groups_file: the task groups; None for a method without groups.
-        dataset_files: the scenario's real datasets, read by the ceiling only.
+        variant: the method's key in the registry, and its parameters.
+        teachers, recovered: folders of the shards of all pools of the scenario, in the same order; none for a method
+            that does without.
+        groups: the file of task groups; None for a method without groups.
+        datasets: files of the scenario's real datasets, read by the ceiling only.
 
     Raises:
         TgrError: as the method does.
@@ -52,16 +53,17 @@ def train_method(
         meta_model=meta_model,
         meta=meta,
         k_shot=_training_shot(meta, shot),
-        seed_names=("method", scenario_name, seed),
-        teachers=load_teachers(teacher_folders, device),
-        recovered=load_recovered(recovered_folders, teacher_folders) if recovered_folders else [],
-        groups=read_json(groups_file)["groups"] if groups_file else [],
-        real=[ImageDataset.load(file) for file in dataset_files],
+        seed_names=("method", scenario, seed),
+        teachers=load_teachers(teachers, device),
+        recovered=load_recovered(recovered, teachers) if recovered else [],
+        groups=read_json(groups)["groups"] if groups else [],
+        real=[ImageDataset.load(file) for file in datasets],
         device=device,
     )
-    trained = registry.get(method)(parameters, training)
-    identity: dict[str, str | int] = {"scenario": scenario_name, "method": variant, "shot": shot, "seed": seed}
-    _write(trained, meta_model, identity, round(time.perf_counter() - started, 2), folder)
+    [(name, values)] = variant.items()
+    trained = registry.get(name)(parameters_of(name, dict(values)), training)
+    identity: dict[str, str | int] = {"scenario": scenario, "method": method, "shot": shot, "seed": seed}
+    _write(trained, meta_model, identity, round(time.perf_counter() - started, 2), model)
 
 
 def _training_shot(meta: Meta, shot: str) -> int:

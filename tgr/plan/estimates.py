@@ -56,11 +56,19 @@ class Estimate:
 
 
 class Estimates:
-    """What the jobs of a configuration take."""
+    """What the jobs of a configuration take.
+
+    Raises:
+        TgrError: a network of a scenario cannot be built.
+    """
 
     def __init__(self, config: Config, units: Units) -> None:
         self.config, self.units = config, units
         self.parts = Parts(config, units)
+        for scenario, section in config.scenarios.items():  # so that a network which cannot be built is an error here
+            self.parts.model(scenario)
+            for pool in section.pools:
+                self.parts.teacher(pool)
         self._known: dict[tuple[object, ...], Estimate] = {}
         self._rules: dict[str, Callable[..., tuple[float, float, float]]] = {
             "download_cifar100": self._download,

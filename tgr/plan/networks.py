@@ -20,6 +20,8 @@ from tgr.config.teachers import Pool
 from tgr.plan.shapes import pool_pixels
 
 FILE = Path(__file__).parents[1] / "resources" / "networks.json"
+CACHE = Path(".snakemake/networks.json")
+"""What was counted in this working directory, so that the jobs of a run need not count again."""
 FLOAT = 4
 COPIES = 3
 """Of each layer's output that a step keeps: itself, normalised, and its gradient, about."""
@@ -66,7 +68,12 @@ def named(architecture: str, width: int, image_size: int, **options: bool | int 
 @cache
 def _network(architecture: str, width: int, image_size: int, options: str) -> Network:
     key = _key(architecture, width, image_size, options)
-    size = _table().get(key) or _measure(architecture, width, image_size, options)
+    size = _table(FILE).get(key) or _table(CACHE).get(key)
+    if size is None:
+        size = _measure(architecture, width, image_size, options)
+        if CACHE.parent.is_dir():
+            write_json(CACHE, {**_table(CACHE), key: size})
+            _table.cache_clear()
     return Network(module_of(architecture), *size)
 
 
@@ -77,8 +84,8 @@ def _measure(architecture: str, width: int, image_size: int, options: str) -> Se
 
 
 @cache
-def _table() -> Mapping[str, Sequence[float]]:
-    return read_json(FILE)
+def _table(file: Path) -> Mapping[str, Sequence[float]]:
+    return read_json(file) if file == FILE or file.exists() else {}
 
 
 def _key(architecture: str, width: int, image_size: int, options: str) -> str:

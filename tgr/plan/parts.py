@@ -11,6 +11,8 @@ from tgr.plan.shapes import MB, images_mb, pool_pixels, shape_of
 from tgr.plan.training import GENERATOR_WIDTH, Setting
 from tgr.plan.units import Units
 
+DEFAULT_STEPS = {"pixel": 100, "generator": 200}
+"""Those of the engines, which import torch; a test compares them."""
 GENERATOR_OUTPUTS = 2
 """Values that the layers of the generator give for each of its channels and each pixel, about."""
 
@@ -73,7 +75,7 @@ class Parts:
             image += (
                 self.units.generator_image * (inversion.generator_width / GENERATOR_WIDTH) ** 2 * (pixels / 32) ** 2
             )
-        return (inversion.steps or (200 if generator else 100)) * self.n_recovered(name) * image
+        return (inversion.steps or DEFAULT_STEPS[inversion.engine]) * self.n_recovered(name) * image
 
     def inversion_mb(self, name: str) -> float:
         """MB of the feature maps that a step of the inversion keeps."""

@@ -41,10 +41,10 @@ def costs(config: Config, units: Units) -> list[Cost]:
     rules = []
     for rule, instances in jobs.by_rule().items():
         each = [estimates.of(rule, wildcards) for wildcards in instances]
-        seconds, disk = sum(one.seconds for one in each), sum(one.disk_mb for one in each)
-        rules.append(Cost(rule, len(each), seconds, max(one.memory_mb for one in each), disk))
-    one, count = estimates.of(REPORT, {}), sum(targets.counts(jobs).values())
-    return [*rules, Cost(REPORT, count, count * one.seconds, one.memory_mb, count * one.disk_mb)]
+        seconds, disk = sum(job.seconds for job in each), sum(job.disk_mb for job in each)
+        rules.append(Cost(rule, len(each), seconds, max(job.memory_mb for job in each), disk))
+    report, count = estimates.of(REPORT, {}), sum(targets.counts(jobs).values())
+    return [*rules, Cost(REPORT, count, count * report.seconds, report.memory_mb, count * report.disk_mb)]
 
 
 def total(costs: list[Cost]) -> Cost:

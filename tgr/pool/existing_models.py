@@ -27,11 +27,11 @@ PROGRAM_SECONDS = 300.0
 """How long a program may take to be loaded and to classify a few images."""
 
 
-def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Path) -> None:
-    """Take some rows of a table into a pool and write them into a folder, as ``pretrain_shard`` does.
+def import_shard(*, pool: str, table: Path, members: Sequence[int], teachers: Path) -> None:
+    """Take some rows of a table into a pool and write them into the folder ``teachers``, as ``pretrain_shard`` does.
 
     Args:
-        indices: rows, counted from 0.
+        members: rows, counted from 0.
 
     Raises:
         TgrError: a row is wrong, its file is missing, is not the one with the digest, is unsafe to read, or does not
@@ -39,21 +39,21 @@ def import_shard(pool_name: str, table: Path, indices: Sequence[int], folder: Pa
             ``PROGRAM_SECONDS``.
     """
     rows = read_table(table)
-    if max(indices) >= len(rows):
-        raise TgrError(f"pools.{pool_name}.n_teachers: {table} has {len(rows)} rows only; set n_teachers to that")
-    folder.mkdir(parents=True)
-    for index in tqdm(indices, desc=f"importing {pool_name}", unit="teacher"):
+    if max(members) >= len(rows):
+        raise TgrError(f"pools.{pool}.n_teachers: {table} has {len(rows)} rows only; set n_teachers to that")
+    teachers.mkdir(parents=True)
+    for index in tqdm(members, desc=f"importing {pool}", unit="teacher"):
         started = time.perf_counter()
         row, where = rows[index], describe_row(table, index + 1, rows[index])
-        card = _describe_teacher(pool_name, index, row)
+        card = _describe_teacher(pool, index, row)
         model = import_model(row, card, table.parent, where)
         seconds = round(time.perf_counter() - started, 2)
         card = card.model_copy(update={"wall_seconds": seconds})
         if model is not None:
-            save_teacher(folder, model, card)
+            save_teacher(teachers, model, card)
         else:
-            shutil.copyfile(table.parent / row.weights, folder / card.file)
-            write_card(folder, card)
+            shutil.copyfile(table.parent / row.weights, teachers / card.file)
+            write_card(teachers, card)
         tqdm.write(f"{card.key}: {row.name}, {row.architecture}, {len(row.classes)} classes, {seconds} s")
 
 

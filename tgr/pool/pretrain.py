@@ -1,6 +1,7 @@
 """Pre-training of teachers, each on its own classes (Wei et al. 2024, section 4)."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -160,17 +161,18 @@ def accuracy(model: Classifier, split: Split, mean: list[float], std: list[float
 
 
 def pretrain_shard(
-    pool_name: str,
-    indices: range,
-    pool: Pool,
-    config: Pretrain,
+    *,
+    pool: str,
+    members: Sequence[int],
+    kind: Pool,
+    pretrain: Pretrain,
     dataset: ImageDataset,
-    folder: Path,
+    teachers: Path,
     device: torch.device,
 ) -> None:
-    """Train some teachers of a pool and write them into a folder."""
-    folder.mkdir(parents=True)
-    for index in tqdm(indices, desc=f"pre-training {pool_name}", unit="teacher"):
-        model, card = pretrain_teacher(pool_name, index, pool, config, dataset, device)
-        save_teacher(folder, model, card)
+    """Train the ``members`` of a pool, given by their indices, and write them into the folder ``teachers``."""
+    teachers.mkdir(parents=True)
+    for index in tqdm(members, desc=f"pre-training {pool}", unit="teacher"):
+        model, card = pretrain_teacher(pool, index, kind, pretrain, dataset, device)
+        save_teacher(teachers, model, card)
         tqdm.write(f"{card.key}: held-out accuracy {card.held_out_accuracy:.3f}, {card.wall_seconds:.1f} s")

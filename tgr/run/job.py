@@ -50,6 +50,26 @@ def owner() -> str:
     return f"{os.getpid()}@{socket.gethostname()}"
 
 
+def environment(repository: str) -> dict[str, str]:
+    """Return the environment of jobs that this process starts; ``repository`` is the folder of this package.
+
+    One thread a job: results then do not depend on the number of cores, and as many jobs as cores are faster. Without
+    the two ``MALLOC_`` variables glibc returns big blocks to the kernel after each training step.
+    """
+    return {
+        OWNER: owner(),
+        "PYTHONPATH": os.pathsep.join(filter(None, [repository, os.environ.get("PYTHONPATH")])),
+        "OMP_NUM_THREADS": "1",
+        "MKL_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_MMAP_THRESHOLD_": "4294967296",
+        "MALLOC_TRIM_THRESHOLD_": "4294967296",
+        "MPLBACKEND": "Agg",
+        "SOURCE_DATE_EPOCH": "0",
+        "TQDM_MININTERVAL": "5",
+    }
+
+
 @dataclass(frozen=True)
 class Run:
     """What a script needs of its job.

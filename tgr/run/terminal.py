@@ -21,6 +21,8 @@ NOISE = re.compile(
     r"(Assuming unrestricted|Building DAG|Conda environments|Execute \d+ jobs|Job rate limit|Provided |Rules claiming"
     r"|Select jobs|Using shell|host:|Exiting because a job|Reasons:)"
 )
+EXIT_OF_A_SCRIPT = re.compile(r"RuleException:\nCalledProcessError.* returned non-zero exit status 1\.$", re.DOTALL)
+"""What Snakemake says of a script that ended with an error; the script has named the error itself."""
 FOLLOWS = "Input files updated by another job"
 FILES_OF_A_REASON = 2
 """How many files of a reason a dry run names."""
@@ -74,7 +76,10 @@ class Terminal(logging.Handler):
         if record.msg and (record.levelno >= logging.WARNING or not NOISE.match(text)):
             self.print(text.strip("\n"))
 
-    on_error = on_message
+    def on_error(self, record: logging.LogRecord) -> None:
+        """Print what is wrong with the workflow or a job, unless the job says it better."""
+        if not EXIT_OF_A_SCRIPT.match(record.getMessage().strip("\n")):
+            self.on_message(record)
 
     def on_run_info(self, record: logging.LogRecord) -> None:
         """Print how many jobs of each rule there are, and start to follow them.
@@ -106,11 +111,12 @@ class Terminal(logging.Handler):
         self.done += 1
         started = self.running.pop(number, time.monotonic())
         seconds = tqdm.format_interval(time.monotonic() - started)
-        self.print(f"done   {self.jobs.get(number, number)} in {seconds} [{self.done}/{self.total}]")
         if self.bar:
-            self.bar.update()
-            if self.done == self.total:
-                self._end_progress()
+            self.bar.n = self.done
+            self.show_running()
+        self.print(f"done   {self.jobs.get(number, number)} in {seconds} [{self.done}/{self.total}]")
+        if self.done == self.total:
+            self._end_progress()
 
     def on_job_error(self, record: logging.LogRecord) -> None:
         """Say that a job failed, and why if the terminal does not show it already."""

@@ -142,17 +142,17 @@ def covariance_factor(probabilities: Tensor) -> Tensor:
 
 
 def embed_shard(
-    recovered_folder: Path, teachers_folder: Path, config: TaskSpace, folder: Path, device: torch.device
+    *, recovered: Path, teachers: Path, task_space: TaskSpace, embeddings: Path, device: torch.device
 ) -> None:
-    """Embed the teachers of a shard by their recovered images, one file a teacher.
+    """Embed the teachers of a shard by their recovered images, one file a teacher in the folder ``embeddings``.
 
     Raises:
         TgrError: recovered images or the probe's weights are missing or damaged.
     """
-    probe = load_probe(config, device)
-    folder.mkdir(parents=True)
-    about = {"probe": probe.name, "weights": probe.weights, "weights_sha256": probe.sha256, "fisher": config.fisher}
-    for recovered in tqdm(load_recovered([recovered_folder], [teachers_folder]), desc="embedding", unit="teacher"):
-        embedding = embed(probe, recovered.images, recovered.labels, config)
-        metadata = {**about, "image_size": config.image_size, "key": recovered.card.key}
-        save_tensors(folder / f"{recovered.card.name}.safetensors", embedding, metadata)
+    probe = load_probe(task_space, device)
+    embeddings.mkdir(parents=True)
+    about = {"probe": probe.name, "weights": probe.weights, "weights_sha256": probe.sha256, "fisher": task_space.fisher}
+    for one in tqdm(load_recovered([recovered], [teachers]), desc="embedding", unit="teacher"):
+        embedding = embed(probe, one.images, one.labels, task_space)
+        metadata = {**about, "image_size": task_space.image_size, "key": one.card.key}
+        save_tensors(embeddings / f"{one.card.name}.safetensors", embedding, metadata)

@@ -8,6 +8,7 @@ equal size. The others are the controls: alike teachers, anyone, all together.
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.cluster import KMeans, SpectralClustering
 from threadpoolctl import threadpool_limits
 from torch import Tensor
+
+from tgr import seeds
+from tgr.artifacts import load_tensors, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +57,25 @@ class Groups:
 
     labels: list[int]
     quality: dict[str, Any]
+
+
+def group_teachers(*, scenario: str, grouping: str, dissimilarity: Path, groups: Path) -> None:
+    """Write the task groups of a scenario's teachers, and what they are worth, into the JSON file ``groups``.
+
+    Args:
+        grouping: e.g. ``fisher-heterogeneous-5``: the embedding, the kind (with ``@`` its level) and the number.
+        dissimilarity: the file of that embedding's dissimilarities.
+
+    Raises:
+        TgrError: that file is missing or damaged.
+    """
+    tensors, about = load_tensors(dissimilarity)
+    _, kind, n_groups = grouping.split("-")
+    kind, _, level = kind.partition("@")
+    seed = seeds.derive("groups", scenario)
+    result = group(tensors["dissimilarity"], kind, int(n_groups), seed, float(level or 1))
+    named = {"teachers": about["teachers"], "groups": result.labels, "n_groups": int(n_groups)}
+    write_json(groups, named | result.quality)
 
 
 def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int, level: float = 1) -> Groups:

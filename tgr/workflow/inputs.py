@@ -369,7 +369,7 @@ def find_sources(settings: Config, resources: Path) -> dict[str, DatasetInputs]:
 
 
 def _backbones(architectures: Iterable[str]) -> list[str]:
-    return [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in architectures if name in ARCHITECTURES]
+    return [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
 
 
 def _files(pattern: str, jobs: Iterable[Shard | Model | Evaluation | Draw]) -> list[str]:

@@ -30,13 +30,13 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
             name: dump(scenario, include={"architecture", "width", "options", "image_size"})
             for name, scenario in settings.scenarios.items()
         },
-        "scenario": {name: dump(scenario, exclude={"methods"}) for name, scenario in settings.scenarios.items()},
+        "evaluate_on": {name: list(scenario.evaluate_on) for name, scenario in settings.scenarios.items()},
         "variant": {
             scenario: {name: {variant.method: dump(variant.parameters)} for name, variant in members.items()}
             for scenario, members in variants
         },
         "meta": dump(settings.meta),
-        "held_out": dump(settings.meta, include={"held_out_per_class"}),
+        "held_out_per_class": settings.meta.held_out_per_class,
         "evaluation": {
             scenario: {name: _evaluation(settings, variant.parameters) for name, variant in members.items()}
             for scenario, members in variants

@@ -8,6 +8,7 @@ rule summarise:
         code=code("summarise.py"),
     output:
         summary=SUMMARY,
+        seeds="results/analysis/{scenario}/seeds.parquet",
     log:
         "results/logs/summarise/{scenario}.log",
     benchmark:

@@ -51,20 +51,7 @@ wildcard_constraints:
     **constraints(settings),
 
 
-# Jobs inherit this environment. One thread a job: results then do not depend on the number of cores, and as many jobs as
-# cores are faster. Without the two MALLOC_ variables glibc returns big blocks to the kernel after each training step.
-os.environ |= {
-    job.OWNER: job.owner(),
-    "PYTHONPATH": os.pathsep.join(filter(None, [workflow.basedir, os.environ.get("PYTHONPATH")])),
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MALLOC_MMAP_THRESHOLD_": "4294967296",
-    "MALLOC_TRIM_THRESHOLD_": "4294967296",
-    "MPLBACKEND": "Agg",
-    "SOURCE_DATE_EPOCH": "0",
-    "TQDM_MININTERVAL": "5",
-}
+os.environ |= job.environment(workflow.basedir)  # which jobs inherit
 
 if problem := working_directory.unwritable("results"):
     logger.warning(problem)  # a dry run may go on; where results are there, Snakemake stops before a job starts

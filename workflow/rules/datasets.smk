@@ -16,7 +16,6 @@ rule download_cifar100:
     localrule: True  # the nodes of a cluster often have no network
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=500,
         runtime=120,
@@ -41,12 +40,11 @@ rule load_dataset:
         "results/benchmarks/load_dataset/{dataset}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("load_dataset", "mem_mb"),
         runtime=planned("load_dataset", "minutes"),
     params:
-        dataset=parameter("dataset/{dataset}"),
+        section=parameter("dataset/{dataset}"),
     script:
         "../scripts/load_dataset.py"
 
@@ -64,11 +62,10 @@ rule draw_episodes:
         "results/benchmarks/draw_episodes/{dataset}/shot-{shot}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("draw_episodes", "mem_mb"),
         runtime=planned("draw_episodes", "minutes"),
     params:
-        episodes=parameter("episodes/{dataset}"),
+        shape=parameter("episodes/{dataset}"),
     script:
         "../scripts/draw_episodes.py"

@@ -11,21 +11,20 @@ rule evaluate:
         recovered=for_job(needed.selection_recovered),
         code=for_job(needed.evaluate_code),
     output:
-        evaluation=directory(EVALUATION),
+        folder=directory(EVALUATION),
     log:
         "results/logs/evaluate/{scenario}/{method}/shot-{shot}/seed-{seed}.log",
     benchmark:
         "results/benchmarks/evaluate/{scenario}/{method}/shot-{shot}/seed-{seed}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("evaluate", "mem_mb"),
         runtime=planned("evaluate", "minutes"),
     params:
-        scenario=parameter("scenario/{scenario}"),
+        evaluate_on=parameter("evaluate_on/{scenario}"),
         evaluation=parameter("evaluation/{scenario}/{method}"),
-        meta=parameter("held_out"),
+        held_out_per_class=parameter("held_out_per_class"),
         device=parameter("device"),
     script:
         "../scripts/evaluate.py"

@@ -5,6 +5,7 @@ rule plot_accuracy:
     """Draw the accuracy of every method."""
     input:
         summary=SUMMARY,
+        seeds="results/analysis/{scenario}/seeds.parquet",
         code=code("report.py", "tgr.reporting.figures.accuracy"),
     output:
         **figure_files("{scenario}/accuracy", "accuracy"),

@@ -16,7 +16,6 @@ rule invert:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("invert", "mem_mb"),
         runtime=planned("invert", "minutes"),
@@ -43,7 +42,6 @@ rule measure_transfer:
         "results/benchmarks/measure_transfer/{pool}.tsv"
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("measure_transfer", "mem_mb"),
         runtime=planned("measure_transfer", "minutes"),

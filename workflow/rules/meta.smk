@@ -18,13 +18,12 @@ rule train:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("train", "mem_mb"),
         runtime=planned("train", "minutes"),
     params:
-        method=parameter("variant/{scenario}/{method}"),
-        model=parameter("model/{scenario}"),
+        variant=parameter("variant/{scenario}/{method}"),
+        meta_model=parameter("model/{scenario}"),
         meta=parameter("meta"),
         device=parameter("device"),
     script:

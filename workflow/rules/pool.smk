@@ -17,13 +17,12 @@ rule pretrain:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("pretrain", "mem_mb"),
         runtime=planned("pretrain", "minutes"),
     params:
         members=for_job(needed.members),
-        pool=parameter("pool/{pool}"),
+        kind=parameter("pool/{pool}"),
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
     script:
@@ -46,7 +45,6 @@ rule import_models:
         pool=any_of(needed.tables),
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("import_models", "mem_mb"),
         runtime=planned("import_models", "minutes"),

@@ -17,7 +17,6 @@ rule embed:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("embed", "mem_mb"),
         runtime=planned("embed", "minutes"),
@@ -45,7 +44,6 @@ rule compare:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("compare", "mem_mb"),
         runtime=planned("compare", "minutes"),
@@ -70,7 +68,6 @@ rule group:
     priority: ON_THE_LONGEST_CHAIN
     conda:
         "../../envs/tgr.yaml"
-    threads: 1
     resources:
         mem_mb=planned("group", "mem_mb"),
         runtime=planned("group", "minutes"),

@@ -4,11 +4,4 @@ from tgr.inversion.transfer import measure_transfer
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    measure_transfer(
-        run.input.recovered,
-        run.input.teachers,
-        run.input.dataset,
-        run.params.n_teachers,
-        run.output.transfer,
-        run.device,
-    )
+    run.call(measure_transfer)

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tgr.evaluation.summary import ALL, headline_rows, over_all_datasets
+from tgr.evaluation.summary import ALL, SEED_MEANS, headline_rows, over_all_datasets
 from tgr.reporting.figures.panels import count, key, legend_below, means, new_figure, shots_and_protocols
 from tgr.reporting.figures.style import BLACK, GREY, Looks, method_colours, style, width
 
@@ -21,7 +21,14 @@ SEED = MARK | {"color": BLACK, "markersize": 4, "marker": "|"}
 
 
 @style()
-def draw(summary: pd.DataFrame, *, headline: str, looks: Looks | None = None, venue: str = "icml") -> Figure:
+def draw(
+    summary: pd.DataFrame,
+    seeds: pd.DataFrame | None = None,
+    *,
+    headline: str,
+    looks: Looks | None = None,
+    venue: str = "icml",
+) -> Figure:
     """Draw mean accuracies with 95 % intervals over episodes; floor and ceiling are reference lines.
 
     With several datasets the dot is the mean over all episodes, and small hollow marks stand for each dataset. With
@@ -29,6 +36,7 @@ def draw(summary: pd.DataFrame, *, headline: str, looks: Looks | None = None, ve
 
     Args:
         summary: what ``tgr.evaluation.summary.summarise`` returns, with the methods' labels in a column ``label``.
+        seeds: the mean of each seed, as ``tgr.evaluation.summary.seed_means`` returns them; None: they are not drawn.
         headline: the selection rule to show.
         looks: the methods' colours; None: those of their cards.
 
@@ -36,6 +44,9 @@ def draw(summary: pd.DataFrame, *, headline: str, looks: Looks | None = None, ve
         TgrError: no row of the selection rule.
     """
     shown = headline_rows(summary, headline)
+    if seeds is None or seeds["seed"].nunique() == 1:
+        seeds = pd.DataFrame(columns=list(SEED_MEANS))
+    seeds = seeds[seeds["selection"] == headline]
     rows = list(dict.fromkeys(shown.loc[shown["role"] == "method", "method"])) or list(shown["method"].unique())
     shots, protocols = shots_and_protocols(shown)
     figure = new_figure(width(venue), (0.42 + 0.17 * len(rows)) * len(shots) + 0.3)
@@ -44,10 +55,9 @@ def draw(summary: pd.DataFrame, *, headline: str, looks: Looks | None = None, ve
     main = over_all_datasets(shown)
     for line, shot in zip(grid, shots, strict=True):
         for axes, (protocol, title) in zip(line, protocols.items(), strict=True):
-            here = shown["shot"] == shot
-            _panel(
-                axes, shown[here & (shown["protocol"] == protocol)], shown[here & (shown["role"] == "floor")], colours
-            )
+            part, own_seeds = (rows[(rows["shot"] == shot) & (rows["protocol"] == protocol)] for rows in (shown, seeds))
+            floor = shown[(shown["shot"] == shot) & (shown["role"] == "floor")]
+            _panel(axes, part, floor, own_seeds, colours)
             axes.set_title(title if shot == shots[0] else "")
             sizes = f"n = {count(main['n_episodes'], 'episode')}, {count(main['n_seeds'], 'seed')}"
             axes.set_xlabel(f"accuracy (%)\n{sizes}" if shot == shots[-1] else "")
@@ -55,11 +65,13 @@ def draw(summary: pd.DataFrame, *, headline: str, looks: Looks | None = None, ve
     names = dict(zip(shown["method"], shown["label"], strict=True))
     grid[0, 0].set_yticks(range(len(rows)), [names[method] for method in rows])
     grid[0, 0].set_ylim(len(rows) - 0.4, -0.6)
-    legend_below(figure, _entries(shown, names))
+    legend_below(figure, _entries(shown, seeds, names))
     return figure
 
 
-def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, colours: Mapping[str, str]) -> None:
+def _panel(
+    axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, seeds: pd.DataFrame, colours: Mapping[str, str]
+) -> None:
     main = over_all_datasets(part)
     for value in over_all_datasets(floor)["mean"].drop_duplicates() * 100:
         axes.axvline(value, zorder=1, **FLOOR)
@@ -69,8 +81,8 @@ def _panel(axes: Axes, part: pd.DataFrame, floor: pd.DataFrame, colours: Mapping
     for place, (method, colour) in enumerate(colours.items()):
         own = main[main["method"] == method]
         means(axes, own["mean"] * 100, [place] * len(own), colour, xerr=own["ci95"] * 100)
-        for accuracies in own["seed_means"] if _several_seeds(own) else []:
-            axes.plot([100 * value for value in accuracies], [place + 0.27] * len(accuracies), zorder=2, **SEED)
+        single = seeds[seeds["method"] == method]
+        axes.plot(single["mean"] * 100, [place + 0.27] * len(single), zorder=2, **SEED)
         for dataset, marker in singles.items():
             single = part[(part["method"] == method) & (part["dataset"] == dataset)]
             axes.plot(single["mean"] * 100, [place + 0.32] * len(single), marker=marker, zorder=2, **HOLLOW)
@@ -85,15 +97,11 @@ def _datasets(shown: pd.DataFrame) -> dict[str, str]:
     return dict(zip(names, DATASET_MARKERS, strict=False)) if len(names) > 1 else {}
 
 
-def _several_seeds(shown: pd.DataFrame) -> bool:
-    return "seed_means" in shown and bool((shown["n_seeds"] > 1).any())
-
-
-def _entries(shown: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
+def _entries(shown: pd.DataFrame, seeds: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
     singles, roles = _datasets(shown), dict(zip(shown["role"], shown["method"], strict=True))
     mean = "mean over all episodes" if singles else "mean"
     entries = [key(f"{mean}, 95 % CI over episodes", color=BLACK, marker="o", markersize=3.6, linewidth=0.9)]
-    if _several_seeds(shown):
+    if len(seeds):
         entries.append(key("mean of one seed", **SEED))
     if "floor" in roles:
         entries.append(key(f"floor: {names[roles['floor']].lower()}, nearest class mean", **FLOOR))

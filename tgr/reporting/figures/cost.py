@@ -31,14 +31,14 @@ def draw(cost: pd.DataFrame, *, looks: Looks | None = None, venue: str = "icml")
     figure = new_figure(width(venue), 1.75 * len(shots) + 0.1)
     grid = figure.subplots(len(shots), len(protocols), squeeze=False, sharex=True, sharey="row")
     for row, shot in zip(grid, shots, strict=True):
-        own = cost[cost["shot"] == shot]
+        of_shot = cost[cost["shot"] == shot]
         for axes, (protocol, title) in zip(row, protocols.items(), strict=True):
-            for value in own.loc[own["role"] == "floor", "mean"].drop_duplicates() * 100:
+            for value in of_shot.loc[of_shot["role"] == "floor", "mean"].drop_duplicates() * 100:
                 axes.axhline(value, zorder=1, **FLOOR)
-            _panel(axes, own[(own["protocol"] == protocol) & (own["role"] != "floor")], marks)
+            _panel(axes, of_shot[(of_shot["protocol"] == protocol) & (of_shot["role"] != "floor")], marks)
             axes.set_title(title if shot == shots[0] else "")
             axes.set_xlabel("thread-seconds, given the teachers" if shot == shots[-1] else "")
-        row[0].set_ylabel(f"{shot}-shot accuracy (%),\nn = {count(own['n'], 'episode')}")
+        row[0].set_ylabel(f"{shot}-shot accuracy (%),\nn = {count(of_shot['n'], 'episode')}")
     entries = [
         key(row["label"] + labels.ROLES[row["role"]], linestyle="", markersize=SIZE, markeredgecolor=BLACK,
             markeredgewidth=0.5, **marks[method])

@@ -31,18 +31,18 @@ def draw(examples: Path | Sequence[Example], *, venue: str = "icml") -> Figure:
     """
     examples = read_examples(examples) if isinstance(examples, Path) else examples
     inches = width(venue)
-    n_classes = max(len(one.classes) for one in examples)
-    per_class = max(len(images) for one in examples for images in one.recovered.values())
+    n_classes = max(len(example.classes) for example in examples)
+    per_class = max(len(images) for example in examples for images in example.recovered.values())
     tile = (inches - LABEL - GAP * n_classes) / (n_classes * per_class)
     title, band = 0.2, 2 * tile + 0.33
     height = band * len(examples) + 0.06
     figure = StyledFigure((inches, height))
-    for row, one in enumerate(examples):
+    for row, example in enumerate(examples):
         top = height - row * band - title
-        _labels(figure, one, top, tile)
-        for label, name in enumerate(one.classes):
+        _labels(figure, example, top, tile)
+        for label, name in enumerate(example.classes):
             left = LABEL + label * (per_class * tile + GAP)
-            for line, images in enumerate((one.recovered, one.real)):
+            for line, images in enumerate((example.recovered, example.real)):
                 if len(images.get(label, ())):
                     _strip(figure, images[label], left, top - (line + 1) * tile - 0.03 * line, tile)
             middle = left + per_class * tile / 2
@@ -50,18 +50,19 @@ def draw(examples: Path | Sequence[Example], *, venue: str = "icml") -> Figure:
     return figure
 
 
-def _labels(figure: Figure, one: Example, top: float, tile: float) -> None:
-    number = one.name.rsplit("-", 1)[-1].lstrip("0") or "0"
-    hidden = one.n_classes > len(one.classes)
+def _labels(figure: Figure, example: Example, top: float, tile: float) -> None:
+    number = example.name.rsplit("-", 1)[-1].lstrip("0") or "0"
+    hidden = example.n_classes > len(example.classes)
     lines = [
-        one.pool,
-        f"teacher {number}, {one.engine}",
-        one.architecture.removeprefix("timm:") + (f", {len(one.classes)}/{one.n_classes} classes" if hidden else ""),
-        f"agreement {100 * one.agreement:.0f} %",
-        *([] if one.student is None else [f"student {100 * one.student:.0f} %"]),
+        example.pool,
+        f"teacher {number}, {example.engine}",
+        example.architecture.removeprefix("timm:")
+        + (f", {len(example.classes)}/{example.n_classes} classes" if hidden else ""),
+        f"agreement {100 * example.agreement:.0f} %",
+        *([] if example.student is None else [f"student {100 * example.student:.0f} %"]),
     ]
     _text(figure, 0.02, top + 0.07, "\n".join(_fitting(line, LABEL) for line in lines), va="top")
-    _text(figure, 0.02, top - 0.03 - 2 * tile, REAL if one.real else NO_REAL, va="bottom", color="#555555")
+    _text(figure, 0.02, top - 0.03 - 2 * tile, REAL if example.real else NO_REAL, va="bottom", color="#555555")
 
 
 def _text(figure: Figure, x: float, y: float, text: str, **look: Any) -> None:

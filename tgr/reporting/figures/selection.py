@@ -31,9 +31,9 @@ def draw(gains: pd.DataFrame, inflation: pd.DataFrame, *, venue: str = "icml") -
     figure = new_figure(width(venue), max(1.5, 0.45 + 0.2 * len(methods)) + 0.15)
     axes = figure.subplots(1, len(shots) + 1, width_ratios=[1.0] * len(shots) + [0.9])
     for spot, shot in zip(axes, shots, strict=False):
-        own = gains[gains["shot"] == shot]
-        _gains_panel(spot, own, inflation[inflation["shot"] == shot], list(methods))
-        spot.set_title(f"{shot}-shot, n = {count(own['n'], 'episode')}")
+        of_shot = gains[gains["shot"] == shot]
+        _gains_panel(spot, of_shot, inflation[inflation["shot"] == shot], list(methods))
+        spot.set_title(f"{shot}-shot, n = {count(of_shot['n'], 'episode')}")
         spot.set_yticks(range(len(methods)), list(methods.values()) if spot is axes[0] else [])
     dashes = {shot: DASHES[i % len(DASHES)] for i, shot in enumerate(shots)}
     _chance_panel(axes[-1], inflation, dashes)

@@ -19,7 +19,7 @@ SIDE = 3.3
 """Side of the map in inches."""
 AREAS = (60.0, 160.0)
 """Areas of the least and the most accurate teacher, in square points."""
-OWN = "own models"
+FROM_ELSEWHERE = "own models"
 
 
 @style()
@@ -37,7 +37,7 @@ def draw(task_map: pd.DataFrame, quality: Mapping[str, Any], *, venue: str = "ic
     axes = figure.subplots()
     known = task_map["held_out_accuracy"].dropna()
     teachers = task_map.assign(
-        domain=task_map["domain"].fillna("").replace("", OWN),
+        domain=task_map["domain"].fillna("").replace("", FROM_ELSEWHERE),
         architecture=task_map["architecture"].str.removeprefix("timm:"),
         area=_areas(task_map["held_out_accuracy"].fillna(known.mean() if len(known) else 0.0)),
     ).sort_values("area", ascending=False)
