@@ -27,7 +27,7 @@ from tgr.backbones.programs import load_program
 from tgr.config.existing_models import read_table
 from tgr.config.load import load
 from tgr.config.teachers import Dataset, Inversion, TaskSpace
-from tgr.data.readers.base import Inputs
+from tgr.data.readers.base import SourceFiles
 from tgr.data.sources import load_dataset
 from tgr.errors import TgrError
 from tgr.inversion.stage import invert_shard
@@ -108,7 +108,7 @@ def test_names_of_classes_stay_in_their_folder(tmp_path: Path, evil: str) -> Non
     write_json(tmp_path / "splits.json", {"meta_train": [evil], "meta_val": ["b"], "meta_test": ["c"]})
     entry = Dataset(source="folder", path="images", splits="splits.json")
     with pytest.raises(TgrError, match="is not a plain folder name"):
-        load_dataset("mine", entry, Inputs([tmp_path / "splits.json"], tmp_path / "images"))
+        load_dataset("mine", entry, SourceFiles([tmp_path / "splits.json"], tmp_path / "images"))
 
 
 # Files that would fill the memory
@@ -142,7 +142,7 @@ def test_zip_bomb_is_refused(tmp_path: Path, bomb: Path, kind: str) -> None:
         "torchscript": lambda: load_program(file, "torchscript"),
         "exported": lambda: load_program(file, "exported"),
         "checkpoint": lambda: read_checkpoint(file, "weights"),
-        "npz": lambda: load_dataset("mine", entry, Inputs([file, tmp_path / "splits.json"])),
+        "npz": lambda: load_dataset("mine", entry, SourceFiles([file, tmp_path / "splits.json"])),
     }
     started = time.perf_counter()
     with pytest.raises(TgrError, match=rf"bomb{re.escape(suffix)}: refused: its \d+ bytes would unpack to 1258291200"):
@@ -158,7 +158,7 @@ def test_image_of_absurd_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     write_json(tmp_path / "splits.json", {"meta_train": ["a"], "meta_val": ["b"], "meta_test": ["c"]})
     entry = Dataset(source="folder", path="images", splits="splits.json")
     with pytest.raises(TgrError, match=r"0\.png: damaged or not an image .*decompression bomb"):
-        load_dataset("mine", entry, Inputs([tmp_path / "splits.json"], tmp_path / "images"))
+        load_dataset("mine", entry, SourceFiles([tmp_path / "splits.json"], tmp_path / "images"))
 
 
 def array_of_absurd_shape(file: Path) -> None:
@@ -173,7 +173,7 @@ def test_array_of_absurd_shape(tmp_path: Path) -> None:
     write_json(tmp_path / "splits.json", {})
     entry = Dataset(source="npz", path="d.npz", splits="splits.json")
     with pytest.raises(TgrError, match=r"d\.npz: damaged, or not an npz file of plain arrays"):
-        load_dataset("mine", entry, Inputs([tmp_path / "d.npz", tmp_path / "splits.json"]))
+        load_dataset("mine", entry, SourceFiles([tmp_path / "d.npz", tmp_path / "splits.json"]))
 
 
 def safetensors(header: bytes, length: int | None = None) -> bytes:
@@ -240,7 +240,7 @@ def test_pickle_bomb_in_an_array(tmp_path: Path) -> None:
     write_json(tmp_path / "splits.json", {})
     entry = Dataset(source="npz", path="d.npz", splits="splits.json")
     with pytest.raises(TgrError, match="not an npz file of plain arrays"):
-        load_dataset("mine", entry, Inputs([tmp_path / "d.npz", tmp_path / "splits.json"]))
+        load_dataset("mine", entry, SourceFiles([tmp_path / "d.npz", tmp_path / "splits.json"]))
     assert not (tmp_path / "pwned").exists()
 
 

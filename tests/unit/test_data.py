@@ -13,7 +13,7 @@ from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import load_episodes, sample_episodes, save_episodes, split_episodes
 from tgr.data.readers import registry
-from tgr.data.readers.base import Inputs
+from tgr.data.readers.base import SourceFiles
 from tgr.data.sources import load_dataset
 from tgr.data.transforms import BLOCK, normalise, random_crop_flip, resize
 from tgr.errors import TgrError
@@ -155,7 +155,7 @@ def test_damaged_pack_is_named(tmp_path: Path) -> None:
     (tmp_path / "icons.json").write_text(json.dumps(index))
     Image.new("RGB", (8, 4)).save(tmp_path / "icons.webp", lossless=True)
     with pytest.raises(TgrError, match=r"icons\.webp: damaged"):
-        load_dataset("icons", Dataset(), Inputs([tmp_path / "icons.json", tmp_path / "icons.webp"]))
+        load_dataset("icons", Dataset(), SourceFiles([tmp_path / "icons.json", tmp_path / "icons.webp"]))
 
 
 def test_episodes_are_disjoint_paired_and_read_back(npz_file: Path, tmp_path: Path) -> None:
@@ -218,7 +218,7 @@ def test_mix_unites_the_classes_of_each_split_at_one_size(image_folder: Path, np
     for dataset in (first, second):
         dataset.save(tmp_path / f"{dataset.name}.safetensors")
     entry = Dataset(source="mix", of=["a", "b"], image_size=20)
-    mixed = load_dataset("both", entry, Inputs([tmp_path / "a.safetensors", tmp_path / "b.safetensors"]))
+    mixed = load_dataset("both", entry, SourceFiles([tmp_path / "a.safetensors", tmp_path / "b.safetensors"]))
     assert mixed.image_size == 20
     for split, classes in mixed.splits.items():
         names = [mixed.class_names[c] for c in classes]

@@ -28,8 +28,8 @@ def test_every_rule_states_its_resources() -> None:
 
 def test_every_rule_of_minutes_shares_a_submission() -> None:
     short = {rule for rule, text in RULES.items() if "**BRIEF" in text}
-    assert {rule for rule, group in SLURM["groups"].items() if group == "report"} == short
-    assert set(SLURM["groups"]) <= set(RULES)
+    assert {rule for rule, text in RULES.items() if 'group:\n        "report"' in text} == short
+    assert SLURM["group-components"] == {"report": 10}
 
 
 def test_every_rule_that_uses_a_device_may_ask_for_a_gpu() -> None:

@@ -11,7 +11,7 @@ from tqdm import tqdm
 from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset, check
 from tgr.data.readers import registry
-from tgr.data.readers.base import Inputs, read_image
+from tgr.data.readers.base import SourceFiles, read_image
 from tgr.data.splits import SPLITS
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
@@ -24,12 +24,12 @@ def store_dataset(*, name: str, section: Dataset, source: Sequence[Path], images
         section: its entry in the configuration.
         source, images: its files, and its folder of images, if it has one.
     """
-    stored = load_dataset(name, section, Inputs(source, images))
+    stored = load_dataset(name, section, SourceFiles(source, images))
     stored.save(dataset)
     print(f"{name}: {len(stored.images)} images of {stored.image_size} px, {len(stored.class_names)} classes")
 
 
-def load_dataset(name: str, config: Dataset, inputs: Inputs) -> ImageDataset:
+def load_dataset(name: str, config: Dataset, inputs: SourceFiles) -> ImageDataset:
     """Read a dataset and resize it as configured.
 
     Args:

@@ -102,6 +102,10 @@ class Estimates:
             )
         return self._known[key]
 
+    def resource(self, rule: str, name: str) -> Callable[[Mapping[str, object]], int]:
+        """Return a function of a job's wildcards: ``mem_mb`` or ``minutes`` that it asks for."""
+        return lambda wildcards: getattr(self.of(rule, dict(wildcards.items())), name)
+
     def _download(self) -> tuple[float, float, float]:
         return 0.0, 0.0, ARCHIVE_MB
 

@@ -3,21 +3,23 @@
 A string is one file, or one folder; an empty list says that the job does without.
 """
 
+import inspect
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from tgr.config.architectures import ARCHITECTURES
 from tgr.config.existing_models import ExistingModel, read_table
 from tgr.config.schema import Config
 from tgr.data.readers import registry as readers
-from tgr.data.readers.base import Inputs as DatasetInputs
+from tgr.data.readers.base import SourceFiles
 from tgr.errors import TgrError
 from tgr.run import source_graph
 from tgr.workflow import paths
 from tgr.workflow.jobs import Draw, Evaluation, Jobs, Model, Shard, groups_names
 
+Files = TypeVar("Files")
 SERVED = ("package", "random")
 """Values of ``task_space.weights`` that name no file."""
 
@@ -328,6 +330,12 @@ class Inputs:
         return several and "datafree" in settings.evaluation.selections
 
 
+def for_job(function: Callable[..., Files]) -> Callable[[Mapping[str, str]], Files]:
+    """Return an input function of a rule, which calls a method of ``Inputs`` with those wildcards that it takes."""
+    names = list(inspect.signature(function).parameters)
+    return lambda wildcards: function(**{name: wildcards[name] for name in names})
+
+
 def read_tables(settings: Config) -> dict[str, list[ExistingModel]]:
     """Read the tables of existing models, by pool.
 
@@ -345,7 +353,7 @@ def read_tables(settings: Config) -> dict[str, list[ExistingModel]]:
     return tables
 
 
-def find_sources(settings: Config, resources: Path) -> dict[str, DatasetInputs]:
+def find_sources(settings: Config, resources: Path) -> dict[str, SourceFiles]:
     """Return what each dataset that is no mix is read from.
 
     Once a dataset is made, its source may be gone: Snakemake keeps what it cannot make again.
@@ -360,7 +368,7 @@ def find_sources(settings: Config, resources: Path) -> dict[str, DatasetInputs]:
         try:
             sources[name] = readers.find(name, dataset, resources)
         except TgrError as error:
-            sources[name] = DatasetInputs([Path(str(dataset.path))])
+            sources[name] = SourceFiles([Path(str(dataset.path))])
             if not Path(paths.DATASET.format(dataset=name)).exists():
                 problems.append(str(error))
     if problems:

@@ -13,6 +13,8 @@ rule summarise:
         "results/logs/summarise/{scenario}.log",
     benchmark:
         "results/benchmarks/summarise/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -37,6 +39,8 @@ rule summarise_ablation:
         "results/logs/summarise_ablation/{scenario}/{ablation}.log",
     benchmark:
         "results/benchmarks/summarise_ablation/{scenario}/{ablation}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -60,6 +64,8 @@ rule measure_selection:
         "results/logs/measure_selection/{scenario}.log",
     benchmark:
         "results/benchmarks/measure_selection/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -84,6 +90,8 @@ rule measure_pools:
         "results/logs/measure_pools/{scenario}.log",
     benchmark:
         "results/benchmarks/measure_pools/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -109,6 +117,8 @@ rule measure_cost:
         "results/logs/measure_cost/{scenario}.log",
     benchmark:
         "results/benchmarks/measure_cost/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -135,6 +145,8 @@ rule map_task_space:
         "results/logs/map_task_space/{scenario}.log",
     benchmark:
         "results/benchmarks/map_task_space/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -154,6 +166,8 @@ rule gather_curves:
         "results/logs/gather_curves/{scenario}.log",
     benchmark:
         "results/benchmarks/gather_curves/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -176,6 +190,8 @@ rule pick_examples:
         "results/logs/pick_examples/{scenario}.log",
     benchmark:
         "results/benchmarks/pick_examples/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -198,6 +214,8 @@ rule gather_sweep:
         "results/logs/gather_sweep/{sweep}.log",
     benchmark:
         "results/benchmarks/gather_sweep/{sweep}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -221,6 +239,8 @@ rule measure_theory:
         "results/logs/measure_theory/all.log",
     benchmark:
         "results/benchmarks/measure_theory/all.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -267,6 +287,8 @@ rule gather_pairs:
         "results/logs/gather_pairs/{pairs}.log",
     benchmark:
         "results/benchmarks/gather_pairs/{pairs}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:

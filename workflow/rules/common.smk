@@ -1,6 +1,5 @@
 """What all rules share: the validated configuration, what jobs need (tgr/workflow), the environment of jobs."""
 
-import inspect
 import os
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tgr.plan.estimates import Estimates
 from tgr.plan.units import load_units
 from tgr.run import job, terminal, working_directory
 from tgr.workflow import parameters as parameter_tree
-from tgr.workflow.inputs import Inputs
+from tgr.workflow.inputs import Inputs, for_job
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, MODEL, PAIRS, RECOVERED
 from tgr.workflow.paths import SUMMARY, TEACHERS, TRANSFER, any_of, constraints
@@ -30,7 +29,7 @@ try:
     settings = validate(config, ", ".join(CONFIGS))
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
-    ESTIMATES = Estimates(settings, load_units())
+    planned = Estimates(settings, load_units()).resource
     working_directory.require_writable(".snakemake")  # Snakemake's own attempt would end in a traceback
 except TgrError as error:
     raise WorkflowError(str(error)) from None
@@ -68,25 +67,6 @@ onstart:
         # Snakemake's limit of jobs a second sets one more timer at each look for new jobs, and each timer looks again:
         # after 130 jobs it took a fifth of a core. On one machine the number of cores is limit enough.
         workflow.scheduler.job_rate_limiter = None
-
-
-def for_job(function):
-    """Return an input function: calls one of `needed` with those of a job's wildcards that its parameters name."""
-    names = list(inspect.signature(function).parameters)
-
-    def files(wildcards):
-        return function(**{name: wildcards[name] for name in names})
-
-    return files
-
-
-def planned(rule, resource):
-    """Return a resource function: an estimate of what a job of a rule takes."""
-
-    def estimate(wildcards):
-        return getattr(ESTIMATES.of(rule, dict(wildcards.items())), resource)
-
-    return estimate
 
 
 def parameter(path):

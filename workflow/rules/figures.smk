@@ -13,6 +13,8 @@ rule plot_accuracy:
         "results/logs/plot_accuracy/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_accuracy/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -37,6 +39,8 @@ rule plot_cost:
         "results/logs/plot_cost/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_cost/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -60,6 +64,8 @@ rule plot_curves:
         "results/logs/plot_curves/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_curves/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -84,6 +90,8 @@ rule plot_selection:
         "results/logs/plot_selection/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_selection/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -106,6 +114,8 @@ rule plot_recovered:
         "results/logs/plot_recovered/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_recovered/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -130,6 +140,8 @@ rule plot_dissimilarity:
         "results/logs/plot_dissimilarity/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_dissimilarity/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -153,6 +165,8 @@ rule plot_task_map:
         "results/logs/plot_task_map/{scenario}.log",
     benchmark:
         "results/benchmarks/plot_task_map/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -175,6 +189,8 @@ rule plot_ablation:
         "results/logs/plot_ablation/{scenario}/{ablation}.log",
     benchmark:
         "results/benchmarks/plot_ablation/{scenario}/{ablation}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -197,6 +213,8 @@ rule plot_conflict:
         "results/logs/plot_conflict/{scenario}/{ablation}.log",
     benchmark:
         "results/benchmarks/plot_conflict/{scenario}/{ablation}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -219,6 +237,8 @@ rule plot_pairs:
         "results/logs/plot_pairs/{pairs}.log",
     benchmark:
         "results/benchmarks/plot_pairs/{pairs}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -242,6 +262,8 @@ rule plot_sweep:
         "results/logs/plot_sweep/{sweep}.log",
     benchmark:
         "results/benchmarks/plot_sweep/{sweep}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -267,6 +289,8 @@ rule plot_theory:
         "results/logs/plot_theory/all.log",
     benchmark:
         "results/benchmarks/plot_theory/all.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:

@@ -13,6 +13,8 @@ rule write_index:
         "results/logs/write_index/all.log",
     benchmark:
         "results/benchmarks/write_index/all.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -38,6 +40,8 @@ rule collect_paper:
         "results/logs/collect_paper/all.log",
     benchmark:
         "results/benchmarks/collect_paper/all.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:

@@ -12,6 +12,8 @@ rule tabulate_main:
         "results/logs/tabulate_main/{scenario}.log",
     benchmark:
         "results/benchmarks/tabulate_main/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -34,6 +36,8 @@ rule tabulate_selection:
         "results/logs/tabulate_selection/{scenario}.log",
     benchmark:
         "results/benchmarks/tabulate_selection/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -55,6 +59,8 @@ rule tabulate_ablation:
         "results/logs/tabulate_ablation/{scenario}/{ablation}.log",
     benchmark:
         "results/benchmarks/tabulate_ablation/{scenario}/{ablation}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -78,6 +84,8 @@ rule tabulate_pools:
         "results/logs/tabulate_pools/{scenario}.log",
     benchmark:
         "results/benchmarks/tabulate_pools/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -99,6 +107,8 @@ rule tabulate_cost:
         "results/logs/tabulate_cost/{scenario}.log",
     benchmark:
         "results/benchmarks/tabulate_cost/{scenario}.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:
@@ -120,6 +130,8 @@ rule tabulate_overview:
         "results/logs/tabulate_overview/all.log",
     benchmark:
         "results/benchmarks/tabulate_overview/all.tsv"
+    group:
+        "report"
     conda:
         "../../envs/tgr.yaml"
     resources:

@@ -2,7 +2,7 @@
 
 A reader is a module with three names:
     ABOUT: where the images come from; None if they are the user's or the project's own.
-    find(name, config, resources) -> Inputs: the files of a dataset, named ``name`` and configured by ``config``;
+    find(name, config, resources) -> SourceFiles: the files of a dataset, named ``name`` and configured by ``config``;
         ``resources`` is the folder ``tgr/resources``.
     read(inputs, name) -> Source: what these files hold.
 Nothing here imports torch, because the workflow asks for the files at every start.
@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 @dataclass(frozen=True)
-class Inputs:
+class SourceFiles:
     """What a dataset is read from.
 
     Attributes:

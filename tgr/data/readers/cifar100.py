@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from tgr.config.teachers import Dataset
 from tgr.data.download import CIFAR100
-from tgr.data.readers.base import About, Inputs, Source, list_images, read_image, require_path, shorten
+from tgr.data.readers.base import About, Source, SourceFiles, list_images, read_image, require_path, shorten
 from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.data.unpickling import read_pickle
 from tgr.errors import TgrError
@@ -43,27 +43,27 @@ LARGEST = 200_000_000
 """Bytes of a member; `train` has 155 MB."""
 
 
-def find(name: str, config: Dataset, splits: Path, about: About) -> Inputs:
+def find(name: str, config: Dataset, splits: Path, about: About) -> SourceFiles:
     """Return the file of splits, and then either the archive, or the three pickles, or a folder of images.
 
     Raises:
         TgrError: none of them is there.
     """
     if config.path is None:
-        return Inputs([splits, Path(CIFAR100.path)])
+        return SourceFiles([splits, Path(CIFAR100.path)])
     path = require_path(name, config.path, about)
     if path.is_file():
-        return Inputs([splits, path])
+        return SourceFiles([splits, path])
     for folder in (path, path / ARCHIVE_FOLDER):
         pickles = [folder / file for file in PICKLES]
         if all(file.is_file() for file in pickles):
-            return Inputs([splits, *pickles])
+            return SourceFiles([splits, *pickles])
     if (path / "data").is_dir():
-        return Inputs([splits], path / "data")
+        return SourceFiles([splits], path / "data")
     raise about.missing(name, f"{path} holds neither the files {', '.join(PICKLES)} nor a folder data")
 
 
-def read(inputs: Inputs) -> Source:
+def read(inputs: SourceFiles) -> Source:
     """Read all images, and say in the log whether they are exactly those of CIFAR-100.
 
     Raises:

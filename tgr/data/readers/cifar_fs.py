@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tgr.config.teachers import Dataset
 from tgr.data.readers import cifar100
-from tgr.data.readers.base import Inputs, Source, shorten
+from tgr.data.readers.base import Source, SourceFiles, shorten
 from tgr.data.splits import SPLITS, read_splits
 from tgr.errors import TgrError
 
@@ -17,7 +17,7 @@ ABOUT = replace(
 LISTS = dict(zip(SPLITS, ("train.txt", "val.txt", "test.txt"), strict=True))
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the images' files, and the class lists that a folder has of its own. Raises as ``cifar100.find``."""
     inputs = cifar100.find(name, config, resources / "splits" / "cifar_fs.json", ABOUT)
     if inputs.folder is None:
@@ -26,7 +26,7 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     return replace(inputs, files=[*inputs.files, *(file for file in lists if file.is_file())])
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """Read the images, after comparing the folder's own class lists with the published ones.
 
     Raises:

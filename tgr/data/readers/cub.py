@@ -4,7 +4,7 @@ from pathlib import Path
 
 from tgr.config.teachers import Dataset
 from tgr.data.readers import folder
-from tgr.data.readers.base import About, Inputs, Source, require_path, shorten
+from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
 from tgr.data.splits import list_classes, read_splits
 from tgr.errors import TgrError
 
@@ -17,7 +17,7 @@ ABOUT = About(
 )
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the file of splits and the folder of images.
 
     Raises:
@@ -26,10 +26,10 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     path = require_path(name, config.path, ABOUT)
     if not (path / "images").is_dir():
         raise ABOUT.missing(name, f"{path} has no folder images")
-    return Inputs([resources / "splits" / "cub.json"], path / "images")
+    return SourceFiles([resources / "splits" / "cub.json"], path / "images")
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """List the images.
 
     Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tgr.config.teachers import Dataset
 from tgr.data.readers import cifar100
-from tgr.data.readers.base import Inputs, Source
+from tgr.data.readers.base import Source, SourceFiles
 
 ABOUT = replace(
     cifar100.ABOUT,
@@ -13,11 +13,11 @@ ABOUT = replace(
 )
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the images' files. Raises as ``cifar100.find``."""
     return cifar100.find(name, config, resources / "splits" / "fc100.json", ABOUT)
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """Read the images. Raises as ``cifar100.read``."""
     return cifar100.read(inputs)

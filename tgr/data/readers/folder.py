@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Inputs, Source, list_images
+from tgr.data.readers.base import Source, SourceFiles, list_images
 from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
 ABOUT = None
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the file of splits and the folder.
 
     Raises:
@@ -19,10 +19,10 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     folder = Path(str(config.path))
     if not folder.is_dir():
         raise TgrError(f"datasets.{name}.path: {folder} is not a folder; put the images into {folder}/<class>/")
-    return Inputs([Path(str(config.splits))], folder)
+    return SourceFiles([Path(str(config.splits))], folder)
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """List the images of the classes that the splits name.
 
     Raises:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tgr.artifacts import read_json
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import About, Inputs, Source, require_path, shorten
+from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
 from tgr.data.splits import SPLITS, index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
@@ -21,7 +21,7 @@ ABOUT = About(
 )
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the three lists and the folder of images.
 
     Raises:
@@ -32,10 +32,10 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     missing = [path.name for path in (*lists, folder / "images") if not path.exists()]
     if missing:
         raise ABOUT.missing(name, f"{folder} has no {missing[0]}")
-    return Inputs([resources / "splits" / "miniimagenet.json", *lists], folder / "images")
+    return SourceFiles([resources / "splits" / "miniimagenet.json", *lists], folder / "images")
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """List the images.
 
     Raises:

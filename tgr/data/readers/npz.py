@@ -11,19 +11,19 @@ from numpy.typing import NDArray
 
 from tgr.artifacts import refuse_bombs
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Inputs, Source
+from tgr.data.readers.base import Source, SourceFiles
 from tgr.data.splits import index_splits, read_splits
 from tgr.errors import TgrError
 
 ABOUT = None
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the npz file and the file of splits."""
-    return Inputs([Path(str(config.path)), Path(str(config.splits))])
+    return SourceFiles([Path(str(config.path)), Path(str(config.splits))])
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """Read the arrays; never unpickles.
 
     Raises:

@@ -9,20 +9,20 @@ from PIL import Image
 
 from tgr.artifacts import read_json
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Inputs, Source
+from tgr.data.readers.base import Source, SourceFiles
 from tgr.data.splits import SPLITS
 from tgr.errors import TgrError
 
 ABOUT = None
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the index and the sheet."""
     index = resources / "packs" / f"{config.pack or name}.json"
-    return Inputs([index, index.with_suffix(".webp")])
+    return SourceFiles([index, index.with_suffix(".webp")])
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """Cut the sheet into images.
 
     Raises:

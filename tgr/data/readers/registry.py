@@ -6,7 +6,7 @@ from types import ModuleType
 
 from tgr.config.sources import SOURCES
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Inputs
+from tgr.data.readers.base import SourceFiles
 
 RESOURCES = Path(__file__).parents[2] / "resources"
 READERS = tuple(source for source in SOURCES if source != "mix")
@@ -29,11 +29,11 @@ def get(source: str) -> ModuleType:
     return import_module(module(source))
 
 
-def find(name: str, config: Dataset, resources: Path = RESOURCES) -> Inputs:
+def find(name: str, config: Dataset, resources: Path = RESOURCES) -> SourceFiles:
     """Return what a dataset is read from.
 
     Raises:
         TgrError: it is not where the configuration says; the message tells where to get it.
     """
-    inputs: Inputs = get(config.source).find(name, config, resources)
+    inputs: SourceFiles = get(config.source).find(name, config, resources)
     return inputs

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from tgr.artifacts import read_json
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import About, Inputs, Source, require_path
+from tgr.data.readers.base import About, Source, SourceFiles, require_path
 from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
@@ -21,7 +21,7 @@ ABOUT = About(
 )
 
 
-def find(name: str, config: Dataset, resources: Path) -> Inputs:
+def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
     """Return the file of splits, the labels and the folder of images.
 
     Raises:
@@ -31,10 +31,10 @@ def find(name: str, config: Dataset, resources: Path) -> Inputs:
     for part in (LABELS, IMAGES):
         if not (path / part).exists():
             raise ABOUT.missing(name, f"{path} has no {part}")
-    return Inputs([resources / "splits" / "vgg_flower.json", path / LABELS], path / IMAGES)
+    return SourceFiles([resources / "splits" / "vgg_flower.json", path / LABELS], path / IMAGES)
 
 
-def read(inputs: Inputs, name: str) -> Source:
+def read(inputs: SourceFiles, name: str) -> Source:
     """List the images by class.
 
     Raises:
