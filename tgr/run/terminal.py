@@ -18,8 +18,8 @@ from tqdm import tqdm
 SNAKEMAKES = "DefaultStreamHandler"
 """The name of Snakemake's handler for the terminal."""
 NOISE = re.compile(
-    r"(Assuming unrestricted|Building DAG|Conda environments|Execute \d+ jobs|Exiting because a job|Group jobs: inactive"
-    r"|Job rate limit|Provided |Reasons:|Rules claiming|Select jobs|Using shell|host:)"
+    r"(Assuming unrestricted|Building DAG|Conda environments|Execute \d+ jobs|Exiting because a job"
+    r"|Group jobs: inactive|Job rate limit|Provided |Reasons:|Rules claiming|Select jobs|Using shell|host:)"
 )
 EXIT_OF_A_SCRIPT = re.compile(r"RuleException:\nCalledProcessError.* returned non-zero exit status 1\.$", re.DOTALL)
 """What Snakemake says of a script that ended with an error; the script has named the error itself."""
