@@ -30,7 +30,7 @@ def load(path: str | Path) -> Config:
 
 
 def refuse_repeated_keys(path: str | Path) -> None:
-    """Raise TgrError if a YAML file cannot be read, or has a key twice in a section: one would be lost unsaid."""
+    """Raise TgrError if a YAML file cannot be read, or has a key twice in a section (YAML keeps the last)."""
     try:
         root = yaml.compose(Path(path).read_text(encoding="utf-8"), yaml.SafeLoader)
     except OSError as error:

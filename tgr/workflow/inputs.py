@@ -197,7 +197,7 @@ class Inputs:
         return self._embeddings(scenario) if paths.PROBE_EMBEDDING in embeddings else []
 
     def compared_embeddings(self, scenario: str, embedding: str) -> list[str]:
-        """Return the stored embeddings of a scenario's teachers, if it is them that are compared."""
+        """Return the stored embeddings of a scenario's teachers, where the comparison is between them."""
         return self._embeddings(scenario) if embedding == paths.PROBE_EMBEDDING else []
 
     def compared_images(self, scenario: str, embedding: str) -> list[str]:

@@ -25,7 +25,7 @@ def draw(
     summary: pd.DataFrame,
     seeds: pd.DataFrame | None = None,
     *,
-    headline: str,
+    headline: str = "meta_val",
     looks: Looks | None = None,
     venue: str = "icml",
 ) -> Figure:

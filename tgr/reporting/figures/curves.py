@@ -3,6 +3,7 @@
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from tgr.reporting.figures.panels import (
     DASHES,
@@ -110,5 +111,6 @@ def _panel(axes: Axes, part: pd.DataFrame, lines: dict[str, Look], name: str) ->
         plain_numbers(axes.yaxis)
     if name == "gradient_cosine":
         axes.axhline(0, color=BLACK, linewidth=0.5)
+    axes.xaxis.set_major_locator(MaxNLocator("auto", integer=True))
     axes.grid(axis="y")
     axes.margins(x=0.02)

@@ -18,7 +18,7 @@ from tgr.reporting.tables.markup import Block, Cell, Table
 CONFLICT = {"gradient_cosine": "cosine", "relative_variance": "variance"}
 
 
-def table(accuracies: pd.DataFrame, *, caption: str, headline: str) -> Table:
+def table(accuracies: pd.DataFrame, *, caption: str = "Ablation", headline: str = "meta_val") -> Table:
     """Return a block for each dataset, a row for each variant: gradient conflict, and all shots and protocols.
 
     Args:

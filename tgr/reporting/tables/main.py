@@ -18,7 +18,7 @@ from tgr.reporting.tables.accuracies import (
 from tgr.reporting.tables.markup import Block, Table
 
 
-def table(summary: pd.DataFrame, *, headline: str) -> Table:
+def table(summary: pd.DataFrame, *, headline: str = "meta_val") -> Table:
     """Return a block for each dataset, a row for each method, a column for each shot and protocol.
 
     Args:

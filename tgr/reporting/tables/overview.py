@@ -18,7 +18,7 @@ from tgr.reporting.tables.accuracies import (
 from tgr.reporting.tables.markup import Block, Table
 
 
-def table(summaries: Sequence[pd.DataFrame], *, headline: str) -> Table:
+def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> Table:
     """Return a block for each protocol, a row for each method, a column for each scenario and shot.
 
     Args:
