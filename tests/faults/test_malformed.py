@@ -394,7 +394,7 @@ def test_malformed_dataset_is_named(
 
     def load_it() -> None:
         found = readers.find("mine", entry)
-        params = {"dataset": entry.model_dump(mode="json")}
+        params = {"section": entry.model_dump(mode="json")}
         run("load_dataset", {"dataset": "mine"}, params, "dataset", source=found.files, images=found.folder or [])
 
     assert message in attempt(load_it, capfd)
@@ -470,6 +470,6 @@ def test_malformed_stored_dataset_is_named(
     write()
 
     def draw() -> None:
-        run("draw_episodes", {"dataset": "d", "shot": "1"}, {"episodes": {}}, "episodes", dataset="d.safetensors")
+        run("draw_episodes", {"dataset": "d", "shot": "1"}, {"shape": {}}, "episodes", dataset="d.safetensors")
 
     assert message in attempt(draw, capfd)

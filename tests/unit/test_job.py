@@ -44,6 +44,14 @@ def write(run: job.Run) -> None:
     run.output.file.write_bytes(b"png")
 
 
+class Text(str):
+    """Text that can be loaded from a file."""
+
+    @classmethod
+    def load(cls, file: Path) -> "Text":
+        return cls(file.read_text())
+
+
 def failing(snakemake: Any, error: BaseException, before: Callable[[job.Run], None] = write) -> int:
     """Return the exit code of a stage that raises after it wrote its outputs."""
     with pytest.raises(SystemExit) as left, job.stage(snakemake) as run:
@@ -103,16 +111,23 @@ def test_files_are_read_if_the_function_wants_what_they_hold(snakemake: SimpleNa
     Path("a.csv").write_text("name,mean\nNA,0.1\n,0.30000000000000004\n")
     pd.read_csv("a.csv").to_parquet("b.parquet")
     Path("c.json").write_text('{"stress": 0.5}')
-    snakemake.input |= {"table": "a.csv", "tables": ["a.csv", "b.parquet"], "quality": "c.json", "raw": "c.json"}
+    Path("d.txt").write_text("loaded")
+    snakemake.input |= {
+        "text": "d.txt",
+        "table": "a.csv",
+        "tables": ["a.csv", "b.parquet"],
+        "quality": "c.json",
+        "raw": "c.json",
+    }
 
     def stage(
-        *, table: pd.DataFrame, tables: Sequence[pd.DataFrame], quality: Mapping[str, Any], raw: Path
+        *, table: pd.DataFrame, tables: Sequence[pd.DataFrame], quality: Mapping[str, Any], raw: Path, text: Text
     ) -> tuple[Any, ...]:
-        return table["name"][0], table["mean"].tolist(), [len(one) for one in tables], quality, raw
+        return table["name"][0], table["mean"].tolist(), [len(part) for part in tables], quality, raw, text
 
     with job.stage(snakemake) as run:
         write(run)
-        expected = ("NA", [0.1, 0.1 + 0.2], [2, 2], {"stress": 0.5}, Path("c.json"))
+        expected = ("NA", [0.1, 0.1 + 0.2], [2, 2], {"stress": 0.5}, Path("c.json"), "loaded")
         assert run.call(stage) == expected
         Path("b.parquet").write_text("damaged")
         with pytest.raises(TgrError, match=r"b\.parquet: missing or damaged"):

@@ -14,7 +14,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 from synthetic_results import make_dataset, summary_of, write_evaluation, write_shard
 
-from tgr.analysis.examples import Example, pick_examples, pick_teachers, read_examples
+from tgr.analysis.examples import Example, Examples, pick_examples, pick_teachers
 from tgr.artifacts import write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
@@ -288,7 +288,7 @@ def test_recovered_figure(tmp_path: Path) -> None:
     inputs = {"recovered": recovered, "teachers": teachers, "transfers": [tmp_path / "t.json"], "n_teachers": 3}
     inputs |= {"images_per_class": 2, "examples": tmp_path / "e.safetensors"}
     pick_examples(**inputs, datasets=list(files.values()))
-    examples = read_examples(tmp_path / "e.safetensors")
+    examples = Examples.load(tmp_path / "e.safetensors")
     assert [one.student for one in examples] == [0.4, None, None]
     assert all(len(images) == 2 for one in examples for images in (*one.recovered.values(), *one.real.values()))
     assert torch.equal(examples[0].recovered[1], loaded[0].images[loaded[0].labels == 1][:2])
@@ -303,7 +303,7 @@ def test_recovered_figure(tmp_path: Path) -> None:
 def test_models_from_elsewhere_have_no_real_images_to_show(tmp_path: Path) -> None:
     images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
     example = Example("mine", "teacher-0000", "conv4", 9, "pixel", 0.5, None, ["a", "b"], {0: images, 1: images}, {})
-    figure = recovered_figure.draw([example])
+    figure = recovered_figure.draw(Examples([example]))
     assert len(figure.axes) == 2
     assert recovered_figure.NO_REAL in [text.get_text() for text in figure.texts]
 

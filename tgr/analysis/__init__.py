@@ -1,1 +1,1 @@
-"""Experiments of their own about the method: what the paper claims, measured."""
+"""Analyses: they measure, once, what tables and figures show."""

@@ -109,23 +109,23 @@ def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
 
 def _gaps(evaluations: Sequence[Path], episodes: pd.DataFrame, headline: str) -> pd.DataFrame:
     """Return a row for each variant and shot whose checkpoints were scored on recovered and on unseen classes."""
-    found = []
+    gaps = []
     for folder in map(Path, evaluations):
         about = read_json(folder / "selection.json")
         chosen = about["chosen"].get(headline)
         scores = {row["rule"]: row["accuracy"] for row in about["scores"] if row["checkpoint"] == chosen}
         if {"datafree", "oracle"} <= set(scores):
             gap = scores["datafree"] - scores["oracle"]
-            found.append({"variant": about["method"], "shot": about["shot"], "gap": gap})
-    if not found:
+            gaps.append({"variant": about["method"], "shot": about["shot"], "gap": gap})
+    if not gaps:
         return pd.DataFrame(columns=["variant"])
     rows = []
     unseen = episodes[(episodes["selection"] == headline) & (episodes["protocol"] == CRITERION)]
-    for key, own in pd.DataFrame(found).groupby(["variant", "shot"], sort=False):
-        mean = float(own["gap"].mean())
+    for key, part in pd.DataFrame(gaps).groupby(["variant", "shot"], sort=False):
+        mean = float(part["gap"].mean())
         half, n = _half_width(unseen[(unseen["method"] == key[0]) & (unseen["shot"] == key[1])])
         row = {"variant": key[0], "measure": "gap", "shot": key[1], "protocol": CRITERION, "n": n}
-        rows.append(row | {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": len(own)})
+        rows.append(row | {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": len(part)})
     return pd.DataFrame(rows)
 
 
@@ -144,7 +144,7 @@ def _conflict(curves: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(columns=["variant"])
     keys = ["method", "name", "shot"]
     seeds = curves.groupby([*keys, "seed"], sort=False)["value"].agg(["mean", "size"]).reset_index()
-    found = seeds.groupby(keys, sort=False).agg(
+    measures = seeds.groupby(keys, sort=False).agg(
         low=("mean", "min"), high=("mean", "max"), mean=("mean", "mean"), n=("size", "max"), n_seeds=("seed", "size")
     )
-    return found.reset_index().rename(columns={"method": "variant", "name": "measure"})
+    return measures.reset_index().rename(columns={"method": "variant", "name": "measure"})

@@ -44,8 +44,8 @@ def measure_cost(
     Raises:
         TgrError: an artefact does not know its cost.
     """
-    made = {"teachers": teachers, "recovered": recovered, "task_space": task_space}
-    seconds = {stage: sum(map(thread_seconds, artefacts)) for stage, artefacts in made.items()}
+    shared = {"teachers": teachers, "recovered": recovered, "task_space": task_space}
+    seconds = {stage: sum(map(thread_seconds, artefacts)) for stage, artefacts in shared.items()}
     cost_by_method(summary, models, seconds, needs, headline).to_csv(cost, index=False)
     n_teachers = sum(len(read_cards(folder)) for folder in teachers)
     units = {

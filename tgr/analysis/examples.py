@@ -40,6 +40,25 @@ class Example:
     real: dict[int, Tensor] = field(repr=False)
 
 
+class Examples(list[Example]):
+    """The examples of a figure, one for each teacher, in the order in which they are shown."""
+
+    @classmethod
+    def load(cls, file: str | Path) -> "Examples":
+        """Read what ``pick_examples`` wrote.
+
+        Raises:
+            TgrError: the file is missing or damaged.
+        """
+        tensors, metadata = load_tensors(file)
+        if "examples" not in metadata:
+            raise TgrError(f"{file}: holds no examples of recovered images; delete it and run again")
+        return cls(
+            Example(**about, recovered=_images(tensors, f"{i}/recovered/"), real=_images(tensors, f"{i}/real/"))
+            for i, about in enumerate(metadata["examples"])
+        )
+
+
 def pick_examples(
     *,
     recovered: Sequence[Path],
@@ -50,7 +69,7 @@ def pick_examples(
     images_per_class: int,
     examples: Path,
 ) -> None:
-    """Write recovered and real images of a few teachers of all pools as safetensors; ``read_examples`` reads them.
+    """Write recovered and real images of a few teachers of all pools as safetensors; ``Examples.load`` reads them.
 
     Args:
         recovered, teachers: the shards of the scenario's pools, in the same order.
@@ -79,21 +98,6 @@ def pick_examples(
             tensors |= {f"{index}/{kind}/{label}": part for label, part in images.items()}
         about.append({key: value for key, value in asdict(example).items() if key not in ("recovered", "real")})
     save_tensors(examples, tensors, {"examples": about})
-
-
-def read_examples(file: str | Path) -> list[Example]:
-    """Read what ``pick_examples`` wrote.
-
-    Raises:
-        TgrError: the file is missing or damaged.
-    """
-    tensors, metadata = load_tensors(file)
-    if "examples" not in metadata:
-        raise TgrError(f"{file}: holds no examples of recovered images; delete it and run again")
-    return [
-        Example(**about, recovered=_images(tensors, f"{i}/recovered/"), real=_images(tensors, f"{i}/real/"))
-        for i, about in enumerate(metadata["examples"])
-    ]
 
 
 def pick_teachers(recovered: Sequence[Recovered], count: int) -> list[Recovered]:

@@ -145,9 +145,9 @@ def measure_draw(
     again = replace(teacher, card=teacher.card.model_copy(update={"name": f"{teacher.card.name}-again"}))
     first, second = (invert_teacher(one, kind.inversion, probe) for one in (teacher, again))
     base_accuracy = draw.accuracy([first, second], learner)
-    wanted = [(base, overlap) for overlap in range(n_way + 1)] + [(other, 0) for other in kinds if other != base]
+    companions = [(base, overlap) for overlap in range(n_way + 1)] + [(other, 0) for other in kinds if other != base]
     rows: list[dict[str, Any]] = []
-    for number, (other, overlap) in enumerate(tqdm(wanted, desc=f"draw {draw.index}", unit="pair"), 1):
+    for number, (other, overlap) in enumerate(tqdm(companions, desc=f"draw {draw.index}", unit="pair"), 1):
         companion = draw.teacher(other, kinds[other], overlap, number)
         accuracy = draw.accuracy([first, invert_teacher(companion, kinds[other].inversion, probe)], learner)
         rows.append(
@@ -179,10 +179,10 @@ def gather_pairs(*, draws: Sequence[pd.DataFrame], rows: Path, gains: Path) -> N
 
 def mean_gains(rows: pd.DataFrame) -> pd.DataFrame:
     """Return for each kind of second teacher the mean gain and its 95 % interval (half width) over draws."""
-    found = []
+    means = []
     for (other, overlap, jaccard), part in rows.groupby(["other", "overlap", "jaccard"], sort=False):
         interval = mean_interval(part["gain"].to_numpy())
-        found.append(
+        means.append(
             {
                 "other": other,
                 "overlap": overlap,
@@ -195,4 +195,4 @@ def mean_gains(rows: pd.DataFrame) -> pd.DataFrame:
                 "n_episodes": part["n_episodes"].iloc[0],
             }
         )
-    return pd.DataFrame(found)
+    return pd.DataFrame(means)

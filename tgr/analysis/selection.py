@@ -74,12 +74,12 @@ def measure_selection(*, evaluations: Sequence[Path], methods: Mapping[str, str]
     gain_rows, inflation_rows = [], []
     for name, label in methods.items():
         for shot in sorted(shot for method, shot in counts if method == name):
-            own = episodes[(episodes["method"] == name) & (episodes["shot"] == shot)]
-            if counts[name, shot] < 2 or own.empty:
+            accuracies = episodes[(episodes["method"] == name) & (episodes["shot"] == shot)]
+            if counts[name, shot] < 2 or accuracies.empty:
                 continue
             head = {"method": name, "label": label, "shot": shot}
-            gain_rows += [head | row for row in _gains(own)]
-            inflation_rows += [head | row for row in _inflation(own, counts[name, shot])]
+            gain_rows += [head | row for row in _gains(accuracies)]
+            inflation_rows += [head | row for row in _inflation(accuracies, counts[name, shot])]
     pd.DataFrame(gain_rows, columns=list(GAINS)).to_csv(gains, index=False)
     pd.DataFrame(inflation_rows, columns=list(INFLATION)).to_csv(inflation, index=False)
 
@@ -94,23 +94,27 @@ def _checkpoints(evaluations: Sequence[Path]) -> dict[tuple[str, int], int]:
     return counts
 
 
-def _gains(own: pd.DataFrame) -> list[dict[str, Any]]:
-    series = {rule: per_episode(own[own["selection"] == rule]) for rule in RULES if rule in set(own["selection"])}
+def _gains(accuracies: pd.DataFrame) -> list[dict[str, Any]]:
+    series = {
+        rule: per_episode(accuracies[accuracies["selection"] == rule])
+        for rule in RULES
+        if rule in set(accuracies["selection"])
+    }
     reference = next(iter(series.values()))
     rows = []
     for rule, values in series.items():
         interval, gain = mean_interval(values.to_numpy()), compare(values, reference)
         row = {"rule": rule, "mean": interval.mean, "ci95": interval.half_width, "gain": gain.mean}
-        rows.append(row | {"gain_ci95": gain.half_width, "n": interval.n, "n_seeds": own["seed"].nunique()})
+        rows.append(row | {"gain_ci95": gain.half_width, "n": interval.n, "n_seeds": accuracies["seed"].nunique()})
     return rows
 
 
-def _inflation(own: pd.DataFrame, k_own: int) -> list[dict[str, Any]]:
-    seeds = [part for _, part in own.groupby("seed")]
+def _inflation(accuracies: pd.DataFrame, k_own: int) -> list[dict[str, Any]]:
+    seeds = [part for _, part in accuracies.groupby("seed")]
     sigma = float(np.mean([standard_error(part[part["selection"] == part["selection"].iloc[0]]) for part in seeds]))
-    found = [rho for part in seeds for rho in correlations(part)]
-    rho = float(np.mean(found)) if found else math.nan
-    n = len(per_episode(own[own["selection"] == own["selection"].iloc[0]]))
+    rhos = [rho for part in seeds for rho in correlations(part)]
+    rho = float(np.mean(rhos)) if rhos else math.nan
+    n = len(per_episode(accuracies[accuracies["selection"] == accuracies["selection"].iloc[0]]))
     rows = []
     for k in sorted({*COUNTS, k_own}):
         independent = sigma * expected_maximum(k)
@@ -132,10 +136,10 @@ def correlations(accuracies: pd.DataFrame) -> list[float]:
     Only checkpoints that some rule chose have their episodes kept; without two different ones there is no correlation.
     """
     distinct = accuracies.drop_duplicates(["dataset", "checkpoint", "episode"])
-    found = []
+    coefficients = []
     for _, part in distinct.groupby("dataset"):
         wide = part.pivot(index="episode", columns="checkpoint", values="accuracy").to_numpy().T
         with warnings.catch_warnings():  # of constant accuracies, which have no correlation
             warnings.simplefilter("ignore", RuntimeWarning)
-            found += [float(np.corrcoef(a, b)[0, 1]) for a, b in combinations(wide, 2)]
-    return [value for value in found if not math.isnan(value)]
+            coefficients += [float(np.corrcoef(a, b)[0, 1]) for a, b in combinations(wide, 2)]
+    return [value for value in coefficients if not math.isnan(value)]

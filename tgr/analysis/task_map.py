@@ -81,8 +81,8 @@ def plane(matrix: np.ndarray) -> tuple[np.ndarray, float]:
         return np.array([[0.5, 0.0], [-0.5, 0.0]]) * matrix.max(), 0.0
     with threadpool_limits(1):
         scaling = MDS(metric="precomputed", init="classical_mds", n_init=1, normalized_stress=True)
-        found = scaling.fit_transform(matrix)
-        centred = found - found.mean(0)
+        places = scaling.fit_transform(matrix)
+        centred = places - places.mean(0)
         turned = centred @ np.linalg.svd(centred, full_matrices=False)[2].T
     farthest = turned[np.abs(turned).argmax(0), [0, 1]]
     return turned * np.where(farthest < 0, -1, 1), float(scaling.stress_)

@@ -18,7 +18,7 @@ class Scenario(MetaModel):
 
 
 class Ablation(Section):
-    """A table of its own: variants of some methods in one scenario, beside these methods as configured."""
+    """Variants of some methods in one scenario, beside these methods as configured: a table and a figure."""
 
     scenario: Name = Field(description="A key of `scenarios`.")
     methods: list[str] = Field(["tgr"], min_length=1, description="Keys of `methods` that are varied.")
@@ -29,7 +29,7 @@ class Ablation(Section):
 
 
 class Pairs(Section):
-    """A figure of its own: what a second teacher adds to a base teacher, by common classes and by architecture."""
+    """What a second teacher adds to a base teacher, by common classes and by architecture: a figure."""
 
     pool: Name = Field(description="A key of `pools` with `dataset`: how the base teacher and its like are made.")
     others: list[Name] = Field(
@@ -41,7 +41,7 @@ class Pairs(Section):
 
 
 class Sweep(Section):
-    """A figure of its own: how methods fare as something varies between scenarios."""
+    """How methods fare as something varies between scenarios: a figure."""
 
     label: str = Field(description="What varies, as the horizontal axis says it.")
     scenarios: dict[float, Name] = Field(

@@ -118,9 +118,9 @@ def _default(key: str, field: Schema, section: Schema) -> str:
 
 def _bounds(field: Schema) -> list[str]:
     """Say the bounds of a number, also where they stand inside a union or a list."""
-    own = [f"{sign} {field[key]:g}" for key, sign in BOUNDS.items() if key in field]
+    bounds = [f"{sign} {field[key]:g}" for key, sign in BOUNDS.items() if key in field]
     parts = [*field.get("anyOf", ()), *([field["items"]] if "items" in field else [])]
-    return list(dict.fromkeys(own + [bound for part in parts for bound in _bounds(part)]))
+    return list(dict.fromkeys(bounds + [bound for part in parts for bound in _bounds(part)]))
 
 
 def documents() -> dict[Path, str]:

@@ -147,7 +147,7 @@ def over_all_datasets(summary: pd.DataFrame) -> pd.DataFrame:
 def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) -> list[dict[str, Any]]:
     """Summarise all methods of one dataset, shot, protocol and selection rule."""
     frames = {name: cell[cell["method"] == name] for name in methods if (cell["method"] == name).any()}
-    series = {name: per_episode(own) for name, own in frames.items()}
+    series = {name: per_episode(rows_of_method) for name, rows_of_method in frames.items()}
     contenders = [name for name in series if name != CEILING]
     best = max(contenders, key=lambda name: series[name].mean(), default=None)
     rows = []

@@ -37,7 +37,8 @@ MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 OWNER = "TGR_WORKFLOW_PID"
 """Environment variable: the process without which a job has no purpose, as ``<number>@<host>``."""
 LIBRARIES = {"sklearn": "scikit-learn"} | {
-    name: name for name in ("torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "matplotlib")
+    name: name
+    for name in ("torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "matplotlib", "seaborn")
 }
 """Modules whose version provenance records if they were imported, and their distributions."""
 CODE = "code"
@@ -96,11 +97,12 @@ class Run:
 
         Values take the types that the function names: a section of the configuration is made from a mapping, a number
         from a wildcard, None from an input without a file, a data frame from a Parquet or CSV file, a mapping from a
-        JSON file. ``device`` is the torch device.
+        JSON file, an object of a class with a method ``load`` from the file that it loads. ``device`` is the torch
+        device.
 
         Args:
             function: takes keyword-only parameters.
-            more: values that the rule does not know, or that take the place of its own.
+            more: values that the rule does not know, or that replace those of the rule.
 
         Raises:
             TypeError: a parameter without a default has no value.
@@ -132,10 +134,12 @@ def _typed(value: Any, hint: Any) -> Any:
 
 
 def _read(file: Path, hint: Any) -> Any:
-    """Return what a file holds if a function wants a data frame or a mapping, otherwise its path."""
+    """Return what a file holds as the type of a parameter, e.g. a data frame; its path if no such type reads files."""
     if getattr(hint, "__name__", None) == "DataFrame":
         return read_frame(file)
-    return read_json(file) if get_origin(hint) is Mapping else file
+    if get_origin(hint) is Mapping:
+        return read_json(file)
+    return hint.load(file) if hasattr(hint, "load") else file
 
 
 @contextmanager

@@ -21,7 +21,7 @@ FIGURES = (
 )
 """Of every scenario; rules `tabulate_<name>` and `plot_<name>` make them."""
 TASK_SPACE_FIGURES = ("dissimilarity", "task-map")
-"""Of scenarios with task groups."""
+"""Of scenarios with task groups; the names of their rules have underscores for hyphens."""
 TABLE_SUFFIXES, FIGURE_SUFFIXES = ("csv", "md", "tex"), ("png", "pdf")
 INDEX = "results/index.html"
 
@@ -63,7 +63,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
         *(f"tabulate_{name}" for name in TABLES),
         *(f"plot_{name}" for name in FIGURES),
     ),
-    "grouped scenario": ("map_task_space", "plot_task_map", "plot_dissimilarity"),
+    "grouped scenario": ("map_task_space", *(f"plot_{name.replace('-', '_')}" for name in TASK_SPACE_FIGURES)),
     "ablation": ("summarise_ablation", "tabulate_ablation", "plot_ablation"),
     "recording ablation": ("plot_conflict",),
     "pairs": ("gather_pairs", "plot_pairs"),

@@ -1,8 +1,7 @@
 """Train a shard of teachers."""
 
-from tgr.data.dataset import ImageDataset
 from tgr.pool.pretrain import pretrain_shard
 from tgr.run import job
 
 with job.stage(snakemake) as run:
-    run.call(pretrain_shard, dataset=ImageDataset.load(run.input.dataset))
+    run.call(pretrain_shard)

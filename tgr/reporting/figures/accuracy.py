@@ -79,8 +79,10 @@ def _panel(
         axes.axvline(value, zorder=1, **CEILING)
     singles = _datasets(part)
     for place, (method, colour) in enumerate(colours.items()):
-        own = main[main["method"] == method]
-        means(axes, own["mean"] * 100, [place] * len(own), colour, xerr=own["ci95"] * 100)
+        rows_of_method = main[main["method"] == method]
+        means(
+            axes, rows_of_method["mean"] * 100, [place] * len(rows_of_method), colour, xerr=rows_of_method["ci95"] * 100
+        )
         single = seeds[seeds["method"] == method]
         axes.plot(single["mean"] * 100, [place + 0.27] * len(single), zorder=2, **SEED)
         for dataset, marker in singles.items():

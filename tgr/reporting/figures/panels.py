@@ -20,8 +20,10 @@ DASHES: tuple[tuple[float, ...], ...] = ((), (4, 1.5), (1, 1), (4, 1, 1, 1))
 """Styles of lines: lengths of dashes and gaps; the first one is solid."""
 Look = Mapping[str, Any]
 """How a line is drawn: ``color``, ``dashes`` and if need be ``marker``."""
-KEY, LETTER = 0.5, 0.049
+KEY, LETTER = 0.54, 0.049
 """Width in inches of a legend's mark with the gaps around it, and of a letter."""
+HANDLE = 2.4
+"""Length of a legend's lines, in font sizes: long enough to tell dashes from a solid line."""
 
 
 def new_figure(inches: float, height: float) -> Figure:
@@ -106,7 +108,7 @@ def legend_below(figure: Figure, entries: Sequence[Line2D | Patch], title: str |
     rows = -(-len(entries) // columns)
     figure.set_figheight(figure.get_figheight() + 0.12 + 0.155 * rows + (0.16 if title else 0))
     shown = list(entries) or [key("", linestyle="")]
-    legend = figure.legend(handles=shown, loc="outside lower center", ncols=columns, title=title)
+    legend = figure.legend(handles=shown, loc="outside lower center", ncols=columns, title=title, handlelength=HANDLE)
     legend.get_title().set_fontsize("small")
 
 

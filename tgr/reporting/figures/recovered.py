@@ -1,7 +1,5 @@
 """Figure: images recovered from teachers, with real images of the same classes for the reader's eye only."""
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,7 +7,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from tgr.analysis.examples import Example, read_examples
+from tgr.analysis.examples import Example, Examples
 from tgr.reporting.figures.style import StyledFigure, style, width
 
 LABEL = 1.05
@@ -23,13 +21,12 @@ NO_REAL = "(the real images\nare unknown)"
 
 
 @style()
-def draw(examples: Path | Sequence[Example], *, venue: str = "icml") -> Figure:
+def draw(examples: Examples, *, venue: str = "icml") -> Figure:
     """Draw recovered images of each class above real ones of that class; models from elsewhere have none to show.
 
     Args:
-        examples: what ``tgr.analysis.examples.pick_examples`` wrote, or what ``read_examples`` returns.
+        examples: what ``tgr.analysis.examples.pick_examples`` wrote.
     """
-    examples = read_examples(examples) if isinstance(examples, Path) else examples
     inches = width(venue)
     n_classes = max(len(example.classes) for example in examples)
     per_class = max(len(images) for example in examples for images in example.recovered.values())

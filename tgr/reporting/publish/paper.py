@@ -154,7 +154,7 @@ def _manifest(folder: Path, sources: Mapping[str, Mapping[str, Any]], paper: Pap
         for name, version in record["versions"].items():
             versions.setdefault(name, set()).add(version)
     files = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    made = {
+    origins = {
         name: {"rule": r["rule"], "code": r["code"]["sha256"], "inputs": r["inputs"]} for name, r in sources.items()
     }
     return {
@@ -162,8 +162,8 @@ def _manifest(folder: Path, sources: Mapping[str, Mapping[str, Any]], paper: Pap
         "command": paper.command,
         "configuration_sha256": sha256(json.dumps(paper.settings, sort_keys=True).encode()).hexdigest(),
         "configuration": paper.settings,
-        "versions": {name: ", ".join(sorted(found)) for name, found in sorted(versions.items())},
-        "files": {name: {"sha256": digest(folder / name)} | made.get(name, {}) for name in files},
+        "versions": {name: ", ".join(sorted(releases)) for name, releases in sorted(versions.items())},
+        "files": {name: {"sha256": digest(folder / name)} | origins.get(name, {}) for name in files},
     }
 
 

@@ -47,22 +47,22 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
     files = [file for suffix in ("md", "csv") for file in made_by(config, run / "results/tables", suffix)]
     if not files:
         raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
-    made = account(config, run)
+    record = account(config, run)
     target = ROOT / REFERENCE / name
     earlier = read_json(target / "manifest.json")["runs"] if keep else []
     if not keep:
         shutil.rmtree(target, ignore_errors=True)
     for file in files:
         _copy(file, target / file.relative_to(run / "results/tables"))
-    made["figures"] = {figure: sha256 for figure, sha256 in made["figures"].items() if shown(name, figure)}
-    for figure in made["figures"]:
+    record["figures"] = {figure: sha256 for figure, sha256 in record["figures"].items() if shown(name, figure)}
+    for figure in record["figures"]:
         _copy(run / "results/figures" / figure, target / "figures" / figure)
     if keep:
-        made["tables"]["overview.csv"] = _renew_overview(target, config)
+        record["tables"]["overview.csv"] = _renew_overview(target, config)
     for one in earlier:
         for kind in KINDS:
-            one[kind] = {path: sha256 for path, sha256 in one.get(kind, {}).items() if path not in made[kind]}
-    write_json(target / "manifest.json", {"runs": [one for one in [*earlier, made] if one["tables"]]})
+            one[kind] = {path: sha256 for path, sha256 in one.get(kind, {}).items() if path not in record[kind]}
+    write_json(target / "manifest.json", {"runs": [one for one in [*earlier, record] if one["tables"]]})
 
 
 def made_by(config: Path, folder: Path, suffix: str) -> list[Path]:
@@ -169,12 +169,12 @@ def summary(table: pd.DataFrame) -> str:
     columns = [(shot, protocol) for shot in sorted(table["shot"].unique()) for protocol in shown]
     lines = ["| method | " + " | ".join(f"{shot}-shot {names[protocol]}" for shot, protocol in columns) + " |"]
     lines.append("|---|" + "--:|" * len(columns))
-    for method, own in table.groupby("method", sort=False):
-        role = own["role"].iloc[0]
-        rows = own.to_dict("records")
-        found = {(r["shot"], r["protocol"]): f"{100 * r['mean']:.1f} ± {100 * r['ci95']:.1f}" for r in rows}
+    for method, part in table.groupby("method", sort=False):
+        role = part["role"].iloc[0]
+        rows = part.to_dict("records")
+        cells = {(r["shot"], r["protocol"]): f"{100 * r['mean']:.1f} ± {100 * r['ci95']:.1f}" for r in rows}
         label = f"`{method}`" + ("" if role == "method" else f" ({role})")
-        lines.append(f"| {label} | " + " | ".join(found.get(column, MISSING) for column in columns) + " |")
+        lines.append(f"| {label} | " + " | ".join(cells.get(column, MISSING) for column in columns) + " |")
     return "\n".join(lines) + "\n"
 
 
