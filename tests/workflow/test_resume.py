@@ -20,7 +20,7 @@ time.sleep(600)
 """
 
 TARGETS = ("results/evaluation/shapes/tgr/shot-1/seed-0", "results/figures/shapes/dissimilarity.png")
-"""What needs every stage but measures of the recovered images, and tables: half of the jobs."""
+"""What needs every stage but measures of the recovered images, the summary, and tables: half of the jobs."""
 
 pytestmark = pytest.mark.slow
 
@@ -48,9 +48,9 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
     output = project.run(*TARGETS, cores=1)
 
     assert "Error" not in output
-    found, wanted = project.digests(), finished.digests()
-    assert {path: wanted[path] for path in found} == found
-    assert {Path(path).parts[1] for path in found} == {*STAGES} - {"transfer", "tables"}
+    actual, expected = project.digests(), finished.digests()
+    assert {path: expected[path] for path in actual} == actual
+    assert {Path(path).parts[1] for path in actual} == {*STAGES} - {"transfer", "summary", "tables"}
     assert not [*(project.root / "results").rglob("*.partial*")]
     assert project.planned(*TARGETS) == {}
 
