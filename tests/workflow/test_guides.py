@@ -109,7 +109,7 @@ def test_a_new_architecture_trains_its_own_teachers_alone(project: Project) -> N
         ("adding-a-figure.md", "plot_shots", ("figures/shapes/shots.png", "figures/shapes/shots.pdf")),
     ],
 )
-def test_a_new_table_or_figure_and_the_page_that_links_to_it_are_made_alone(
+def test_a_new_table_or_figure_is_made_with_the_page_that_links_to_it(
     project: Project, guide: str, rule: str, files: tuple[str, ...]
 ) -> None:
     follow(guide, project.root)
