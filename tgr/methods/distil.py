@@ -11,7 +11,8 @@ from torch import Tensor
 
 from tgr.config.methods.distil import Distil
 from tgr.meta.bank import MEAN, STD, ImageBank
-from tgr.meta.group_step import divergence, head_rows
+from tgr.meta.group_step import divergence
+from tgr.meta.heads import head_rows
 from tgr.meta.pooled import Term
 from tgr.meta.synthesis import TeacherTask
 from tgr.methods.bank import train_on

@@ -17,7 +17,8 @@ from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import crop_pad, random_crop_flip
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
-from tgr.meta.group_step import GroupSampler, head_rows, teacher_loss
+from tgr.meta.group_step import GroupSampler, teacher_loss
+from tgr.meta.heads import head_rows, with_fresh_head
 from tgr.meta.pooled import fit_pooled
 from tgr.meta.regularisation import Loss, Parameters
 from tgr.meta.treatments import treated_gradient
@@ -44,7 +45,7 @@ def train(parameters: Tgr, training: Training) -> Trained:
     _group_steps(model, bank, rows, parameters, training, trained, training.meta.n_checkpoints - n_replay)
     if parameters.replay_steps:
         if parameters.heads != "shared" or n_rows != training.meta.n_way:
-            _replace_head(model, training)
+            model = with_fresh_head(model, training.meta.n_way)  # the rows of the group steps mean other things
         first = parameters.bank_steps + parameters.group_steps
         run_replay(model, bank, parameters.replay_steps, training, trained, first, n_replay)
     return trained
@@ -139,11 +140,3 @@ def _draw_losses(
         labels, logits = bank.labels[chosen].to(device), bank.logits[chosen].to(device)
         losses.append(teacher_loss(model, images.to(device), labels, logits, rows[teacher].to(device), config))
     return losses
-
-
-def _replace_head(model: Classifier, training: Training) -> None:
-    """Give the model a fresh zero head of n-way outputs: its group-step rows mean other things."""
-    head = nn.Linear(model.feature_dim, training.meta.n_way).to(training.device)
-    nn.init.zeros_(head.weight)
-    nn.init.zeros_(head.bias)
-    model.head = head
