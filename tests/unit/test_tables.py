@@ -74,23 +74,23 @@ def test_overview_puts_scenarios_side_by_side(tmp_path: Path) -> None:
 
 
 def test_documents_show_the_committed_tables() -> None:
-    texts = {document: document.read_text(encoding="utf-8") for document in reference.documents()}
+    texts = {document: document.read_text(encoding="utf-8") for document in reference.list_documents()}
     assert any(reference.TABLE.search(text) for text in texts.values())
-    stale = [document for document, text in texts.items() if reference.filled(text) != text]
+    stale = [document for document, text in texts.items() if reference.fill_in_tables(text) != text]
     assert not stale, "run `python -m tgr.reporting.publish.reference`"
 
 
 def test_summary_of_several_datasets_shows_all_episodes_pooled() -> None:
     columns = ["method", "role", "dataset", "shot", "protocol", "mean", "ci95"]
     rows = [("bank", "method", name, 1, "ncm", mean, 0.01) for name, mean in (("all", 0.4), ("a", 0.3), ("b", 0.5))]
-    lines = reference.summary(pd.DataFrame(rows, columns=columns)).splitlines()
+    lines = reference.format_accuracies(pd.DataFrame(rows, columns=columns)).splitlines()
     assert lines == ["| method | 1-shot ncm |", "|---|--:|", "| `bank` | 40.0 \u00b1 1.0 |"]
 
 
 def test_documents_show_every_committed_figure() -> None:
     figures = (reference.ROOT / reference.REFERENCE).glob("*/figures/**/*.png")
     names = [file.relative_to(reference.ROOT / reference.REFERENCE).parts for file in figures]
-    assert names and not [name for name in names if not reference.shown(name[0], "/".join(name[2:]))]
+    assert names and not [name for name in names if not reference.is_shown(name[0], "/".join(name[2:]))]
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
     (root / "docs").mkdir()
     (root / "README.md").write_text("![A](results/reference/snapshot/figures/icons/accuracy.png)")
     committed = reference.ROOT / "results/reference/full_cpu"
-    monkeypatch.setattr(reference, "account", partial(_account_without_git, reference.account))
+    monkeypatch.setattr(reference, "describe_run", partial(_account_without_git, reference.describe_run))
     monkeypatch.setattr(reference, "ROOT", root)
 
     def take(run: str, *scenarios: str, keep: bool = False) -> dict:
@@ -120,7 +120,7 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
             figures.mkdir(parents=True)
             for figure in ("accuracy", "cost"):
                 (figures / f"{figure}.png").write_bytes(b"a picture")
-        reference.take("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep)
+        reference.take_snapshot("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep)
         return read_json(root / "results/reference/snapshot/manifest.json")
 
     return take
@@ -134,13 +134,13 @@ def test_reference_names_what_the_tables_were_made_from(snapshot: Callable[..., 
     assert (reference.ROOT / "results/reference/snapshot/figures/icons/accuracy.png").read_bytes() == b"a picture"
     file = reference.ROOT / "results/reference/snapshot/icons/main.md"
     rows = "".join(line for line in file.read_text().splitlines(keepends=True) if line.startswith("|"))
-    shown = reference.filled("x\n<!-- table snapshot/icons/main -->\nold\n<!-- end of table -->\ny\n")
+    shown = reference.fill_in_tables("x\n<!-- table snapshot/icons/main -->\nold\n<!-- end of table -->\ny\n")
     assert shown == f"x\n<!-- table snapshot/icons/main -->\n\n{rows}\n<!-- end of table -->\ny\n"
     file.write_text(file.read_text() * 2)
     with pytest.raises(TgrError, match="several tables"):
-        reference.filled("<!-- table snapshot/icons/main -->\n<!-- end of table -->")
+        reference.fill_in_tables("<!-- table snapshot/icons/main -->\n<!-- end of table -->")
     with pytest.raises(TgrError, match="but a document shows it"):
-        reference.filled("<!-- table snapshot/nothing -->\n<!-- end of table -->")
+        reference.fill_in_tables("<!-- table snapshot/nothing -->\n<!-- end of table -->")
 
 
 def test_reference_leaves_out_what_other_configurations_made(snapshot: Callable[..., dict]) -> None:

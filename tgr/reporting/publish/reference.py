@@ -32,7 +32,7 @@ KINDS = ("tables", "figures")
 TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
+def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> None:
     """Copy the tables and figures of a finished run and write the manifest.
 
     Args:
@@ -44,17 +44,17 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
     Raises:
         TgrError: the run has no tables.
     """
-    files = [file for suffix in ("md", "csv") for file in made_by(config, run / "results/tables", suffix)]
+    files = [file for suffix in ("md", "csv") for file in list_files(config, run / "results/tables", suffix)]
     if not files:
         raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
-    record = account(config, run)
+    record = describe_run(config, run)
     target = ROOT / REFERENCE / name
     earlier = read_json(target / "manifest.json")["runs"] if keep else []
     if not keep:
         shutil.rmtree(target, ignore_errors=True)
     for file in files:
         _copy(file, target / file.relative_to(run / "results/tables"))
-    record["figures"] = {figure: sha256 for figure, sha256 in record["figures"].items() if shown(name, figure)}
+    record["figures"] = {figure: sha256 for figure, sha256 in record["figures"].items() if is_shown(name, figure)}
     for figure in record["figures"]:
         _copy(run / "results/figures" / figure, target / "figures" / figure)
     if keep:
@@ -65,7 +65,7 @@ def take(name: str, config: Path, run: Path, keep: bool = False) -> None:
     write_json(target / "manifest.json", {"runs": [one for one in [*earlier, record] if one["tables"]]})
 
 
-def made_by(config: Path, folder: Path, suffix: str) -> list[Path]:
+def list_files(config: Path, folder: Path, suffix: str) -> list[Path]:
     """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, and of all together."""
     settings = load(ROOT / config)
     files = [*folder.glob(f"*.{suffix}")]
@@ -75,15 +75,15 @@ def made_by(config: Path, folder: Path, suffix: str) -> list[Path]:
     return sorted(files)
 
 
-def documents() -> list[Path]:
+def list_documents() -> list[Path]:
     """Return the files that may show tables and figures: the README and all below ``docs``."""
     return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
-def shown(name: str, figure: str) -> bool:
+def is_shown(name: str, figure: str) -> bool:
     """Return whether a document shows a figure of a snapshot."""
     path = (REFERENCE / name / "figures" / figure).as_posix()
-    return any(f"{path})" in document.read_text(encoding="utf-8") for document in documents())
+    return any(f"{path})" in document.read_text(encoding="utf-8") for document in list_documents())
 
 
 def _copy(file: Path, target: Path) -> None:
@@ -105,11 +105,11 @@ def _renew_overview(target: Path, config: Path) -> str:
     return digest(target / "overview.csv")
 
 
-def account(config: Path, run: Path) -> dict[str, Any]:
+def describe_run(config: Path, run: Path) -> dict[str, Any]:
     """Say what a run was made from and what it cost."""
     costs = pd.concat([pd.read_csv(file, sep="\t") for file in sorted((run / "results/benchmarks").rglob("*.tsv"))])
-    tables = made_by(config, run / "results/tables", "csv")
-    figures = made_by(config, run / "results/figures", "png")
+    tables = list_files(config, run / "results/tables", "csv")
+    figures = list_files(config, run / "results/figures", "png")
     records = [read_json(file.with_name(f"{file.name}.provenance.json")) for file in tables]
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=run, capture_output=True, text=True, check=True).stdout
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -128,7 +128,7 @@ def account(config: Path, run: Path) -> dict[str, Any]:
     }
 
 
-def filled(text: str) -> str:
+def fill_in_tables(text: str) -> str:
     """Return a document with the committed tables between its marks.
 
     Raises:
@@ -138,7 +138,7 @@ def filled(text: str) -> str:
     def fill(match: re.Match[str]) -> str:
         file = ROOT / REFERENCE / f"{match[3]}.{'md' if match[2] == 'table' else 'csv'}"
         try:
-            table = rows(file) if match[2] == "table" else summary(pd.read_csv(file))
+            table = read_rows(file) if match[2] == "table" else format_accuracies(pd.read_csv(file))
         except OSError as error:
             raise TgrError(f"{file}: cannot be read ({error.strerror}), but a document shows it") from error
         return f"{match[1]}\n{table}\n{match[4]}"
@@ -146,7 +146,7 @@ def filled(text: str) -> str:
     return TABLE.sub(fill, text)
 
 
-def rows(file: Path) -> str:
+def read_rows(file: Path) -> str:
     """Return the rows of the one table in a Markdown file, without its title and notes.
 
     Raises:
@@ -158,7 +158,7 @@ def rows(file: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
-def summary(table: pd.DataFrame) -> str:
+def format_accuracies(table: pd.DataFrame) -> str:
     """Return the accuracies of a main table in percent, with intervals, as Markdown: one row a method.
 
     Of several datasets, those of all episodes pooled.
@@ -182,9 +182,9 @@ def main(arguments: list[str]) -> int:
     """Take the snapshot and renew the documents; return the exit code."""
     keep = "--keep" in arguments
     name, config, *run = (argument for argument in arguments if argument != "--keep")
-    take(name, Path(config), Path(*run), keep)
-    for document in documents():
-        document.write_text(filled(document.read_text(encoding="utf-8")), encoding="utf-8")
+    take_snapshot(name, Path(config), Path(*run), keep)
+    for document in list_documents():
+        document.write_text(fill_in_tables(document.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
 
 
