@@ -186,19 +186,6 @@ def test_curriculum_acts_when_the_accuracy_stalls() -> None:
     assert not torch.equal(weights(with_it), weights(without))
 
 
-def test_stall_counts_values_without_a_new_best() -> None:
-    stall = purer.Stall(patience=2)
-    assert [stall.observe(value) for value in (0.2, 0.3, 0.3, 0.1, 0.2, 0.25, 0.4)] == [
-        False,
-        False,
-        False,
-        True,
-        False,
-        True,
-        False,
-    ]
-
-
 def test_purer_lowers_the_inversion_loss() -> None:
     curves = run("purer", steps=20, teachers_per_step=4, curriculum_weight=0).curves
     losses = [value for *_, name, value in curves if name == "inversion_loss"]
