@@ -44,6 +44,8 @@ class MethodParameters(Section):
     """The stages from whose outputs it may start: ``teachers``, ``recovered``, ``task_space``; see ``starts_from``."""
     equal_cost: ClassVar[bool] = False
     """True if it learns from images of the teachers: shipped configurations give all such methods equal computing."""
+    lengths: ClassVar[tuple[str, ...]] = ("steps",)
+    """The parameters that say how long it trains: its seconds are proportional to them, if all change by one factor."""
     real_images: ClassVar[bool] = False
     """True if it sees the real images of the teachers' datasets, as no data-free method does."""
     checkpointed: ClassVar[bool] = True

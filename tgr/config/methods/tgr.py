@@ -26,6 +26,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
 }
 """
     logs_conflict = True
+    lengths = ("bank_steps", "group_steps", "replay_steps")
     phases = {
         "bank": "batches of the bank",
         "group": "group steps",
