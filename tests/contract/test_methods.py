@@ -148,14 +148,14 @@ def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trains_on_what_it_says_it_needs(inputs: dict, tmp_path: Path, method: str) -> None:
-    card = CARDS[method]
+    card = parameters(method)
     sources = {
-        "teachers": "teachers" in card.needs,
-        "recovered": "recovered" in card.needs,
+        "teachers": "teachers" in card.starts_from,
+        "recovered": "recovered" in card.starts_from,
         "datasets": card.real_images,
     }
     needed = {name: inputs[name] if is_needed else [] for name, is_needed in sources.items()}
-    groups = inputs["groups"] if "task_space" in card.needs else None
+    groups = inputs["groups"] if "task_space" in card.starts_from else None
     alone = train({**needed, "groups": groups}, method, tmp_path / "alone")
     assert digest(alone) == digest(train(inputs, method, tmp_path / "all"))
 
