@@ -1,5 +1,7 @@
 """Fusion of teachers: alignment by optimal transport, and the robust fusion network."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -133,9 +135,17 @@ def test_a_teacher_and_its_permuted_copies_fuse_to_the_teacher(metric: str) -> N
             torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-7)
 
 
+def test_batchnorm_statistics_are_averaged_where_no_image_is_looked_at() -> None:
+    original = teacher(0)
+    setting = replace(training(original, original), recovered=[])
+    state = ota.train(Ota(), setting).checkpoints[0][1]
+    for name, value in original.model.trunk.state_dict().items():
+        torch.testing.assert_close(state[f"trunk.{name}"], value, rtol=0, atol=1e-7)
+
+
 def test_batchnorm_statistics_are_those_of_recovered_images() -> None:
     setting = training(teacher(0), teacher(1, 1))
-    trained = ota.train(Ota(images=20), setting)
+    trained = ota.train(Ota(ground_metric="activations", images=20), setting)
     model = setting.model(N_WAY)
     model.load_state_dict(trained.checkpoints[0][1], strict=False)
     assert trained.mean == pytest.approx([0.4, 0.5, 0.6])

@@ -109,7 +109,8 @@ def train(parameters: Dro, training: Training) -> Trained:
     centre, scale = average_normalisations([teacher.card for teacher in teachers])
     bank = training.bank("shared")
     reference = choose_best(teachers)
-    orders = align(reference, teachers, parameters.ground_metric, spread_images(bank, parameters.images))
+    images = spread_images(bank, parameters.images) if parameters.ground_metric == "activations" else None
+    orders = align(reference, teachers, parameters.ground_metric, images)
     tasks = [make_task(t, order, centre, scale, training) for t, order in zip(teachers, orders, strict=True)]
     embeddings = standardise([statistics(reference, task.pixels) for task in tasks])
     with seeds.forked(*training.seed_names, "fusion"):

@@ -41,7 +41,9 @@ class MethodParameters(Section):
     protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
     """The protocols that make sense for it."""
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
-    """The stages from whose outputs it starts: ``teachers``, ``recovered``, ``task_space``."""
+    """The stages from whose outputs it may start: ``teachers``, ``recovered``, ``task_space``; see ``starts_from``."""
+    equal_cost: ClassVar[bool] = False
+    """True if it learns from images of the teachers: shipped configurations give all such methods equal computing."""
     real_images: ClassVar[bool] = False
     """True if it sees the real images of the teachers' datasets, as no data-free method does."""
     checkpointed: ClassVar[bool] = True
@@ -52,6 +54,15 @@ class MethodParameters(Section):
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that its training takes, without the start of the job."""
         return 0.0
+
+    def visits(self, setting: Setting) -> float | None:
+        """Return how often it draws a teacher, on average; None if it draws none or takes all of them together."""
+        return None
+
+    @property
+    def starts_from(self) -> tuple[str, ...]:
+        """Those of ``needs`` that it reads as it is configured."""
+        return self.needs
 
     @classmethod
     def look(cls) -> dict[str, Any]:

@@ -14,6 +14,7 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     label = "BiDf-MKD"
     colour = "#999933"  # olive
     marker = "P"
+    equal_cost = True
     citation = "Hu et al., ICML 2023"
     bibtex = r"""@inproceedings{hu2023learning,
   title     = {Learning to Learn from {API}s: Black-Box Data-Free Meta-Learning},
@@ -62,6 +63,10 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     kd_lr: float = Field(0.01, gt=0, description="Step size of the distillation.")
     replay_steps: int = Field(3, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
     memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
+
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps / setting.n_teachers
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

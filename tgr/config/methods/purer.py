@@ -12,6 +12,7 @@ class Purer(EpisodicParameters, PooledParameters):
     label = "PURER"
     colour = "#44AA99"  # teal
     marker = "D"
+    equal_cost = True
     citation = "Hu et al., CVPR 2023"
     bibtex = r"""@inproceedings{hu2023architecture,
   title     = {Architecture, Dataset and Model-Scale Agnostic Data-free Meta-Learning},
@@ -36,6 +37,10 @@ class Purer(EpisodicParameters, PooledParameters):
         10.0, ge=0, description="Weight of the outer loss that the images climb when the training accuracy stalls."
     )
     patience: int = Field(6, ge=1, description="Steps without a better training accuracy that count as a stall.")
+
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps * self.teachers_per_step / setting.n_teachers
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

@@ -15,6 +15,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
     label = "TGR"
     colour = "#D55E00"  # vermilion
     marker = "o"
+    equal_cost = True
     citation = "Wei et al., ICML 2024"
     bibtex = r"""@inproceedings{wei2024task,
   title     = {Task Groupings Regularization: Data-Free Meta-Learning with Heterogeneous Pre-trained Models},
@@ -71,6 +72,10 @@ class Tgr(EpisodicParameters, GroupedParameters):
         description="`release` restores what the authors' release does in the group step: its KL term, the derivative "
         "through the displacement, one shared head, teachers drawn with replacement, from the first pool only.",
     )
+
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average, in the group steps."""
+        return self.group_steps * self.teachers_per_step / setting.n_teachers
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
