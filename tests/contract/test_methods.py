@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tgr.artifacts import digest, read_json, write_json
 from tgr.config.experiments import Scenario
@@ -19,6 +20,7 @@ from tgr.evaluation.identity import read_identity
 from tgr.evaluation.model import read_model
 from tgr.inversion.stage import invert_shard
 from tgr.meta.group_step import GroupSampler
+from tgr.meta.learners import LEARNERS
 from tgr.methods.stage import train_method
 from tgr.pool.pretrain import pretrain_shard
 
@@ -223,9 +225,12 @@ def test_tgr_runs_with_every_treatment_of_conflict(inputs: dict, tmp_path: Path,
     assert digest(folders[0]) == digest(folders[1])
 
 
-@pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])
+@pytest.mark.parametrize("learner", list(LEARNERS))
 def test_replay_runs_with_every_learner(inputs: dict, tmp_path: Path, learner: str) -> None:
-    train(inputs, "replay", tmp_path / "model", meta=META.model_copy(update={"learner": learner}))
+    folder = train(inputs, "replay", tmp_path / "model", meta=META.model_copy(update={"learner": learner}))
+    kept = load_file(folder / "checkpoint-01.safetensors")
+    assert any(key.startswith("head.") for key in kept) == (learner != "protonet")
+    read_model(folder)
 
 
 @pytest.mark.parametrize("heads", ["shared", "per_teacher", "aligned"])

@@ -144,6 +144,15 @@ def test_generator_and_second_order_cost_more(units: Units) -> None:
     assert maml["train"].seconds > 1.5 * before["train"].seconds
 
 
+def test_an_episode_of_prototypes_costs_one_pass(units: Units) -> None:
+    """As ANIL's does, less its inner steps on the head."""
+    seconds = {
+        learner: counted(default(meta=default().meta.model_copy(update={"learner": learner})), units)["train"].seconds
+        for learner in ("protonet", "anil")
+    }
+    assert 0.9 * seconds["anil"] < seconds["protonet"] <= seconds["anil"] * 1.02
+
+
 def with_pool(pool: Pool, **datasets: Dataset) -> Config:
     """Return the default configuration with one pool of its own in its scenario."""
     base = default()

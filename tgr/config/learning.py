@@ -15,7 +15,10 @@ SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 class Meta(Section):
     """The episodic meta-learner that replay uses."""
 
-    learner: Literal["maml", "fomaml", "anil"] = Field("anil", description="MAML, first-order MAML, or ANIL.")
+    learner: Literal["maml", "fomaml", "anil", "protonet"] = Field(
+        "anil",
+        description="MAML, first-order MAML, ANIL, or prototypical networks (no inner steps, no head is learnt).",
+    )
     n_way: int = Field(5, ge=2, description="Classes of a training episode.")
     k_shot: Annotated[int, Field(ge=1)] | Literal["evaluated"] = Field(
         5, description="Support images a class; `evaluated`: one training for each evaluated shot, as in the paper."
@@ -29,6 +32,11 @@ class Meta(Section):
     held_out_per_class: int = Field(
         5, ge=1, description="Recovered images of each teacher's class kept for the selection rule `datafree`."
     )
+
+    @property
+    def learns_head(self) -> bool:
+        """Whether episodes train a head; without one, a checkpoint has none, and each new task starts from zeros."""
+        return self.learner != "protonet"
 
 
 class MetaModel(Section):

@@ -50,6 +50,8 @@ class Setting:
         units, meta = self.units, self.meta
         support, query = meta.n_way * self.k_shot, meta.n_way * meta.n_query
         image = units.train(self.network)
+        if meta.learner == "protonet":
+            return (support + query) * image + units.step_overhead
         if meta.learner == "anil":
             return (support + query) * image + meta.inner_steps * units.step_overhead / 4
         order = units.second_order if meta.learner == "maml" else 1.0
