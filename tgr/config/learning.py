@@ -21,12 +21,12 @@ class Meta(Section):
     )
     n_way: int = Field(5, ge=2, description="Classes of a training episode.")
     k_shot: Annotated[int, Field(ge=1)] | Literal["evaluated"] = Field(
-        5, description="Support images a class; `evaluated`: one training for each evaluated shot, as in the paper."
+        5, description="Support images a class; `evaluated`: one training for each evaluated shot (paper: evaluated)."
     )
-    n_query: int = Field(15, ge=1, description="Query images a class.")
-    inner_lr: float = Field(0.01, gt=0, description="Step size inside an episode.")
-    inner_steps: int = Field(5, ge=1, description="Steps inside an episode.")
-    outer_lr: float = Field(1e-3, gt=0, description="Adam learning rate of the outer loop.")
+    n_query: int = Field(15, ge=1, description="Query images a class (paper: 15).")
+    inner_lr: float = Field(0.01, gt=0, description="Step size inside an episode (paper: 0.01).")
+    inner_steps: int = Field(5, ge=1, description="Steps inside an episode (paper: 5).")
+    outer_lr: float = Field(1e-3, gt=0, description="Adam learning rate of the outer loop (paper: 0.001).")
     meta_batch_size: int = Field(4, ge=1, description="Episodes an outer step (paper: 16).")
     n_checkpoints: int = Field(3, ge=1, description="Checkpoints kept over the training, for the selection rules.")
     held_out_per_class: int = Field(
@@ -63,7 +63,7 @@ class Evaluation(Section):
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
     n_way: int = Field(5, ge=2, description="Classes of an episode.")
     n_query: int = Field(15, ge=1, description="Query images a class.")
-    n_episodes: int = Field(600, ge=2, description="Meta-test episodes.")
+    n_episodes: int = Field(600, ge=2, description="Meta-test episodes (paper: 600).")
     n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
     protocols: list[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
     selections: list[Selection] = Field(
@@ -78,10 +78,10 @@ class Evaluation(Section):
     )
     bn_mode: Literal["batch", "running"] = Field(
         "batch",
-        description="BatchNorm at test: statistics of the batch (transductive, as in the paper), or running ones.",
+        description="BatchNorm at test: statistics of the batch (transductive; paper: batch), or running ones.",
     )
-    inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune`.")
-    inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune`.")
+    inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune` (paper: 0.01).")
+    inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune` (paper: 10).")
     tune: Tune = Field(Tune(), description="Grid of the protocol `finetune_tuned`.")
     n_students: int = Field(
         4, ge=1, description="Teachers of each pool whose recovered images teach a student, to see how good they are."

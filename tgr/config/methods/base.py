@@ -104,7 +104,7 @@ class GroupedParameters(PooledParameters):
     )
     grouping: Literal["heterogeneous", "balanced", "homogeneous", "random", "single"] = Field(
         "heterogeneous",
-        description="Who shares a group: unlike teachers by spectral clustering (the paper), unlike ones in groups of "
+        description="Who shares a group: unlike teachers by spectral clustering (paper: heterogeneous), unlike ones in groups of "
         "equal size, alike ones, anyone, or all teachers together.",
     )
     level: float = Field(
@@ -114,7 +114,7 @@ class GroupedParameters(PooledParameters):
         description="How unlike the teachers of a `balanced` group are: 1 as unlike as swaps reach, 0 as alike, and in "
         "between; other groupings take no notice.",
     )
-    n_groups: int = Field(5, ge=1, description="Number of task groups.")
+    n_groups: int = Field(5, ge=1, description="Number of task groups (paper: 5).")
 
     @property
     def groups_name(self) -> str:
