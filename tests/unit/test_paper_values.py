@@ -29,7 +29,8 @@ def configured(section: str, key: str) -> Any:
 
 def test_descriptions_name_values_of_every_stage() -> None:
     assert {section for section, _, _ in VALUES} >= {
-        "pretrain", "inversion", "meta", "evaluation", "methods.tgr", "methods.purer", "methods.bidf_mkd", "methods.free"
+        "pretrain", "inversion", "meta", "evaluation", "methods.tgr", "methods.purer", "methods.bidf_mkd",
+        "methods.free",
     }  # fmt: skip
 
 

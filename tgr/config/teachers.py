@@ -85,8 +85,8 @@ class Inversion(Section):
     )
     bn_distance: Literal["absolute", "relative"] = Field(
         "absolute",
-        description="Distance of BatchNorm statistics (paper: absolute), or in units of the stored variance, so that one "
-        "weight (about 20) suits teachers of any depth and width.",
+        description="Distance of BatchNorm statistics (paper: absolute), or in units of the stored variance, so that "
+        "one weight (about 20) suits teachers of any depth and width.",
     )
     tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
     l2_weight: float = Field(0.0, ge=0, description="Weight of the squared distance from mid-grey (pixel engine).")

@@ -104,8 +104,8 @@ class GroupedParameters(PooledParameters):
     )
     grouping: Literal["heterogeneous", "balanced", "homogeneous", "random", "single"] = Field(
         "heterogeneous",
-        description="Who shares a group: unlike teachers by spectral clustering (paper: heterogeneous), unlike ones in groups of "
-        "equal size, alike ones, anyone, or all teachers together.",
+        description="Who shares a group: unlike teachers by spectral clustering (paper: heterogeneous), unlike ones in "
+        "groups of equal size, alike ones, anyone, or all teachers together.",
     )
     level: float = Field(
         1.0,
