@@ -1,8 +1,8 @@
 """Sections of the configuration about meta-training and evaluation."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tgr.config.base import Architecture, Options, Section
 
@@ -61,6 +61,11 @@ class Evaluation(Section):
 
     shots: list[Annotated[int, Field(ge=1)]] = Field([1, 5], min_length=1, description="Support images a class.")
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
+    split: Literal["meta_test", "meta_val"] = Field(
+        "meta_test",
+        description="Classes on which accuracies are measured; with `meta_val`, while parameters are chosen, nothing "
+        "looks at meta-test.",
+    )
     n_way: int = Field(5, ge=2, description="Classes of an episode.")
     n_query: int = Field(15, ge=1, description="Query images a class.")
     n_episodes: int = Field(600, ge=2, description="Meta-test episodes (paper: 600).")
@@ -86,3 +91,16 @@ class Evaluation(Section):
     n_students: int = Field(
         4, ge=1, description="Teachers of each pool whose recovered images teach a student, to see how good they are."
     )
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        if self.split == "meta_val" and {"meta_val", "oracle"} & set(self.selections):
+            raise ValueError(
+                "`split: meta_val` measures on the episodes by which the rules meta_val and oracle would choose; "
+                "set `selections` and `headline` to last or datafree"
+            )
+        if self.split == "meta_val" and "finetune_tuned" in self.protocols:
+            raise ValueError(
+                "`split: meta_val` measures on the episodes by which finetune_tuned is tuned; leave it out"
+            )
+        return self

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from tgr.config.base import Section
+from tgr.config.learning import Meta
 from tgr.config.methods.setting import Setting
 
 CLASS_IDENTITY = (
@@ -71,6 +72,10 @@ class MethodParameters(Section):
         """Return how figures show it: ``label``, ``colour``, ``marker``, ``phases``."""
         return {"label": cls.label, "colour": cls.colour, "marker": cls.marker, "phases": dict(cls.phases)}
 
+    def own_meta(self, meta: Meta) -> Meta:
+        """Return the episodic learner that it trains with."""
+        return meta
+
     @property
     def episodic(self) -> bool:
         """Whether it trains on k-shot episodes, so that ``meta.k_shot: evaluated`` means one training for each shot."""
@@ -79,6 +84,14 @@ class MethodParameters(Section):
 
 class EpisodicParameters(MethodParameters):
     """Base of the methods that always train on k-shot episodes."""
+
+    outer_lr: float | None = Field(None, gt=0, description="Its own `meta.outer_lr`; `null`: the common one.")
+    inner_lr: float | None = Field(None, gt=0, description="Its own `meta.inner_lr`; `null`: the common one.")
+
+    def own_meta(self, meta: Meta) -> Meta:
+        """Return the episodic learner with the learning rates of this method."""
+        own = {"outer_lr": self.outer_lr, "inner_lr": self.inner_lr}
+        return meta.model_copy(update={key: value for key, value in own.items() if value is not None})
 
     @property
     def episodic(self) -> bool:
