@@ -5,6 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from tgr.artifacts import digest, read_json, write_json
 from tgr.config.experiments import Scenario
@@ -19,6 +20,7 @@ from tgr.evaluation.identity import read_identity
 from tgr.evaluation.model import read_model
 from tgr.inversion.stage import invert_shard
 from tgr.meta.group_step import GroupSampler
+from tgr.meta.learners import LEARNERS
 from tgr.methods.stage import train_method
 from tgr.pool.pretrain import pretrain_shard
 
@@ -146,14 +148,14 @@ def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
 
 @pytest.mark.parametrize("method", METHODS)
 def test_trains_on_what_it_says_it_needs(inputs: dict, tmp_path: Path, method: str) -> None:
-    card = CARDS[method]
+    card = parameters(method)
     sources = {
-        "teachers": "teachers" in card.needs,
-        "recovered": "recovered" in card.needs,
+        "teachers": "teachers" in card.starts_from,
+        "recovered": "recovered" in card.starts_from,
         "datasets": card.real_images,
     }
     needed = {name: inputs[name] if is_needed else [] for name, is_needed in sources.items()}
-    groups = inputs["groups"] if "task_space" in card.needs else None
+    groups = inputs["groups"] if "task_space" in card.starts_from else None
     alone = train({**needed, "groups": groups}, method, tmp_path / "alone")
     assert digest(alone) == digest(train(inputs, method, tmp_path / "all"))
 
@@ -223,9 +225,20 @@ def test_tgr_runs_with_every_treatment_of_conflict(inputs: dict, tmp_path: Path,
     assert digest(folders[0]) == digest(folders[1])
 
 
-@pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])
+@pytest.mark.parametrize("learner", list(LEARNERS))
 def test_replay_runs_with_every_learner(inputs: dict, tmp_path: Path, learner: str) -> None:
-    train(inputs, "replay", tmp_path / "model", meta=META.model_copy(update={"learner": learner}))
+    folder = train(inputs, "replay", tmp_path / "model", meta=META.model_copy(update={"learner": learner}))
+    kept = load_file(folder / "checkpoint-01.safetensors")
+    assert any(key.startswith("head.") for key in kept) == (learner != "protonet")
+    read_model(folder)
+
+
+@pytest.mark.parametrize("method", [name for name in METHODS if "outer_lr" in CARDS[name].model_fields])
+def test_episodic_methods_may_have_learning_rates_of_their_own(inputs: dict, tmp_path: Path, method: str) -> None:
+    rates = {"outer_lr": 2e-3, "inner_lr": 3e-2}
+    common = train(inputs, method, tmp_path / "common", meta=META.model_copy(update=rates))
+    own = train(inputs, method, tmp_path / "own", **rates)
+    assert weights(own) == weights(common) != weights(train(inputs, method, tmp_path / "other"))
 
 
 @pytest.mark.parametrize("heads", ["shared", "per_teacher", "aligned"])

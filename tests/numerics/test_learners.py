@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from tgr.backbones.classifier import Classifier
-from tgr.meta.learners import LEARNERS, Episode, anil, fomaml, maml
+from tgr.meta.learners import LEARNERS, Episode, anil, fomaml, maml, protonet
 
 INNER_LR, INNER_STEPS = 0.3, 2
 
@@ -52,6 +52,38 @@ def test_gradient_equals_explicit_autograd(learner, adapted, second_order) -> No
         strict=True,
     ):
         torch.testing.assert_close(ours, theirs)
+
+
+def test_prototypes_equal_explicit_loops() -> None:
+    """Labels in any order and classes of unequal size, as episodes of real images may have them."""
+    model, episode = tiny()
+    labels = torch.tensor([2, 0, 1, 0, 2, 0])
+    episode = Episode(episode.support, labels, episode.query, episode.query_labels)
+    parameters = dict(model.named_parameters())
+    hidden = [
+        (i.flatten() @ parameters["trunk.1.weight"].T + parameters["trunk.1.bias"]).tanh() for i in episode.support
+    ]
+    prototypes = []
+    for label in range(3):
+        own = [feature for feature, of in zip(hidden, labels.tolist(), strict=True) if of == label]
+        prototypes.append(sum(own[1:], own[0]) / len(own))
+    losses, right = [], 0
+    for image, label in zip(episode.query, episode.query_labels.tolist(), strict=True):
+        feature = (image.flatten() @ parameters["trunk.1.weight"].T + parameters["trunk.1.bias"]).tanh()
+        distances = [sum((a - b) ** 2 for a, b in zip(feature, p, strict=True)) for p in prototypes]
+        losses.append(distances[label] + torch.stack([(-d).exp() for d in distances]).sum().log())
+        right += int(torch.stack(distances).argmin()) == label
+    outcome = protonet(model, parameters, episode, INNER_LR, INNER_STEPS)
+    reference = torch.stack(losses).mean()
+    torch.testing.assert_close(outcome.loss, reference)
+    assert outcome.accuracy == pytest.approx(right / 6)
+    trunk = [parameters["trunk.1.weight"], parameters["trunk.1.bias"]]
+    for ours, theirs in zip(
+        torch.autograd.grad(outcome.loss, trunk, retain_graph=True), torch.autograd.grad(reference, trunk), strict=True
+    ):
+        torch.testing.assert_close(ours, theirs)
+    outcome.loss.backward()
+    assert model.head.weight.grad is None and model.head.bias.grad is None
 
 
 def test_first_and_second_order_differ() -> None:

@@ -322,5 +322,5 @@ def test_front_keeps_what_nothing_dominates() -> None:
 @pytest.mark.parametrize("method", Methods.model_fields)
 def test_methods_say_from_which_stages_they_start(method: str) -> None:
     needs = parameters_of(method, {}).needs
-    assert set(needs) <= set(STAGES)
+    assert set(parameters_of(method, {}).starts_from) <= set(needs) <= set(STAGES)
     assert ("task_space" in needs) == isinstance(parameters_of(method, {}), GroupedParameters)

@@ -1,5 +1,8 @@
 """Fusion of teachers: alignment by optimal transport, and the robust fusion network."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -133,9 +136,17 @@ def test_a_teacher_and_its_permuted_copies_fuse_to_the_teacher(metric: str) -> N
             torch.testing.assert_close(value, expected[name], rtol=0, atol=1e-7)
 
 
+def test_batchnorm_statistics_are_averaged_where_no_image_is_looked_at() -> None:
+    original = teacher(0)
+    setting = replace(training(original, original), recovered=[])
+    state = ota.train(Ota(), setting).checkpoints[0][1]
+    for name, value in original.model.trunk.state_dict().items():
+        torch.testing.assert_close(state[f"trunk.{name}"], value, rtol=0, atol=1e-7)
+
+
 def test_batchnorm_statistics_are_those_of_recovered_images() -> None:
     setting = training(teacher(0), teacher(1, 1))
-    trained = ota.train(Ota(images=20), setting)
+    trained = ota.train(Ota(ground_metric="activations", images=20), setting)
     model = setting.model(N_WAY)
     model.load_state_dict(trained.checkpoints[0][1], strict=False)
     assert trained.mean == pytest.approx([0.4, 0.5, 0.6])
@@ -262,6 +273,21 @@ def test_dro_is_reproducible_and_depends_on_the_seed(metric: str) -> None:
     ]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert any(not torch.equal(value, states[2][name]) for name, value in states[0].items())
+
+
+def test_dro_visits_every_teacher_before_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, step = [], dro.robust_step
+
+    def recorded(*arguments: Any) -> tuple[float, float]:
+        weights.append(arguments[2].bias.sum().item())  # each teacher's task has biases of its own
+        return step(*arguments)
+
+    monkeypatch.setattr(dro, "robust_step", recorded)
+    pool = [teacher(index, index) for index in range(4)]
+    for index, one in enumerate(pool):
+        torch.nn.init.constant_(one.model.head.bias, float(index))
+    dro.train(Dro(**{**SMALL, "steps": 4, "teachers_per_step": 2}), training(*pool))
+    assert len(set(weights[:4])) == len(set(weights[4:])) == 4
 
 
 def test_dro_of_one_teacher_is_that_teacher() -> None:

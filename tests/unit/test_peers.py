@@ -186,19 +186,6 @@ def test_curriculum_acts_when_the_accuracy_stalls() -> None:
     assert not torch.equal(weights(with_it), weights(without))
 
 
-def test_stall_counts_values_without_a_new_best() -> None:
-    stall = purer.Stall(patience=2)
-    assert [stall.observe(value) for value in (0.2, 0.3, 0.3, 0.1, 0.2, 0.25, 0.4)] == [
-        False,
-        False,
-        False,
-        True,
-        False,
-        True,
-        False,
-    ]
-
-
 def test_purer_lowers_the_inversion_loss() -> None:
     curves = run("purer", steps=20, teachers_per_step=4, curriculum_weight=0).curves
     losses = [value for *_, name, value in curves if name == "inversion_loss"]
@@ -221,6 +208,23 @@ def test_clamped_images_lie_in_range() -> None:
     found = images.images()
     assert -1e-5 < found.min() < found.max() < 1 + 1e-5
     assert Purer().pixel_lr == 0.25
+
+
+@pytest.mark.parametrize(("method", "changes"), [("bidf_mkd", {}), ("free", {"teachers_per_step": 1})])
+def test_every_teacher_is_visited_before_one_comes_again(
+    method: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, draw = [], TeacherTask.draw
+
+    def recorded(teacher: Teacher, *arguments: Any) -> TeacherTask:
+        drawn.append(teacher.card.key)
+        return draw(teacher, *arguments)
+
+    monkeypatch.setattr(TeacherTask, "draw", recorded)
+    teachers = mixed_pool()
+    run(method, teachers, steps=8, **changes)
+    keys = sorted(one.card.key for one in teachers)
+    assert sorted(drawn[:4]) == sorted(drawn[4:]) == keys
 
 
 def test_tasks_hold_the_classes_that_the_head_permits() -> None:

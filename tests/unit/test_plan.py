@@ -20,7 +20,7 @@ from tgr.config.sources import PACKS, Shape
 from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
 from tgr.inversion.registry import ENGINES, module
-from tgr.plan import estimates, networks
+from tgr.plan import networks, parts
 from tgr.plan.__main__ import lines, main
 from tgr.plan.estimates import Estimates
 from tgr.plan.networks import named
@@ -90,11 +90,11 @@ def test_unknown_network_is_an_error() -> None:
 
 
 def test_constants_are_those_of_the_stages() -> None:
-    assert (estimates.DIRECT_LIMIT, estimates.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
+    assert (parts.DIRECT_LIMIT, parts.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
     assert {engine: importlib.import_module(module(engine)).DEFAULT_STEPS for engine in ENGINES} == DEFAULT_STEPS
     probe = timm.create_model("tf_efficientnet_lite0", num_classes=0)
-    assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == estimates.EMBEDDING_VALUES
-    assert sum(p.numel() for p in probe.parameters()) == estimates.PROBE_PARAMETERS
+    assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == parts.EMBEDDING_VALUES
+    assert sum(p.numel() for p in probe.parameters()) == parts.PROBE_PARAMETERS
 
 
 def test_packs_are_as_large_as_the_plan_says() -> None:
@@ -142,6 +142,15 @@ def test_generator_and_second_order_cost_more(units: Units) -> None:
     assert generator["invert"].seconds > 10 * before["invert"].seconds
     maml = counted(default(meta=default().meta.model_copy(update={"learner": "maml"})), units)
     assert maml["train"].seconds > 1.5 * before["train"].seconds
+
+
+def test_an_episode_of_prototypes_costs_one_pass(units: Units) -> None:
+    """As ANIL's does, less its inner steps on the head."""
+    seconds = {
+        learner: counted(default(meta=default().meta.model_copy(update={"learner": learner})), units)["train"].seconds
+        for learner in ("protonet", "anil")
+    }
+    assert 0.9 * seconds["anil"] < seconds["protonet"] <= seconds["anil"] * 1.02
 
 
 def with_pool(pool: Pool, **datasets: Dataset) -> Config:

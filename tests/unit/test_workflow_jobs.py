@@ -103,6 +103,13 @@ def test_a_training_reads_what_its_method_needs() -> None:
     assert inputs.task_groups("first", variant) == "results/task_space/first/groups/logits-heterogeneous-2.json"
 
 
+@pytest.mark.parametrize(("metric", "reads"), [("weights", False), ("activations", True)])
+def test_transport_reads_images_for_activations_alone(metric: str, reads: bool) -> None:
+    inputs = inputs_of(methods={"pixels": {}, "bank": {}, "ota": {"ground_metric": metric}}, ablations=None)
+    assert inputs.train_teachers("first", "ota")
+    assert bool(inputs.train_recovered("first", "ota")) == reads
+
+
 def test_recovered_images_serve_an_evaluation_that_selects_by_them() -> None:
     inputs = inputs_of()
     assert inputs.selection_recovered("first", "pixels") == []

@@ -1,4 +1,4 @@
-"""Episodic meta-learners as one loss of an episode: MAML, first-order MAML, ANIL."""
+"""Episodic meta-learners as one loss of an episode: MAML, first-order MAML, ANIL, prototypical networks."""
 
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, linear
+from torch.nn.functional import cross_entropy, linear, one_hot
 
 from tgr.backbones.classifier import Classifier
 from tgr.meta.second_order import differentiable_twice
@@ -59,7 +59,22 @@ def anil(model: Classifier, parameters: Parameters, episode: Episode, inner_lr: 
     return _outcome(linear(query, *head), episode.query_labels)
 
 
-LEARNERS: dict[str, Learner] = {"maml": maml, "fomaml": fomaml, "anil": anil}
+def protonet(model: Classifier, parameters: Parameters, episode: Episode, inner_lr: float, inner_steps: int) -> Outcome:
+    """Prototypical networks (Snell et al., NeurIPS 2017): logits are minus the squared Euclidean distances of features.
+
+    A class is the mean feature of its support images. There is no inner loop, so ``inner_lr`` and ``inner_steps`` are
+    not used, and the head takes no part: its gradient stays None.
+    """
+    trunk = {name.removeprefix("trunk."): p for name, p in parameters.items() if name.startswith("trunk.")}
+    support = functional_call(model.trunk, trunk, (episode.support,))
+    query = functional_call(model.trunk, trunk, (episode.query,))
+    members = one_hot(episode.support_labels).to(support.dtype).T  # (n_way, n)
+    prototypes = members @ support / members.sum(1, keepdim=True)
+    distances = (query[:, None] - prototypes).square().sum(2)
+    return _outcome(-distances, episode.query_labels)
+
+
+LEARNERS: dict[str, Learner] = {"maml": maml, "fomaml": fomaml, "anil": anil, "protonet": protonet}
 
 
 def _adapt_all(

@@ -1,11 +1,11 @@
 """bidf_mkd: bi-level data-free meta knowledge distillation (Hu et al., "Learning to Learn from APIs: Black-Box
 Data-Free Meta-Learning", ICML 2023).
 
-A step inverts a random teacher by its cross-entropy alone, distils it into the meta-model in a few inner steps on the
-recovered support images, and descends the distillation loss on query images through these steps. Query images are
-recovered near the decision boundary: the teacher knows them, the adapted student disagrees. Of a black-box teacher only
-outputs are asked; its gradient with respect to the images is estimated by zero-order differences. Recovered images join
-a memory, from which episodes are replayed.
+A step inverts a teacher, drawn in shuffled rounds, by its cross-entropy alone, distils it into the meta-model in a few
+inner steps on the recovered support images, and descends the distillation loss on query images through these steps.
+Query images are recovered near the decision boundary: the teacher knows them, the adapted student disagrees. Of a
+black-box teacher only outputs are asked; its gradient with respect to the images is estimated by zero-order
+differences. Recovered images join a memory, from which episodes are replayed.
 
 Deviations of ours:
 
@@ -32,6 +32,7 @@ from tgr.inversion.generator import BETAS, Generator
 from tgr.inversion.pixel import start_images
 from tgr.meta.learners import Parameters
 from tgr.meta.replay import require_finite
+from tgr.meta.rounds import Rounds
 from tgr.meta.second_order import differentiable_twice
 from tgr.meta.synthesis import (
     ClassMemory,
@@ -65,9 +66,11 @@ def _train(config: BidfMkd, training: Training) -> Trained:
     memory = ClassMemory(training.meta_model.image_size, config.memory_per_class)
     inverter, drawing = Inverter(config, training), generator(training, "tasks")
     episodes = seeds.numpy_generator(*training.seed_names, "replay")
+    rounds = Rounds(len(training.teachers), drawing)
     marks = checkpoint_steps(0, config.steps, meta.n_checkpoints)
     for step in trange(1, config.steps + 1, desc="bidf_mkd", unit="step"):
-        teacher = training.teachers[int(torch.randint(len(training.teachers), (1,), generator=drawing))]
+        (index,) = rounds.draw(1)
+        teacher = training.teachers[index]
         task = TeacherTask.draw(teacher, meta.n_way, config.class_identity, drawing)
         optimizer.zero_grad()
         trained.log(step, "distillation", _distil(model, task, inverter, memory, config, step))

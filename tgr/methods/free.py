@@ -26,6 +26,7 @@ from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen, recalib
 from tgr.config.methods.free import Free
 from tgr.inversion.generator import BETAS, Generator
 from tgr.meta.replay import require_finite
+from tgr.meta.rounds import Rounds
 from tgr.meta.synthesis import (
     ClassMemory,
     TeacherTask,
@@ -54,9 +55,10 @@ def _train(config: Free, training: Training) -> Trained:
     network = _meta_generator(config, training)
     memory = ClassMemory(training.meta_model.image_size, config.memory_per_class)
     drawing, episodes = generator(training, "generation"), seeds.numpy_generator(*training.seed_names, "replay")
+    rounds = Rounds(len(training.teachers), drawing)
     marks = checkpoint_steps(0, config.steps, meta.n_checkpoints)
     for step in trange(1, config.steps + 1, desc="free", unit="step"):
-        chosen = torch.randperm(len(training.teachers), generator=drawing)[: config.teachers_per_step].tolist()
+        chosen = rounds.draw(config.teachers_per_step)
         tasks = [TeacherTask.draw(training.teachers[i], meta.n_way, config.class_identity, drawing) for i in chosen]
         images = _generate(network, model, tasks, memory, config, step, drawing)
         trained.log(step, "distillation", _distil(model, tasks, images, config, step))

@@ -6,7 +6,8 @@ ground metric; then the weights are averaged. Between layers of equal width a tr
 
 Ours: the reference is the teacher with the highest held-out accuracy; a convolution and its BatchNorm count as one
 layer, whose channels are the neurons; activations are what enters the ReLUs (a dead channel has no other mark), on
-images recovered from all teachers; BatchNorm statistics are measured anew on such images after the fusion.
+images recovered from all teachers, on which BatchNorm statistics are then measured anew after the fusion; with incoming
+weights as ground metric no image is looked at, and BatchNorm statistics are averaged with the weights.
 """
 
 from collections.abc import Sequence
@@ -45,13 +46,15 @@ def train(parameters: Ota, training: Training) -> Trained:
         TgrError: the meta-model is no Conv4, or no teacher has its architecture.
     """
     teachers = conv4_teachers(training, "ota")
-    bank = training.bank("shared")
-    orders = align(choose_best(teachers), teachers, parameters.ground_metric, spread_images(bank, parameters.images))
+    bank = training.bank("shared") if "recovered" in parameters.starts_from else None
+    images = spread_images(bank, parameters.images) if bank else None
+    orders = align(choose_best(teachers), teachers, parameters.ground_metric, images)
     states = [permute_channels(t.model.state_dict(), order) for t, order in zip(teachers, orders, strict=True)]
     model = training.model(training.meta.n_way)
     model.load_state_dict(average_trunks(states), strict=False)
     centre, scale = average_normalisations([teacher.card for teacher in teachers])
-    recalibrate_batchnorm(model, make_calibration_batches(bank, centre, scale, training.device))
+    if bank:
+        recalibrate_batchnorm(model, make_calibration_batches(bank, centre, scale, training.device))
     trained = Trained(training.meta_model.architecture, mean=centre, std=scale)
     trained.keep(0, model, head=False)
     return trained
@@ -73,7 +76,9 @@ def conv4_teachers(training: Training, method: str) -> list[Teacher]:
     return find_matching_teachers(training, method)
 
 
-def align(reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, images: Tensor) -> list[Order]:
+def align(
+    reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, images: Tensor | None = None
+) -> list[Order]:
     """Return for each teacher the order of channels that brings it nearest to the reference.
 
     Args:
@@ -83,6 +88,7 @@ def align(reference: Teacher, teachers: Sequence[Teacher], ground_metric: str, i
     with threadpool_limits(1):  # the same rounding, hence the same permutation, whatever the number of cores
         if ground_metric == "weights":
             return [_align_weights(reference, teacher) for teacher in teachers]
+        assert images is not None
         targets = block_outputs(reference, images)
         return [
             [match_rows(_by_channel(a), _by_channel(b)) for a, b in zip(targets, block_outputs(t, images), strict=True)]

@@ -30,6 +30,7 @@ from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances
 from tgr.meta.bank import ImageBank
 from tgr.meta.replay import backward_episodes, draw_episodes, require_finite
+from tgr.meta.stall import Stall
 from tgr.meta.synthesis import TeacherTask, as_meta_input
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
@@ -63,22 +64,6 @@ class ImageSet:
 
     def _part(self, name: str) -> Tensor:
         return self.pixels.new_tensor(getattr(self.task.teacher.card, name)).view(1, -1, 1, 1)
-
-
-class Stall:
-    """Tells when a value has not exceeded its best for ``patience`` observations; then it starts to count anew."""
-
-    def __init__(self, patience: int) -> None:
-        self._patience, self._best, self._waited = patience, float("-inf"), 0
-
-    def observe(self, value: float) -> bool:
-        """Return whether the value stalls now."""
-        self._waited = 0 if value > self._best else self._waited + 1
-        self._best = max(self._best, value)
-        if self._waited < self._patience:
-            return False
-        self._waited = 0
-        return True
 
 
 def train(parameters: Purer, training: Training) -> Trained:
@@ -151,7 +136,6 @@ def _pool_image_sets(sets: list[ImageSet], config: Purer, training: Training) ->
         class_names=names,
         owners=torch.cat([torch.full_like(s.labels, index) for index, s in enumerate(sets)]),
         labels=torch.cat([s.labels for s in sets]),
-        logits=None,
         flips=torch.cat([torch.full((len(s.labels),), s.task.teacher.card.flips) for s in sets]),
     )
 

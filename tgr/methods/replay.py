@@ -35,7 +35,7 @@ def run_replay(
         trained.log(first + step, "replay", values)
         if first + step in marks:
             recalibrate_batchnorm(model, calibration_batches(bank, training))
-            trained.keep(first + step, model, head=True)
+            trained.keep(first + step, model, head=training.meta.learns_head)
 
     episodes = seeds.numpy_generator(*training.seed_names, "replay")
     replay(model, bank, training.meta, training.k_shot, steps, episodes, observe)

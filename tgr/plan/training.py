@@ -6,9 +6,6 @@ from tgr.config.learning import Meta
 from tgr.plan.networks import Network
 from tgr.plan.units import Units
 
-GENERATOR_WIDTH = 64
-"""Channels of the generator that was measured."""
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -21,6 +18,7 @@ class Setting:
         k_shot: support images a class.
         n_way: classes of a teacher.
         n_teachers: teachers of the scenario.
+        pixels: height of the meta-model's images.
     """
 
     network: Network
@@ -29,6 +27,7 @@ class Setting:
     k_shot: int
     n_way: int
     n_teachers: int
+    pixels: int
     units: Units
 
     @property
@@ -51,6 +50,8 @@ class Setting:
         units, meta = self.units, self.meta
         support, query = meta.n_way * self.k_shot, meta.n_way * meta.n_query
         image = units.train(self.network)
+        if meta.learner == "protonet":
+            return (support + query) * image + units.step_overhead
         if meta.learner == "anil":
             return (support + query) * image + meta.inner_steps * units.step_overhead / 4
         order = units.second_order if meta.learner == "maml" else 1.0
@@ -74,4 +75,4 @@ class Setting:
 
     def generated(self, images: float, width: int) -> float:
         """Seconds of one step on images that come from a generator of some channels, without its teacher."""
-        return images * self.units.generator_image * width / GENERATOR_WIDTH
+        return images * self.units.generate(width, self.pixels)

@@ -319,7 +319,7 @@ class Inputs:
         return self._settings.scenarios[scenario].pools
 
     def _needs(self, scenario: str, method: str) -> Sequence[str]:
-        return self.jobs.variants[scenario][method].parameters.needs
+        return self.jobs.variants[scenario][method].parameters.starts_from
 
     def _embeddings(self, scenario: str) -> list[str]:
         return _files(paths.EMBEDDINGS, self.jobs.shards(self._pools(scenario)))

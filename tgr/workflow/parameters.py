@@ -50,7 +50,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
             for scenario, members in methods
         },
         "needs": {
-            scenario: {name: list(variant.parameters.needs) for name, variant in members.items()}
+            scenario: {name: list(variant.parameters.starts_from) for name, variant in members.items()}
             for scenario, members in methods
         },
         "ablation": {name: _ablation(jobs, name) for name in settings.ablations},

@@ -24,8 +24,13 @@ class Bank(PooledParameters, ClassifierTraining):
     label = "Bank"
     colour = "#E69F00"  # orange
     marker = "s"
+    equal_cost = True
     phases = {"bank": "batches of the bank"}
     small = {"steps": 4, "batch_size": 8}
+
+    def visits(self, setting: Setting) -> float | None:
+        """Return how often it draws a teacher, on average; None if all are mixed."""
+        return self.steps * self.teachers_per_batch / setting.n_teachers if self.teachers_per_batch else None
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

@@ -14,6 +14,7 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     label = "BiDf-MKD"
     colour = "#999933"  # olive
     marker = "P"
+    equal_cost = True
     citation = "Hu et al., ICML 2023"
     bibtex = r"""@inproceedings{hu2023learning,
   title     = {Learning to Learn from {API}s: Black-Box Data-Free Meta-Learning},
@@ -44,10 +45,10 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     directions: int = Field(100, ge=1, description="Queries of a black box for each image and inversion step.")
     query_radius: float = Field(5e-3, gt=0, description="Length of the step between a black box's queries.")
     engine: Literal["generator", "pixel"] = Field(
-        "generator", description="A generator (the paper), or the pixels themselves."
+        "generator", description="A generator (paper: generator), or the pixels themselves."
     )
     fresh_generator: bool = Field(
-        False, description="Start each inversion from a new generator (the paper), not from the one before."
+        False, description="Start each inversion from a new generator (paper: true), not from the one before."
     )
     inversion_steps: int = Field(10, ge=1, description="Steps of an inversion (paper: 200).")
     inversion_lr: float = Field(0.01, gt=0, description="Adam learning rate of an inversion (paper: 0.001).")
@@ -62,6 +63,10 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     kd_lr: float = Field(0.01, gt=0, description="Step size of the distillation.")
     replay_steps: int = Field(3, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
     memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
+
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps / setting.n_teachers
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

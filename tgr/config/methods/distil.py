@@ -18,6 +18,10 @@ class Distil(Bank):
     kd_weight: float = Field(1.0, ge=0, description="Weight of the distillation term KL(teacher || meta-model).")
     temperature: float = Field(2.0, gt=0, description="Temperature T of the distillation; the term is scaled by T^2.")
 
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps * self.teachers_per_step / setting.n_teachers
+
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
         taught = self.steps * self.teachers_per_step * setting.classified(self.batch_size)

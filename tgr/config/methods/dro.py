@@ -34,7 +34,17 @@ class Dro(Ota):
     ascent_steps: int = Field(2, ge=1, description="Gradient ascent steps to the worst embedding within the radius.")
     lr: float = Field(0.01, gt=0, description="Adam learning rate of the fusion network.")
 
+    @property
+    def starts_from(self) -> tuple[str, ...]:
+        """Its losses are those of recovered images, whatever the ground metric."""
+        return self.needs
+
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps * self.teachers_per_step / setting.n_teachers
+
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
         count, passes = self.steps * self.teachers_per_step, 1 + self.ascent_steps
-        return super().training_seconds(setting) + setting.steps(count, self.images_per_teacher, passes)
+        embedding = setting.n_teachers * setting.classified(self.images)
+        return super().training_seconds(setting) + embedding + setting.steps(count, self.images_per_teacher, passes)

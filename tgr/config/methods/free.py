@@ -12,6 +12,7 @@ class Free(EpisodicParameters, PooledParameters):
     label = "FREE"
     colour = "#332288"  # indigo
     marker = "X"
+    equal_cost = True
     citation = "Wei et al., CVPR 2024"
     bibtex = r"""@inproceedings{wei2024free,
   title     = {{FREE}: Faster and Better Data-Free Meta-Learning},
@@ -49,6 +50,10 @@ class Free(EpisodicParameters, PooledParameters):
     meta_rate: float = Field(0.5, gt=0, le=1, description="How far the meta-model follows the distilled clone.")
     replay_steps: int = Field(4, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
     memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
+
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps * self.teachers_per_step / setting.n_teachers
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

@@ -29,6 +29,12 @@ class Ota(MethodParameters):
     )
     images: int = Field(200, ge=2, description="Recovered images on which activations are compared.")
 
+    @property
+    def starts_from(self) -> tuple[str, ...]:
+        """Recovered images are looked at for activations alone."""
+        return self.needs if self.ground_metric == "activations" else ("teachers",)
+
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
-        return setting.n_teachers * (setting.classified(self.images) + setting.step_overhead)
+        images = self.images if self.ground_metric == "activations" else 0
+        return setting.n_teachers * (setting.classified(images) + setting.step_overhead)

@@ -12,6 +12,7 @@ class Purer(EpisodicParameters, PooledParameters):
     label = "PURER"
     colour = "#44AA99"  # teal
     marker = "D"
+    equal_cost = True
     citation = "Hu et al., CVPR 2023"
     bibtex = r"""@inproceedings{hu2023architecture,
   title     = {Architecture, Dataset and Model-Scale Agnostic Data-free Meta-Learning},
@@ -37,7 +38,11 @@ class Purer(EpisodicParameters, PooledParameters):
     )
     patience: int = Field(6, ge=1, description="Steps without a better training accuracy that count as a stall.")
 
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average."""
+        return self.steps * min(1.0, self.teachers_per_step / setting.n_teachers)
+
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
-        images = self.teachers_per_step * setting.n_way * (setting.k_shot + setting.n_query)
+        images = min(self.teachers_per_step, setting.n_teachers) * setting.n_way * (setting.k_shot + setting.n_query)
         return setting.replay(self.steps) + self.steps * setting.inverted(images)

@@ -12,6 +12,7 @@ class Replay(EpisodicParameters, PooledParameters):
     label = "Replay"
     colour = "#009E73"  # green
     marker = "^"
+    equal_cost = True
     phases = {"replay": "replayed episodes"}
     small = {"steps": 4}
 

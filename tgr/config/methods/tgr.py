@@ -15,6 +15,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
     label = "TGR"
     colour = "#D55E00"  # vermilion
     marker = "o"
+    equal_cost = True
     citation = "Wei et al., ICML 2024"
     bibtex = r"""@inproceedings{wei2024task,
   title     = {Task Groupings Regularization: Data-Free Meta-Learning with Heterogeneous Pre-trained Models},
@@ -25,6 +26,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
 }
 """
     logs_conflict = True
+    lengths = ("bank_steps", "group_steps", "replay_steps")
     phases = {
         "bank": "batches of the bank",
         "group": "group steps",
@@ -44,13 +46,18 @@ class Tgr(EpisodicParameters, GroupedParameters):
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
     )
-    images_per_teacher: int = Field(32, ge=2, description="Recovered images of each teacher in a step.")
+    images_per_teacher: int = Field(32, ge=2, description="Recovered images of each teacher in a step (paper: 150).")
     treatment: Literal["implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl"] = Field(
         "implicit",
-        description="What is done about conflicting gradients: implicit gradient regularisation (the paper), nothing, "
-        "or an aggregation of `torchjd`.",
+        description="What is done about conflicting gradients: implicit gradient regularisation (paper: implicit), "
+        "nothing, or an aggregation of `torchjd`.",
     )
-    gradient_lambda: float = Field(1e-3, ge=0, description="Strength of the gradient regularisation (displacement).")
+    gradient_lambda: float = Field(
+        1e-3,
+        ge=0,
+        description="Strength of the gradient regularisation (displacement). Under `fidelity: release`, which "
+        "differentiates through the displacement, a value acts as its double does otherwise.",
+    )
     kd_weight: float = Field(1.0, ge=0, description="Weight of the distillation term KL(teacher || meta-model).")
     temperature: float = Field(1.0, gt=0, description="Temperature T of the distillation; the term is scaled by T^2.")
     heads: Literal["shared", "per_teacher", "aligned"] = Field(
@@ -67,9 +74,14 @@ class Tgr(EpisodicParameters, GroupedParameters):
         "through the displacement, one shared head, teachers drawn with replacement, from the first pool only.",
     )
 
+    def visits(self, setting: Setting) -> float:
+        """Return how often it draws a teacher, on average, in the group steps."""
+        return self.group_steps * self.teachers_per_step / setting.n_teachers
+
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
         passes = 2 if self.treatment == "implicit" and self.gradient_lambda > 0 else 1
         bank = setting.steps(self.bank_steps, ClassifierTraining().batch_size)
         group = setting.steps(self.group_steps * self.teachers_per_step, self.images_per_teacher, passes)
-        return bank + group + setting.replay(self.replay_steps)
+        judged = self.group_steps * self.teachers_per_step * setting.classified(self.images_per_teacher)
+        return bank + group + judged + setting.replay(self.replay_steps)
