@@ -1,5 +1,6 @@
 """What the parts of a configuration take: one teacher, its images, one evaluation."""
 
+from collections.abc import Sequence
 from functools import cache
 from statistics import fmean
 
@@ -77,6 +78,12 @@ class Parts:
             )
         return (inversion.steps or DEFAULT_STEPS[inversion.engine]) * self.n_recovered(name) * image
 
+    def image_seconds(self, pools: Sequence[str]) -> float:
+        """Seconds of recovering one image, mean over the teachers of some pools."""
+        counts = {pool: self.config.pools[pool].n_teachers for pool in pools}
+        each = {pool: self.inversion_seconds(pool) / self.n_recovered(pool) for pool in pools}
+        return sum(counts[pool] * each[pool] for pool in counts) / sum(counts.values())
+
     def inversion_mb(self, name: str) -> float:
         """MB of the feature maps that a step of the inversion keeps."""
         inversion, images = self.config.inversion_of(name), self.n_recovered(name)
@@ -98,13 +105,15 @@ class Parts:
         teachers = [self.teacher(pool) for pool in section.pools for _ in range(self.config.pools[pool].n_teachers)]
         typical = sorted(teachers, key=lambda net: net.macs)[len(teachers) // 2]
         n_way = self.config.pools[section.pools[0]].n_way
-        return Setting(self.model(scenario), typical, meta, k_shot, n_way, len(teachers), self.units)
+        inversion = self.image_seconds(section.pools)
+        return Setting(self.model(scenario), typical, meta, k_shot, n_way, len(teachers), inversion, self.units)
 
     def pairs_setting(self, pool: str) -> Setting:
         """Return where an experiment with two teachers trains."""
         net, meta, shots = self.teacher(pool), self.config.meta, self.config.evaluation.shots
         k_shot = meta.k_shot if isinstance(meta.k_shot, int) else max(shots)
-        return Setting(net, net, meta, k_shot, self.config.pools[pool].n_way, 2, self.units)
+        inversion = self.image_seconds([pool])
+        return Setting(net, net, meta, k_shot, self.config.pools[pool].n_way, 2, inversion, self.units)
 
     def n_episodes(self, dataset: str) -> int:
         """Meta-test episodes of a dataset."""
