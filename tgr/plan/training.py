@@ -6,9 +6,6 @@ from tgr.config.learning import Meta
 from tgr.plan.networks import Network
 from tgr.plan.units import Units
 
-GENERATOR_WIDTH = 64
-"""Channels of the generator that was measured."""
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -22,6 +19,7 @@ class Setting:
         n_way: classes of a teacher.
         n_teachers: teachers of the scenario.
         inversion: seconds of recovering one image, mean over the teachers.
+        pixels: height of the meta-model's images.
     """
 
     network: Network
@@ -31,6 +29,7 @@ class Setting:
     n_way: int
     n_teachers: int
     inversion: float
+    pixels: int
     units: Units
 
     @property
@@ -82,4 +81,4 @@ class Setting:
 
     def generated(self, images: float, width: int) -> float:
         """Seconds of one step on images that come from a generator of some channels, without its teacher."""
-        return images * self.units.generator_image * width / GENERATOR_WIDTH
+        return images * self.units.generate(width, self.pixels)

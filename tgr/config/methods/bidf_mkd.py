@@ -45,10 +45,10 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     directions: int = Field(100, ge=1, description="Queries of a black box for each image and inversion step.")
     query_radius: float = Field(5e-3, gt=0, description="Length of the step between a black box's queries.")
     engine: Literal["generator", "pixel"] = Field(
-        "generator", description="A generator (the paper), or the pixels themselves."
+        "generator", description="A generator (paper: generator), or the pixels themselves."
     )
     fresh_generator: bool = Field(
-        False, description="Start each inversion from a new generator (the paper), not from the one before."
+        False, description="Start each inversion from a new generator (paper: true), not from the one before."
     )
     inversion_steps: int = Field(10, ge=1, description="Steps of an inversion (paper: 200).")
     inversion_lr: float = Field(0.01, gt=0, description="Adam learning rate of an inversion (paper: 0.001).")

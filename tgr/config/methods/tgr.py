@@ -26,6 +26,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
 }
 """
     logs_conflict = True
+    lengths = ("bank_steps", "group_steps", "replay_steps")
     phases = {
         "bank": "batches of the bank",
         "group": "group steps",
@@ -50,11 +51,11 @@ class Tgr(EpisodicParameters, GroupedParameters):
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
     )
-    images_per_teacher: int = Field(32, ge=2, description="Recovered images of each teacher in a step.")
+    images_per_teacher: int = Field(32, ge=2, description="Recovered images of each teacher in a step (paper: 150).")
     treatment: Literal["implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl"] = Field(
         "implicit",
-        description="What is done about conflicting gradients: implicit gradient regularisation (the paper), nothing, "
-        "or an aggregation of `torchjd`.",
+        description="What is done about conflicting gradients: implicit gradient regularisation (paper: implicit), "
+        "nothing, or an aggregation of `torchjd`.",
     )
     gradient_lambda: float = Field(
         1e-3,
