@@ -53,6 +53,10 @@ class Training:
         """All real meta-train images."""
         return bank_of_real(self.real, self.meta_model.image_size)
 
+    def class_keys(self, class_identity: str) -> set[str]:
+        """Return the names of the classes of all teachers; classes ``shared`` or ``local``."""
+        return {key for teacher in self.teachers for key in teacher.card.class_keys(class_identity)}
+
     def model(self, n_classes: int) -> Classifier:
         """Return a fresh meta-model."""
         config = self.meta_model

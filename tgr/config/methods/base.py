@@ -13,6 +13,12 @@ CLASS_IDENTITY = (
 )
 
 
+HEADS = (
+    "Output rows of the distillation: one n-way head in the teachers' arbitrary label orders, which replay trains too "
+    "(`shared`, the release), or one row a class and a head of its own for replay."
+)
+Heads = Literal["aligned", "shared"]
+
 Role = Literal["method", "floor", "ceiling"]
 Embedding = Literal["fisher", "features", "logits", "parameters"]
 """Where teachers are compared; each is a module of ``tgr.task_space``."""
