@@ -10,6 +10,7 @@ SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13)
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do "$$name" -c "$(SUPPORTED)" 2>/dev/null && echo "$$name" && break; done)
 CORES ?= all
 CONFIG ?= config/config.yaml
+TUNING ?= config/tuning/icons.yaml
 RUN ?= .
 BIN := .venv/bin
 STAMP := .venv/.complete
@@ -17,7 +18,7 @@ STAMP := .venv/.complete
 .PHONY: help
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
-	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) RUN=$(RUN) PYTHON=$(PYTHON)"
+	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) TUNING=$(TUNING) RUN=$(RUN) PYTHON=$(PYTHON)"
 
 $(STAMP): envs/requirements.lock
 	@test ! -L .venv || { echo "error: .venv is a link to $$(readlink .venv), which may serve others; bring it up to date there, or remove the link" >&2; exit 1; }
@@ -43,6 +44,11 @@ paper: $(STAMP) ## Collect the figures, tables and captions of a finished run in
 .PHONY: plan
 plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG before anything runs
 	@$(BIN)/python -m tgr.plan "$(CONFIG)" $(if $(filter-out all,$(CORES)),--cores $(CORES))
+
+.PHONY: tune
+tune: $(STAMP) ## Try equally many values for each method on meta-val classes, as TUNING says, and print the best
+	$(BIN)/python -m snakemake --cores $(CORES) --configfile "$(TUNING)"
+	@$(BIN)/python -m tgr.tuning "$(TUNING)"
 
 .PHONY: smoke
 smoke: $(STAMP) ## Run every engine and method in its smallest form, below results/smoke

@@ -233,6 +233,14 @@ def test_replay_runs_with_every_learner(inputs: dict, tmp_path: Path, learner: s
     read_model(folder)
 
 
+@pytest.mark.parametrize("method", [name for name in METHODS if "outer_lr" in CARDS[name].model_fields])
+def test_episodic_methods_may_have_learning_rates_of_their_own(inputs: dict, tmp_path: Path, method: str) -> None:
+    rates = {"outer_lr": 2e-3, "inner_lr": 3e-2}
+    common = train(inputs, method, tmp_path / "common", meta=META.model_copy(update=rates))
+    own = train(inputs, method, tmp_path / "own", **rates)
+    assert weights(own) == weights(common) != weights(train(inputs, method, tmp_path / "other"))
+
+
 @pytest.mark.parametrize("heads", ["shared", "per_teacher", "aligned"])
 def test_tgr_runs_with_every_kind_of_head(inputs: dict, tmp_path: Path, heads: str) -> None:
     train(inputs, "tgr", tmp_path / "model", heads=heads)

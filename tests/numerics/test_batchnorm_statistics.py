@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tgr.backbones.classifier import frozen
 from tgr.inversion.statistics import PassEnded, batchnorm_distance, channel_statistics, recorded_distances
 
 SHAPES = [(5, 3, 4, 6), (7, 4), (3, 2, 5)]
@@ -111,3 +112,25 @@ def test_recording_the_first_layers_ends_the_pass_there() -> None:
         model(x)
     assert not reached
     assert distances == all_of_them[:2]
+
+
+@pytest.mark.parametrize("in_place", [False, True])
+def test_recording_changes_neither_output_nor_gradient(in_place: bool) -> None:
+    """The short gradient of layers with constant weights equals PyTorch's, also where a ReLU overwrites the output."""
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(in_place), nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)).double().eval()
+    for layer in (model[0], model[3]):
+        for values in (layer.running_mean, layer.running_var, layer.weight.data, layer.bias.data):
+            values.uniform_(0.5, 2, generator=torch.Generator().manual_seed(len(values)))
+    x = _values((6, 3, 8, 8)).requires_grad_()
+
+    def loss() -> Tensor:
+        with recorded_distances(model) as distances:
+            return (model(x).square().mean() + torch.stack(distances).sum()).double()
+
+    expected = torch.autograd.grad(loss(), x)[0]  # weights that need gradients: PyTorch's own
+    with frozen([model]):
+        value = loss()
+        found = torch.autograd.grad(value, x)[0]
+    torch.testing.assert_close(value, loss(), rtol=0, atol=0)
+    torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-15)
+    assert found.is_contiguous(memory_format=torch.channels_last)

@@ -86,7 +86,7 @@ def test_losses_of_distil(recovered: list[tuple[Teacher, Recovered]]) -> None:
 
 def test_losses_of_tgr(recovered: list[tuple[Teacher, Recovered]]) -> None:
     config = Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=8, gradient_lambda=1e-2)
-    assert losses(recovered, "tgr", config) == pytest.approx([2.91464, 2.598092, 2.724941], rel=RELATIVE)
+    assert losses(recovered, "tgr", config) == pytest.approx([2.930262, 2.621202, 2.728243], rel=RELATIVE)
 
 
 @pytest.mark.parametrize("learner", ["maml", "fomaml", "anil"])

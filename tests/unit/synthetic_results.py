@@ -144,6 +144,7 @@ def write_evaluation(
                             "episode": range(n_episodes),
                             "accuracy": accuracy,
                             "bn_mode": "batch",
+                            "split": "meta_test",
                         }
                     )
                 )

@@ -82,6 +82,31 @@ def test_an_ablation_runs_all_combinations_and_shares_what_it_does_not_change() 
     assert len(config.all_variants("icons")) == 5
 
 
+def in_scenario(**parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"scenarios": {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["icons"], "parameters": parameters}}}
+
+
+def test_a_scenario_changes_parameters_of_methods_and_of_their_variants() -> None:
+    values = minimal(**in_scenario(bank={"steps": 7}, tgr={"lr": 0.5}), **ablation(factors={"temperature": [4]}))
+    config = validate(values, "a.yaml")
+    assert config.methods.active()["bank"].steps == 800
+    assert config.main_methods("icons")["bank"].parameters.steps == 7
+    assert config.ablation_variants("heads")["tgr.temperature-4"].parameters.lr == 0.5
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"replay": {"steps": 3}}, "scenarios.icons.parameters: unknown name 'replay'; valid: bank, tgr"),
+        ({"bank": {"stepps": 3}}, "scenarios.icons.parameters: bank.stepps: unknown key; valid: augment, batch_size"),
+        ({"bank": {"steps": 0}}, "scenarios.icons.parameters: bank.steps: Input should be greater than or equal to 1"),
+    ],
+)
+def test_what_a_scenario_cannot_change(parameters: dict[str, dict[str, Any]], message: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(message)):
+        validate(minimal(**in_scenario(**parameters)), "a.yaml")
+
+
 def derived(**section: Any) -> dict[str, Any]:
     pools = {
         "icons-conv4": {"dataset": "icons", "width": 16, "inversion": {"steps": 7, "lr": 0.1}},

@@ -11,6 +11,7 @@ from synthetic_results import EVALUATION, META, SCENARIO, SIZE, make_dataset, wr
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta
+from tgr.data.episodes import load_episodes, save_episodes
 from tgr.errors import TgrError
 from tgr.evaluation.identity import IDENTITY
 from tgr.evaluation.model import read_model
@@ -67,6 +68,31 @@ def test_evaluate_writes_one_row_for_each_protocol_rule_and_episode(tmp_path: Pa
         assert set(frame.loc[frame["selection"] == rule, "checkpoint"]) == {checkpoint}
         assert selection["tuned"][rule]["inner_lr"] in EVALUATION.tune.inner_lr
         assert selection["tuned"][rule]["inner_steps"] in EVALUATION.tune.inner_steps
+
+
+def test_while_parameters_are_chosen_no_test_episode_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file holds episodes of meta-val alone: whoever asks for others fails."""
+    write = write_dataset
+
+    def write_val_alone(root: Path, name: str, shot: int) -> tuple[Path, Path]:
+        dataset, episodes = write(root, name, shot)
+        save_episodes(episodes, {"meta_val": load_episodes(episodes)["meta_val"]})
+        return dataset, episodes
+
+    monkeypatch.setitem(globals(), "write_dataset", write_val_alone)
+    rules = {
+        "split": "meta_val",
+        "selections": ["last", "datafree"],
+        "headline": "last",
+        "protocols": ["finetune", "ncm"],
+    }
+    evaluation = EVALUATION.model_copy(update=rules)
+    frame, selection = run(tmp_path, write_model(tmp_path / "model", 2), evaluation=evaluation)
+    assert set(frame["split"]) == {"meta_val"}
+    assert frame["episode"].max() == EVALUATION.n_val_episodes - 1
+    assert {row["rule"] for row in selection["scores"]} == {"datafree"}
 
 
 def test_oracle_scores_are_its_own_meta_test_means(tmp_path: Path) -> None:

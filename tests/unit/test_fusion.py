@@ -1,6 +1,7 @@
 """Fusion of teachers: alignment by optimal transport, and the robust fusion network."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -272,6 +273,21 @@ def test_dro_is_reproducible_and_depends_on_the_seed(metric: str) -> None:
     ]
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert any(not torch.equal(value, states[2][name]) for name, value in states[0].items())
+
+
+def test_dro_visits_every_teacher_before_one_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, step = [], dro.robust_step
+
+    def recorded(*arguments: Any) -> tuple[float, float]:
+        weights.append(arguments[2].bias.sum().item())  # each teacher's task has biases of its own
+        return step(*arguments)
+
+    monkeypatch.setattr(dro, "robust_step", recorded)
+    pool = [teacher(index, index) for index in range(4)]
+    for index, one in enumerate(pool):
+        torch.nn.init.constant_(one.model.head.bias, float(index))
+    dro.train(Dro(**{**SMALL, "steps": 4, "teachers_per_step": 2}), training(*pool))
+    assert len(set(weights[:4])) == len(set(weights[4:])) == 4
 
 
 def test_dro_of_one_teacher_is_that_teacher() -> None:

@@ -31,7 +31,12 @@ STAGES = (
     "reporting",
 )
 SERVICES = ("config", "errors", "seeds", "artifacts", "devices")
-TOOLS = {"plan": {"plan", "workflow", "backbones"}, "run": {"run"}, "workflow": {"workflow", "run", "data"}}
+TOOLS = {
+    "plan": {"plan", "workflow", "backbones"},
+    "run": {"run"},
+    "workflow": {"workflow", "run", "data"},
+    "tuning": {"tuning", "workflow"},
+}
 """Beside the stages: what they import, services apart."""
 MODULES = sorted(source_graph.all_modules())
 IMPORTS = {module: source_graph.import_graph().find_modules_directly_imported_by(module) for module in MODULES}

@@ -1,5 +1,7 @@
 """Purer, BiDf-MKD and FREE on teachers that differ, and the parts that they share."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -133,6 +135,23 @@ def test_clamped_images_lie_in_range() -> None:
     found = images.images()
     assert -1e-5 < found.min() < found.max() < 1 + 1e-5
     assert Purer().pixel_lr == 0.25
+
+
+@pytest.mark.parametrize(("method", "changes"), [("bidf_mkd", {}), ("free", {"teachers_per_step": 1})])
+def test_every_teacher_is_visited_before_one_comes_again(
+    method: str, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn, draw = [], TeacherTask.draw
+
+    def recorded(teacher: Teacher, *arguments: Any) -> TeacherTask:
+        drawn.append(teacher.card.key)
+        return draw(teacher, *arguments)
+
+    monkeypatch.setattr(TeacherTask, "draw", recorded)
+    teachers = mixed_pool()
+    run(method, teachers, steps=8, **changes)
+    keys = sorted(one.card.key for one in teachers)
+    assert sorted(drawn[:4]) == sorted(drawn[4:]) == keys
 
 
 def test_tasks_hold_the_classes_that_the_head_permits() -> None:

@@ -20,7 +20,7 @@ from tgr.config.sources import PACKS, Shape
 from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
 from tgr.inversion.registry import ENGINES, module
-from tgr.plan import estimates, networks
+from tgr.plan import networks, parts
 from tgr.plan.__main__ import lines, main
 from tgr.plan.estimates import Estimates
 from tgr.plan.networks import named
@@ -90,11 +90,11 @@ def test_unknown_network_is_an_error() -> None:
 
 
 def test_constants_are_those_of_the_stages() -> None:
-    assert (estimates.DIRECT_LIMIT, estimates.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
+    assert (parts.DIRECT_LIMIT, parts.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
     assert {engine: importlib.import_module(module(engine)).DEFAULT_STEPS for engine in ENGINES} == DEFAULT_STEPS
     probe = timm.create_model("tf_efficientnet_lite0", num_classes=0)
-    assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == estimates.EMBEDDING_VALUES
-    assert sum(p.numel() for p in probe.parameters()) == estimates.PROBE_PARAMETERS
+    assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == parts.EMBEDDING_VALUES
+    assert sum(p.numel() for p in probe.parameters()) == parts.PROBE_PARAMETERS
 
 
 def test_packs_are_as_large_as_the_plan_says() -> None:

@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from tgr.artifacts import digest
+from tgr.backbones.registry import build
 from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
+from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.pool.pretrain import pretrain_shard, pretrain_teacher, split_task, teacher_classes
 from tgr.pool.teacher import load_teachers, read_cards
@@ -84,6 +86,44 @@ def test_diverging_training_is_explained(tiny_dataset: ImageDataset) -> None:
     config = Pretrain(epochs=3, batch_size=16, optimizer="sgd", lr=1e30)
     with pytest.raises(TgrError, match=r"p/teacher-0000: the loss is not finite; lower pretrain\.lr"):
         pretrain_teacher("p", 0, POOL, config, tiny_dataset, CPU)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "expected"), [("constant", (1, 1, 1)), ("cosine", (1, 1, 0)), ("one_cycle", (1 / 25, 1, 0))]
+)
+def test_learning_rate_follows_its_schedule(
+    schedule: str, expected: tuple[float, float, float], tiny_dataset: ImageDataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    take_step = torch.optim.Adam.step
+
+    def step(self: torch.optim.Adam) -> None:
+        rates.append(self.param_groups[0]["lr"])
+        take_step(self)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    config = Pretrain.model_validate({"epochs": 20, "batch_size": 16, "lr": 1e-2, "schedule": schedule})
+    pretrain_teacher("p", 0, POOL, config, tiny_dataset, CPU)
+    assert [rates[0], max(rates), rates[-1]] == pytest.approx([1e-2 * share for share in expected], abs=1e-4)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "one_cycle"])
+def test_one_step_is_enough_for_each_schedule(schedule: str, tiny_dataset: ImageDataset) -> None:
+    config = Pretrain.model_validate({"epochs": 1, "batch_size": 1000, "schedule": schedule})
+    before = build("conv4", POOL.n_way, POOL.width, tiny_dataset.image_size, "pool", "p", 0)
+    model, _ = pretrain_teacher("p", 0, POOL, config, tiny_dataset, CPU)
+    assert not torch.equal(model.head.weight, before.head.weight)
+
+
+def test_label_smoothing_keeps_a_teacher_from_certainty(tiny_dataset: ImageDataset) -> None:
+    def confidence(label_smoothing: float) -> float:
+        config = Pretrain(epochs=20, batch_size=16, lr=1e-2, label_smoothing=label_smoothing)
+        model, card = pretrain_teacher("p", 0, POOL, config, tiny_dataset, CPU)
+        with torch.no_grad():
+            outputs = model(normalise(tiny_dataset.images, card.mean, card.std)).softmax(1)
+        return float(outputs.amax(1).mean())
+
+    assert confidence(0.5) < confidence(0) - 0.1
 
 
 def test_missing_weights_are_named(tiny_dataset: ImageDataset, tmp_path: Path) -> None:

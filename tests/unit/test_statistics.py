@@ -18,7 +18,8 @@ def frame(method: str, accuracies: dict[int, list[float]], dataset: str = "toys"
     """Return rows of one method, shot, protocol and rule: accuracies by seed."""
     rows = [
         {"scenario": "s", "dataset": dataset, "method": method, "shot": 1, "seed": seed, "protocol": "ncm",
-         "selection": "last", "checkpoint": 0, "episode": e, "accuracy": a, "bn_mode": "batch"}
+         "selection": "last", "checkpoint": 0, "episode": e, "accuracy": a, "bn_mode": "batch",
+         "split": "meta_test"}
         for seed, values in accuracies.items() for e, a in enumerate(values)
     ]  # fmt: skip
     return pd.DataFrame(rows)

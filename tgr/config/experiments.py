@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tgr.config.base import Name, Section
 from tgr.config.learning import MetaModel
-from tgr.config.variants import Factors
+from tgr.config.variants import Factors, Value
 
 
 class Scenario(MetaModel):
@@ -15,6 +15,9 @@ class Scenario(MetaModel):
     pools: list[Name] = Field(min_length=1, description="Keys of `pools`; all their teachers take part.")
     evaluate_on: list[Name] = Field(min_length=1, description="Keys of `datasets`; their meta-test classes are used.")
     methods: list[str] | None = Field(None, min_length=1, description="Keys of `methods`; `null`: all of them.")
+    parameters: dict[str, dict[str, Value]] = Field(
+        {}, description="Changes to `methods` in this scenario, by method, e.g. `{free: {steps: 60}}`."
+    )
 
 
 class Ablation(Section):

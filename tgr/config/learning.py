@@ -1,8 +1,8 @@
 """Sections of the configuration about meta-training and evaluation."""
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tgr.config.base import Architecture, Options, Section
 
@@ -21,12 +21,12 @@ class Meta(Section):
     )
     n_way: int = Field(5, ge=2, description="Classes of a training episode.")
     k_shot: Annotated[int, Field(ge=1)] | Literal["evaluated"] = Field(
-        5, description="Support images a class; `evaluated`: one training for each evaluated shot, as in the paper."
+        5, description="Support images a class; `evaluated`: one training for each evaluated shot (paper: evaluated)."
     )
-    n_query: int = Field(15, ge=1, description="Query images a class.")
-    inner_lr: float = Field(0.01, gt=0, description="Step size inside an episode.")
-    inner_steps: int = Field(5, ge=1, description="Steps inside an episode.")
-    outer_lr: float = Field(1e-3, gt=0, description="Adam learning rate of the outer loop.")
+    n_query: int = Field(15, ge=1, description="Query images a class (paper: 15).")
+    inner_lr: float = Field(0.01, gt=0, description="Step size inside an episode (paper: 0.01).")
+    inner_steps: int = Field(5, ge=1, description="Steps inside an episode (paper: 5).")
+    outer_lr: float = Field(1e-3, gt=0, description="Adam learning rate of the outer loop (paper: 0.001).")
     meta_batch_size: int = Field(4, ge=1, description="Episodes an outer step (paper: 16).")
     n_checkpoints: int = Field(3, ge=1, description="Checkpoints kept over the training, for the selection rules.")
     held_out_per_class: int = Field(
@@ -61,9 +61,14 @@ class Evaluation(Section):
 
     shots: list[Annotated[int, Field(ge=1)]] = Field([1, 5], min_length=1, description="Support images a class.")
     seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
+    split: Literal["meta_test", "meta_val"] = Field(
+        "meta_test",
+        description="Classes on which accuracies are measured; with `meta_val`, while parameters are chosen, nothing "
+        "looks at meta-test.",
+    )
     n_way: int = Field(5, ge=2, description="Classes of an episode.")
     n_query: int = Field(15, ge=1, description="Query images a class.")
-    n_episodes: int = Field(600, ge=2, description="Meta-test episodes.")
+    n_episodes: int = Field(600, ge=2, description="Meta-test episodes (paper: 600).")
     n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
     protocols: list[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
     selections: list[Selection] = Field(
@@ -78,11 +83,24 @@ class Evaluation(Section):
     )
     bn_mode: Literal["batch", "running"] = Field(
         "batch",
-        description="BatchNorm at test: statistics of the batch (transductive, as in the paper), or running ones.",
+        description="BatchNorm at test: statistics of the batch (transductive; paper: batch), or running ones.",
     )
-    inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune`.")
-    inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune`.")
+    inner_lr: float = Field(0.01, gt=0, description="Step size of the protocol `finetune` (paper: 0.01).")
+    inner_steps: int = Field(10, ge=1, description="Steps of the protocol `finetune` (paper: 10).")
     tune: Tune = Field(Tune(), description="Grid of the protocol `finetune_tuned`.")
     n_students: int = Field(
         4, ge=1, description="Teachers of each pool whose recovered images teach a student, to see how good they are."
     )
+
+    @model_validator(mode="after")
+    def _check_split(self) -> Self:
+        if self.split == "meta_val" and {"meta_val", "oracle"} & set(self.selections):
+            raise ValueError(
+                "`split: meta_val` measures on the episodes by which the rules meta_val and oracle would choose; "
+                "set `selections` and `headline` to last or datafree"
+            )
+        if self.split == "meta_val" and "finetune_tuned" in self.protocols:
+            raise ValueError(
+                "`split: meta_val` measures on the episodes by which finetune_tuned is tuned; leave it out"
+            )
+        return self

@@ -13,11 +13,11 @@ from tgr.config.architectures import check_width
 from tgr.config.base import Name, Section
 from tgr.config.experiments import Ablation, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
-from tgr.config.methods.base import GroupedParameters
+from tgr.config.methods.base import GroupedParameters, MethodParameters
 from tgr.config.methods.registry import Methods
 from tgr.config.sources import PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
-from tgr.config.variants import Variant, vary
+from tgr.config.variants import Variant, changed, vary
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -118,7 +118,12 @@ class Config(Section):
             )
         _check_known(f"scenarios.{name}.evaluate_on", scenario.evaluate_on, self.datasets)
         _check_known(f"scenarios.{name}.methods", scenario.methods or [], self.methods.active())
-        for method, parameters in self.main_methods(name).items():
+        _check_known(f"scenarios.{name}.parameters", list(scenario.parameters), self.methods.active())
+        try:
+            taking_part = self.main_methods(name)
+        except ValueError as error:
+            raise ValueError(f"scenarios.{name}.parameters: {error}") from error
+        for method, parameters in taking_part.items():
             tables = [pool for pool in scenario.pools if self.pools[pool].dataset is None]
             if parameters.parameters.real_images and tables:
                 raise ValueError(
@@ -178,17 +183,26 @@ class Config(Section):
         """Return the methods of a scenario's main table as they are configured, by name."""
         names = self.scenarios[scenario].methods
         return {
-            name: Variant(name, {}, parameters)
-            for name, parameters in self.methods.active().items()
+            name: Variant(name, {}, self.parameters_in(scenario, name))
+            for name in self.methods.active()
             if names is None or name in names
         }
+
+    def parameters_in(self, scenario: str, method: str) -> MethodParameters:
+        """Return the parameters of a method with a scenario's changes.
+
+        Raises:
+            ValueError: a key or value that the method does not take.
+        """
+        changes = self.scenarios[scenario].parameters.get(method, {})
+        return changed(method, self.methods.active()[method], changes)
 
     def ablation_variants(self, ablation: str) -> dict[str, Variant]:
         """Return the variants of an ablation by name; one that changes nothing has the name of its method."""
         section = self.ablations[ablation]
         variants: dict[str, Variant] = {}
         for method in section.methods:
-            variants |= vary(method, self.methods.active()[method], section.factors)
+            variants |= vary(method, self.parameters_in(section.scenario, method), section.factors)
         return variants
 
     def all_variants(self, scenario: str) -> dict[str, Variant]:

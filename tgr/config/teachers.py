@@ -55,32 +55,52 @@ class Dataset(Section):
 class Pretrain(Section):
     """How a teacher is trained on its own task (Wei et al. 2024: 60 epochs, batch 128, 80/20 train/held-out)."""
 
-    epochs: int = Field(60, ge=1, description="Passes over the teacher's training images.")
-    batch_size: int = Field(128, ge=2, description="Images a step.")
-    optimizer: Literal["adam", "sgd"] = Field("adam", description="The paper uses Adam for Conv4, SGD for ResNets.")
-    lr: float = Field(1e-3, gt=0, description="Initial learning rate (cosine decay to zero).")
+    epochs: int = Field(60, ge=1, description="Passes over the teacher's training images (paper: 60).")
+    batch_size: int = Field(128, ge=2, description="Images a step (paper: 128).")
+    optimizer: Literal["adam", "sgd"] = Field("adam", description="Adam for Conv4 (paper: adam), SGD for ResNets.")
+    lr: float = Field(1e-3, gt=0, description="The highest learning rate.")
+    schedule: Literal["cosine", "one_cycle", "constant"] = Field(
+        "cosine",
+        description="The learning rate falls from `lr` to zero (`cosine`), first rises to it from a 25th in 30 % of "
+        "the steps (`one_cycle`, Smith and Topin 2019: for few epochs), or stays (`constant`).",
+    )
+    label_smoothing: float = Field(
+        0.0, ge=0, lt=1, description="Share of each label that is spread over all classes: 0.1 suits few epochs."
+    )
     momentum: float = Field(0.9, ge=0, lt=1, description="SGD only.")
     weight_decay: float = Field(5e-4, ge=0, description="SGD only.")
     held_out: Annotated[float, Field(gt=0, lt=1)] = Field(
-        0.2, description="Share of each class that is kept to measure held-out accuracy."
+        0.2, description="Share of each class that is kept to measure held-out accuracy (paper: 0.2)."
     )
     augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
+    crop_shift: float = Field(
+        0.125,
+        ge=0,
+        le=0.5,
+        description="Largest shift of a crop, as a share of the image size: 4 of 32 pixels. Half suits few epochs.",
+    )
 
 
 class Inversion(Section):
     """How images are recovered from a teacher."""
 
-    engine: Literal["pixel", "generator"] = Field("pixel", description="Optimise pixels, or the paper's generator.")
-    images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher.")
-    steps: int | None = Field(None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper).")
-    lr: float | None = Field(None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper).")
+    engine: Literal["pixel", "generator"] = Field(
+        "pixel", description="Optimise pixels, or a generator (paper: generator)."
+    )
+    images_per_class: int = Field(30, ge=2, description="Images recovered for each class of a teacher (paper: 30).")
+    steps: int | None = Field(
+        None, ge=1, description="Optimisation steps; `null`: pixel 100, generator 200 (paper: 200)."
+    )
+    lr: float | None = Field(
+        None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper: 0.001)."
+    )
     bn_weight: float = Field(
         12.0, ge=0, description="Weight of the BatchNorm statistics loss, a mean over layers (the paper's is a sum)."
     )
     bn_distance: Literal["absolute", "relative"] = Field(
         "absolute",
-        description="Distance of BatchNorm statistics: the paper's, or in units of the stored variance, so that one "
-        "weight (about 20) suits teachers of any depth and width.",
+        description="Distance of BatchNorm statistics (paper: absolute), or in units of the stored variance, so that "
+        "one weight (about 20) suits teachers of any depth and width.",
     )
     tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
     l2_weight: float = Field(0.0, ge=0, description="Weight of the squared distance from mid-grey (pixel engine).")
@@ -91,9 +111,9 @@ class Inversion(Section):
         "(`task_space.probe`): a prior of natural images for teachers without BatchNorm, useful up to about 0.01.",
     )
     max_classes: int = Field(20, ge=2, description="Of a teacher with more classes, this many are drawn and recovered.")
-    crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop.")
-    latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine).")
-    generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine).")
+    crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop (paper: 4).")
+    latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine; paper: 256).")
+    generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine; paper: 64).")
 
 
 class Pool(Section):

@@ -29,6 +29,22 @@ class Variant:
     parameters: MethodParameters
 
 
+def changed(method: str, configured: MethodParameters, changes: Mapping[str, Value]) -> MethodParameters:
+    """Return the parameters of a method with some of them changed.
+
+    Raises:
+        ValueError: there is no such parameter, or a value that it does not take.
+    """
+    try:
+        return type(configured).model_validate(configured.model_dump() | dict(changes))
+    except ValidationError as error:
+        first = error.errors()[0]
+        if first["type"] == "extra_forbidden":
+            valid = ", ".join(sorted(type(configured).model_fields))
+            raise ValueError(f"{method}.{first['loc'][0]}: unknown key; valid: {valid}") from error
+        raise ValueError(f"{method}.{first['loc'][0]}: {first['msg']} (found {first['input']!r})") from error
+
+
 def vary(method: str, configured: MethodParameters, factors: Factors) -> dict[str, Variant]:
     """Return a method under all combinations of some factors.
 
@@ -41,11 +57,7 @@ def vary(method: str, configured: MethodParameters, factors: Factors) -> dict[st
     variants = {}
     for values in product(*factors.values()):
         changes = dict(zip(factors, values, strict=True))
-        try:
-            parameters = type(configured).model_validate(configured.model_dump() | changes)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise ValueError(f"{method}.{first['loc'][0]}: {first['msg']} (found {first['input']!r})") from error
+        parameters = changed(method, configured, changes)
         different = [k for k in factors if getattr(parameters, k) != getattr(configured, k)]
         name = ".".join([method, *(f"{key}-{_slug(getattr(parameters, key))}" for key in different)])
         variants[name] = Variant(method, changes, parameters)

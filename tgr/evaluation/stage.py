@@ -1,4 +1,4 @@
-"""The stage `evaluate`: choose checkpoints by every selection rule, and score the chosen ones on meta-test."""
+"""The stage `evaluate`: choose checkpoints by every selection rule, and score the chosen ones."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -67,7 +67,7 @@ def evaluate(
     scorer = Scorer(trained, evaluation, device, f"{scenario} {method} {shot}-shot seed {seed}")
     candidates: dict[str, list[TaskSet]] = {
         "meta_val": [sets["meta_val"] for sets in real.values()],
-        "oracle": [sets["meta_test"] for sets in real.values()],
+        "oracle": [sets[evaluation.split] for sets in real.values()],
     }
     several = len(trained.steps) > 1
     if several and "datafree" in evaluation.selections:
@@ -103,8 +103,8 @@ def _evaluate_chosen(
             tuned[rule] = {"inner_lr": inner_lr, "inner_steps": inner_steps}
         for protocol in protocols:
             for dataset, sets in real.items():
-                accuracies = scorer.score(checkpoint, protocol, sets["meta_test"])
-                frames.append(_rows(identity, dataset, protocol, rule, checkpoint, accuracies, evaluation.bn_mode))
+                accuracies = scorer.score(checkpoint, protocol, sets[evaluation.split])
+                frames.append(_rows(identity, dataset, protocol, rule, checkpoint, accuracies, evaluation))
     return pd.concat(frames, ignore_index=True), tuned
 
 
@@ -115,7 +115,7 @@ def _rows(
     rule: str,
     checkpoint: int,
     accuracies: Sequence[float],
-    bn_mode: str,
+    evaluation: Evaluation,
 ) -> pd.DataFrame:
     return pd.DataFrame(
         {
@@ -129,6 +129,7 @@ def _rows(
             "checkpoint": checkpoint,
             "episode": range(len(accuracies)),
             "accuracy": accuracies,
-            "bn_mode": bn_mode,
+            "bn_mode": evaluation.bn_mode,
+            "split": evaluation.split,
         }
     )

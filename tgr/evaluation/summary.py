@@ -12,7 +12,7 @@ from tgr.evaluation.statistics import compare, mean_interval, per_episode, seed_
 
 COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
-    "bn_mode",
+    "bn_mode", "split",
 }  # fmt: skip
 SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
@@ -34,7 +34,7 @@ def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
     if not folders:
         raise TgrError("no evaluations to report; name at least one method and run the stage evaluate")
     frame = pd.concat([_read(Path(folder) / "episodes.parquet") for folder in folders], ignore_index=True)
-    for column in ("scenario", "bn_mode"):
+    for column in ("scenario", "bn_mode", "split"):
         values = sorted(frame[column].unique())
         if len(values) != 1:
             raise TgrError(f"evaluations of one table must share {column}, found {', '.join(values)}")
@@ -69,9 +69,9 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
         reference: the method to which differences are taken; None: see ``reference_method``.
 
     Returns:
-        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, n_episodes, n_seeds, mean, ci95,
-        seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor. Accuracies are shares
-        of 1; ``ci95`` and ``difference_ci95`` are half widths over episodes. With several datasets, the dataset
+        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, mean,
+        ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor. Accuracies are
+        shares of 1; ``ci95`` and ``difference_ci95`` are half widths over episodes. With several datasets, the dataset
         ``all`` pools their episodes and comes first.
 
     Raises:
@@ -89,6 +89,7 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
         for (shot, protocol, selection), cell in part.groupby(["shot", "protocol", "selection"]):
             head = {"scenario": frame["scenario"].iloc[0], "dataset": dataset, "shot": int(str(shot))}
             head |= {"protocol": protocol, "selection": selection, "bn_mode": frame["bn_mode"].iloc[0]}
+            head |= {"split": frame["split"].iloc[0]}
             rows += [head | row for row in _summarise_cell(cell, present, reference)]
     table = _below_floor(pd.DataFrame(rows))
     keys = {"dataset": [ALL, *datasets], "method": present}

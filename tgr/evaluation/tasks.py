@@ -51,7 +51,7 @@ class TaskSet:
 def real_tasks(
     dataset_file: Path, episode_file: Path, evaluation: Evaluation, shot: int, image_size: int
 ) -> dict[str, TaskSet]:
-    """Read the frozen episodes of ``meta_val`` and ``meta_test`` with their images, resized to ``image_size``.
+    """Read the frozen episodes of ``meta_val`` and ``evaluation.split`` with their images, resized to ``image_size``.
 
     Raises:
         TgrError: a file is missing or damaged, or the episodes are not those that the configuration asks for.
@@ -59,7 +59,7 @@ def real_tasks(
     dataset = ImageDataset.load(dataset_file)
     episodes = load_episodes(episode_file)
     sets: dict[str, TaskSet] = {}
-    for split in ("meta_val", "meta_test"):
+    for split in dict.fromkeys(("meta_val", evaluation.split)):
         if split not in episodes or episodes[split].support.shape[1:] != (evaluation.n_way, shot):
             raise TgrError(f"{episode_file}: no {evaluation.n_way}-way {shot}-shot episodes of {split}; draw them")
         sets[split] = _compact(dataset.images, episodes[split], image_size)

@@ -17,9 +17,13 @@ PROBE_LAYERS = 8
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Return the mean absolute difference of vertical and of horizontal neighbours, added (anisotropic)."""
-    vertical = (images[:, :, 1:] - images[:, :, :-1]).abs().mean()
-    horizontal = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean()
+    """Return the mean absolute difference of vertical and of horizontal neighbours, added (anisotropic).
+
+    A row counts as one axis of width * 3 values: with channels last these lie side by side, which is faster both ways.
+    """
+    rows = images.movedim(1, -1).flatten(2)
+    vertical = (rows[:, 1:] - rows[:, :-1]).abs().mean()
+    horizontal = (rows[:, :, images.shape[1] :] - rows[:, :, : -images.shape[1]]).abs().mean()
     return vertical + horizontal
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -20,9 +20,7 @@ class _ChannelStatistics(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> tuple[Tensor, Tensor]:
-        flat = x.movedim(1, -1).reshape(-1, x.shape[1])
-        mean = flat.mean(0)
-        variance = torch.linalg.vecdot(flat, flat, dim=0).div_(len(flat)).sub_(mean * mean).clamp_(min=0)
+        mean, variance = _reduce(x)
         ctx.save_for_backward(x, mean)
         return mean, variance
 
@@ -30,11 +28,46 @@ class _ChannelStatistics(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
         x, mean = ctx.saved_tensors
-        count = x.numel() // x.shape[1]
-        slope = grad_variance * (2 / count)
-        offset = grad_mean / count - slope * mean
-        shape = (1, -1) + (1,) * (x.ndim - 2)
-        return torch.addcmul(offset.view(shape), x, slope.view(shape))
+        return _gradient(x, mean, grad_mean, grad_variance)
+
+
+class _ObservedBatchNorm(torch.autograd.Function):
+    """What a BatchNorm layer in evaluation mode gave, and the statistics of its input, with one gradient for both.
+
+    The layer is a product with a constant ``scale`` and a sum. PyTorch's gradient of it also adds up those of the
+    layer's weights, which nobody needs here, and meets that of the statistics in a further sum.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, output: Tensor, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        mean, variance = _reduce(x)
+        ctx.save_for_backward(x, mean, scale)
+        ctx.mark_dirty(output)  # returned as it is, not as a view, so that a ReLU may still overwrite it
+        return output, mean, variance
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad_output: Tensor, grad_mean: Tensor, grad_variance: Tensor) -> tuple[Tensor, None, None]:
+        x, mean, scale = ctx.saved_tensors
+        gradient = _gradient(x, mean, grad_mean, grad_variance)
+        return gradient.addcmul_(grad_output, _per_channel(scale, x)), None, None
+
+
+def _reduce(x: Tensor) -> tuple[Tensor, Tensor]:
+    flat = x.movedim(1, -1).reshape(-1, x.shape[1])
+    mean = flat.mean(0)
+    return mean, torch.linalg.vecdot(flat, flat, dim=0).div_(len(flat)).sub_(mean * mean).clamp_(min=0)
+
+
+def _gradient(x: Tensor, mean: Tensor, grad_mean: Tensor, grad_variance: Tensor) -> Tensor:
+    count = x.numel() // x.shape[1]
+    slope = grad_variance * (2 / count)
+    offset = grad_mean / count - slope * mean
+    return torch.addcmul(_per_channel(offset, x), x, _per_channel(slope, x))
+
+
+def _per_channel(values: Tensor, x: Tensor) -> Tensor:
+    return values.view((1, -1) + (1,) * (x.ndim - 2))
 
 
 def channel_statistics(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -57,7 +90,10 @@ def batchnorm_distance(x: Tensor, layer: nn.Module, relative: bool = False) -> T
         relative: ours: measure the first norm in units of ``||running_var||_2``, the second in units of the root of the
             summed variances, so that neither the number of channels nor their scale counts.
     """
-    mean, variance = channel_statistics(x)
+    return _distance(*channel_statistics(x), layer, relative)
+
+
+def _distance(mean: Tensor, variance: Tensor, layer: nn.Module, relative: bool) -> Tensor:
     stored = layer.get_buffer("running_var")
     variance_error = torch.linalg.vector_norm(variance - stored)
     mean_error = torch.linalg.vector_norm(mean - layer.get_buffer("running_mean"))
@@ -70,6 +106,13 @@ def batchnorm_distance(x: Tensor, layer: nn.Module, relative: bool = False) -> T
 
 class PassEnded(Exception):  # noqa: N818 -- no error: it ends a forward pass whose rest nobody needs
     """Raised in a forward pass after the last layer that was to be recorded."""
+
+
+def _is_constant(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    """Return whether a layer scales and shifts by stored values alone, none of which needs a gradient."""
+    if type(layer) is not nn.BatchNorm2d or layer.training or not layer.affine:  # timm's layers may hold an activation
+        return False
+    return not (layer.weight.requires_grad or layer.bias.requires_grad)
 
 
 @contextmanager
@@ -85,10 +128,16 @@ def recorded_distances(model: nn.Module, first: int | None = None, relative: boo
     """
     distances: list[Tensor] = []
 
-    def record(layer: nn.Module, inputs: tuple[Tensor, ...], _output: Tensor) -> None:
-        distances.append(batchnorm_distance(inputs[0], layer, relative))
+    def record(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and _is_constant(layer):
+            scale = layer.weight * (layer.get_buffer("running_var") + layer.eps).rsqrt()
+            output, mean, variance = _ObservedBatchNorm.apply(inputs[0], output.detach(), scale)
+            distances.append(_distance(mean, variance, layer, relative))
+        else:
+            distances.append(batchnorm_distance(inputs[0], layer, relative))
         if first is not None and len(distances) >= first:
             raise PassEnded
+        return output
 
     layers = [layer for layer in batchnorm_layers(model) if layer.running_mean is not None]
     handles = [layer.register_forward_hook(record) for layer in layers]

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import pad
 
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes, sample_episodes
@@ -29,7 +28,6 @@ class ImageBank:
         class_names: ``dataset/class``, or ``pool/teacher/class`` where classes are local; sorted.
         owners: int64 (n,), the teacher from which an image was recovered; 0 for real images.
         labels: int64 (n,), the class in the owner's own label order.
-        logits: the owner's logits (n, most classes of a teacher), padded with -inf; None for real images.
         flips: bool (n,), whether a mirrored image keeps its class.
     """
 
@@ -38,7 +36,6 @@ class ImageBank:
     class_names: list[str]
     owners: Tensor
     labels: Tensor
-    logits: Tensor | None
     flips: Tensor
 
     def members(self, owner: int) -> Tensor:
@@ -70,18 +67,12 @@ def bank_of_recovered(
         for teacher_keys, r, k in zip(keys, recovered, keep, strict=True)
     ]
     images = [r.images[k] for r, k in zip(recovered, keep, strict=True)]
-    widest = max(map(len, keys))
-    logits = [
-        pad(r.logits[k], (0, widest - r.logits.shape[1]), value=-torch.inf)
-        for r, k in zip(recovered, keep, strict=True)
-    ]
     return ImageBank(
         images=_pool_images(images, size),
         classes=torch.cat(rows),
         class_names=class_names,
         owners=torch.cat([torch.full((int(k.sum()),), i) for i, k in enumerate(keep)]),
         labels=torch.cat([r.labels[k] for r, k in zip(recovered, keep, strict=True)]),
-        logits=torch.cat(logits),
         flips=torch.cat([torch.full((int(k.sum()),), r.card.flips) for r, k in zip(recovered, keep, strict=True)]),
     )
 
@@ -110,7 +101,6 @@ def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
         class_names=class_names,
         owners=torch.zeros_like(classes),
         labels=classes,
-        logits=None,
         flips=torch.cat(flips),
     )
 

@@ -21,9 +21,9 @@ def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tens
     """Return one teacher's loss as a function of the meta-model's parameters.
 
     Args:
-        images: (n, 3, size, size), normalised.
+        images: (n, 3, size, size), normalised: the view that the teacher judged.
         labels: (n,), in the teacher's own label order.
-        logits: (n, n_way or more), the teacher's; columns beyond its own classes are padding.
+        logits: (n, n_way), the teacher's.
         rows: (n_way,), the meta-model's outputs that stand for the teacher's labels.
     """
 
@@ -34,7 +34,7 @@ def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tens
             classification = cross_entropy(outputs, rows[labels])
         else:
             classification = cross_entropy(teacher_outputs, labels)
-        return classification + config.kd_weight * distillation(teacher_outputs, logits[:, : len(rows)], config)
+        return classification + config.kd_weight * distillation(teacher_outputs, logits, config)
 
     return loss
 

@@ -182,7 +182,7 @@ class ClassMemory:
         classes = torch.cat([torch.full((len(self._images[key]),), index) for index, key in enumerate(keys)])
         images = normalise(torch.cat([self._images[key] for key in keys]), MEAN, STD)
         zeros = torch.zeros_like(classes)
-        return ImageBank(images, classes, keys, zeros, classes, None, flips=zeros.bool())
+        return ImageBank(images, classes, keys, zeros, classes, flips=zeros.bool())
 
 
 class MemoryReplay:

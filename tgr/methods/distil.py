@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from tgr.config.methods.distil import Distil
-from tgr.meta.bank import MEAN, STD, ImageBank
+from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import divergence
 from tgr.meta.heads import head_rows
 from tgr.meta.pooled import Term
-from tgr.meta.synthesis import TeacherTask
 from tgr.methods.bank import train_on
 from tgr.methods.training import Trained, Training, generator
 
@@ -27,22 +26,16 @@ def train(parameters: Distil, training: Training) -> Trained:
 
 def distillation_term(bank: ImageBank, parameters: Distil, training: Training) -> Term:
     """Return the distillation term: T^2 KL(teacher || meta-model) over a teacher's classes, mean over some teachers."""
-    tasks = [
-        TeacherTask(teacher, torch.tensor(r.report.classes), r.class_keys(parameters.class_identity))
-        for teacher, r in zip(training.teachers, training.recovered, strict=True)
-    ]
+    judges = training.judges()
     rows, _ = head_rows(bank, "aligned")
     order = generator(training, "opinions")
-    mean, std = (torch.tensor(part, device=training.device).view(1, 3, 1, 1) for part in (MEAN, STD))
 
     def term(images: Tensor, logits: Tensor) -> Tensor:
-        plain = images * std + mean
-        chosen = torch.randperm(len(tasks), generator=order)[: parameters.teachers_per_step].tolist()
-        losses = []
-        for index in chosen:
-            with torch.no_grad():
-                teacher_logits = tasks[index].logits(plain)
-            losses.append(divergence(logits[:, rows[index].to(logits.device)], teacher_logits, parameters.temperature))
+        chosen = torch.randperm(len(judges), generator=order)[: parameters.teachers_per_step].tolist()
+        losses = [
+            divergence(logits[:, rows[index].to(logits.device)], judges[index].logits(images), parameters.temperature)
+            for index in chosen
+        ]
         return parameters.kd_weight * torch.stack(losses).mean()
 
     return term

@@ -32,6 +32,7 @@ from tgr.config.methods.dro import Dro
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
+from tgr.meta.rounds import Rounds
 from tgr.methods.average import average_normalisations, choose_best
 from tgr.methods.ota import (
     Order,
@@ -120,9 +121,10 @@ def train(parameters: Dro, training: Training) -> Trained:
     marks = checkpoint_steps(0, parameters.steps, training.meta.n_checkpoints)
     optimizer = torch.optim.Adam(fusion.parameters(), lr=parameters.lr)
     drawing = generator(training, "teachers")
+    rounds = Rounds(len(tasks), drawing)
     for step in trange(1, parameters.steps + 1, desc="fusion", unit="step"):
         optimizer.zero_grad()
-        chosen = torch.randperm(len(tasks), generator=drawing)[: parameters.teachers_per_step].tolist()
+        chosen = rounds.draw(parameters.teachers_per_step)
         step_losses = [robust_step(fusion, model, tasks[i], embeddings[i], parameters, drawing) for i in chosen]
         worst, nominal = (sum(values) / len(chosen) for values in zip(*step_losses, strict=True))
         if not math.isfinite(worst):

@@ -136,7 +136,6 @@ def _pool_image_sets(sets: list[ImageSet], config: Purer, training: Training) ->
         class_names=names,
         owners=torch.cat([torch.full_like(s.labels, index) for index, s in enumerate(sets)]),
         labels=torch.cat([s.labels for s in sets]),
-        logits=None,
         flips=torch.cat([torch.full((len(s.labels),), s.task.teacher.card.flips) for s in sets]),
     )
 

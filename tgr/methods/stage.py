@@ -49,9 +49,11 @@ def train_method(
         TgrError: as the method does.
     """
     started = time.perf_counter()
+    [(name, values)] = variant.items()
+    parameters = parameters_of(name, dict(values))
     training = Training(
         meta_model=meta_model,
-        meta=meta,
+        meta=parameters.own_meta(meta),
         k_shot=_training_shot(meta, shot),
         seed_names=("method", scenario, seed),
         teachers=load_teachers(teachers, device),
@@ -60,8 +62,7 @@ def train_method(
         real=[ImageDataset.load(file) for file in datasets],
         device=device,
     )
-    [(name, values)] = variant.items()
-    trained = registry.get(name)(parameters_of(name, dict(values)), training)
+    trained = registry.get(name)(parameters, training)
     identity: dict[str, str | int] = {"scenario": scenario, "method": method, "shot": shot, "seed": seed}
     _write(trained, meta_model, identity, round(time.perf_counter() - started, 2), model)
 

@@ -19,6 +19,7 @@ from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupSampler, teacher_loss
 from tgr.meta.heads import head_rows, with_fresh_head
+from tgr.meta.judge import Judge
 from tgr.meta.pooled import fit_pooled
 from tgr.meta.regularisation import Loss, Parameters
 from tgr.meta.treatments import treated_gradient
@@ -74,7 +75,7 @@ def _group_steps(
     trained: Trained,
     n_checkpoints: int,
 ) -> None:
-    sampler = _sampler(config, training)
+    sampler, judges = _sampler(config, training), training.judges()
     augmentation, order = generator(training, "augmentation"), generator(training, "treatment")
     weights: Parameters = dict(model.named_parameters())
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
@@ -82,7 +83,7 @@ def _group_steps(
     first, last = config.bank_steps, config.bank_steps + config.group_steps
     marks = checkpoint_steps(first, last, n_checkpoints)
     for step in trange(first + 1, last + 1, desc="group steps", unit="step"):
-        losses = _draw_losses(model, bank, rows, config, sampler, augmentation)
+        losses = _draw_losses(model, bank, rows, judges, config, sampler, augmentation)
         with batchnorm_mode(model, "batch"):
             outcome = treated_gradient(
                 config.treatment,
@@ -124,19 +125,20 @@ def _draw_losses(
     model: Classifier,
     bank: ImageBank,
     rows: list[Tensor],
+    judges: list[Judge],
     config: Tgr,
     sampler: GroupSampler,
     augmentation: torch.Generator,
 ) -> list[Loss]:
     """Return one loss for each teacher of a step, on a fresh draw of its images."""
     device = next(model.parameters()).device
-    assert bank.logits is not None
     losses = []
     for teacher in sampler.teachers():
         chosen = sampler.images(bank.members(teacher), config.images_per_teacher)
         images = bank.images[chosen]
         if config.augment:
             images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips[chosen], augmentation)
-        labels, logits = bank.labels[chosen].to(device), bank.logits[chosen].to(device)
-        losses.append(teacher_loss(model, images.to(device), labels, logits, rows[teacher].to(device), config))
+        images, labels = images.to(device), bank.labels[chosen].to(device)
+        logits = judges[teacher].logits(images)
+        losses.append(teacher_loss(model, images, labels, logits, rows[teacher].to(device), config))
     return losses

@@ -14,6 +14,7 @@ from tgr.config.learning import Meta, MetaModel
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import Recovered
 from tgr.meta.bank import MEAN, STD, ImageBank, bank_of_real, bank_of_recovered
+from tgr.meta.judge import Judge
 from tgr.pool.teacher import Teacher
 
 
@@ -56,6 +57,10 @@ class Training:
     def class_keys(self, class_identity: str) -> set[str]:
         """Return the names of the classes of all teachers; classes ``shared`` or ``local``."""
         return {key for teacher in self.teachers for key in teacher.card.class_keys(class_identity)}
+
+    def judges(self) -> list[Judge]:
+        """Return all teachers as judges of the meta-model's images, on the classes that were recovered."""
+        return [Judge(teacher, r.report.classes) for teacher, r in zip(self.teachers, self.recovered, strict=True)]
 
     def model(self, n_classes: int) -> Classifier:
         """Return a fresh meta-model."""

@@ -1,4 +1,5 @@
-"""Print what a configuration will take: ``python -m tgr.plan config/config.yaml [--cores 2]``."""
+"""Print what a configuration will take: ``python -m tgr.plan config/config.yaml [--cores 2]``; with ``--methods``, what
+each method takes in each scenario, and how long it would train at the cost of `tgr`."""
 
 import argparse
 import sys
@@ -7,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from tgr.config.load import load
 from tgr.config.schema import Config
 from tgr.errors import TgrError
+from tgr.plan.methods import REFERENCE, MethodCost, method_costs, reference_of
 from tgr.plan.planner import Cost, costs, total
 from tgr.plan.shapes import UNKNOWN, known_shape
 from tgr.plan.units import Units, load_units
 
+METHOD_HEADINGS = ("training", "images", "task space", "all", "visits", "of tgr", "equal cost")
 HEADINGS = ("rule", "jobs", "CPU hours", "GPU hours", "memory (GB)", "disk (GB)")
 
 
@@ -19,10 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make plan", description=__doc__)
     parser.add_argument("config", help="a configuration file")
     parser.add_argument("--cores", type=int, default=2, help="jobs at a time")
+    parser.add_argument("--methods", action="store_true", help="compare the costs of the methods instead")
     options = parser.parse_args(arguments)
     try:
         config, units = load(options.config), load_units()
-        print("\n".join(lines(config, units, options.cores)))
+        print("\n".join(method_lines(config, units) if options.methods else lines(config, units, options.cores)))
     except TgrError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -51,6 +55,31 @@ def lines(config: Config, units: Units, cores: int) -> list[str]:
         f"GPU hours are not measured: a GPU is taken for {units.assumed['gpu_speedup']:.0f} such cores.",
         *_assumptions(config),
     ]
+
+
+def method_lines(config: Config, units: Units) -> Iterator[str]:
+    """Yield for each scenario a table of the methods that train or read images, and what the tables rest on."""
+    for scenario in config.scenarios:
+        costs = [cost for cost in method_costs(config, units, scenario) if cost.total >= 1]
+        reference = reference_of(costs)
+        rows = [(scenario, *METHOD_HEADINGS), *(method_cells(cost, reference) for cost in costs)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+        table = ["  ".join(_aligned(row, widths)) for row in rows]
+        yield from (table[0], "-" * len(table[0]), *table[1:], "")
+    yield "Seconds of one core for one seed; of a training for each shot, the mean. Teachers were there before."
+    yield f"equal cost: how long the method would train if all of it took as long as {REFERENCE} does."
+    yield f"Estimates by unit costs ({units.machine}; `{units.command}`)."
+
+
+def method_cells(cost: MethodCost, reference: MethodCost | None) -> tuple[str, ...]:
+    """Return the row of one method."""
+    seconds = [f"{value:.0f}" for value in (cost.training, cost.recovered, cost.task_space, cost.total)]
+    visits = f"{cost.visits:.1f}" if cost.visits else ""
+    if reference is None:
+        return cost.method, *seconds, visits, "", ""
+    equal = cost.lengths_at(reference.total) if cost.equal_cost else None
+    written = ", ".join(f"{name}: {value}" for name, value in equal.items()) if equal else ""
+    return cost.method, *seconds, visits, f"{cost.total / reference.total:.2f}", f"{{{written}}}" if written else ""
 
 
 def cells(cost: Cost, units: Units) -> tuple[str, ...]:

@@ -6,16 +6,12 @@ from math import ceil
 
 from tgr.config.schema import Config
 from tgr.plan.networks import FLOAT
-from tgr.plan.parts import Parts
+from tgr.plan.parts import DIRECT_LIMIT, Parts
 from tgr.plan.shapes import MB, shape_of
 from tgr.plan.units import Units
+from tgr.workflow.paths import PROBE_EMBEDDING
 
-EMBEDDING_VALUES = 21_008
-"""Values of the default probe's embedding; with ``fisher: parameter`` one for each weight."""
 ARCHIVE_MB = 169.0
-PROBE_PARAMETERS = 3_371_008
-DIRECT_LIMIT, N_LANDMARKS = 1000, 128
-"""As in ``tgr.task_space.landmarks``, which imports torch; a test compares them."""
 FIGURE_MB = 0.4
 """Of a table or a figure, about."""
 EPISODE_BYTES = 40
@@ -141,18 +137,16 @@ class Estimates:
     def _embed(self, pool: str, shard: object) -> tuple[float, float, float]:
         count = self._n(pool, shard)
         share = count / self.config.pools[pool].n_teachers
-        return share * self._embedding_seconds(pool), 0.0, count * self._embedding_values() * FLOAT / MB
+        return share * self.parts.embedding_seconds(pool), 0.0, count * self.parts.embedding_values * FLOAT / MB
 
     def _compare(self, scenario: str, embedding: str) -> tuple[float, float, float]:
         n = self.parts.n_teachers(scenario)
-        value, pairs, size = self.units.compare_value, n**2 / 2, 8
-        if n > DIRECT_LIMIT:
-            value, pairs, size = self.units.compare_landmark_value, n * N_LANDMARKS, FLOAT
-        disk = n**2 * size / MB
-        if embedding == "fisher":
-            return pairs * self._embedding_values() * value, 2 * disk, disk
-        seconds = sum(self._embedding_seconds(pool) for pool in self.config.scenarios[scenario].pools)
-        return seconds, 2 * disk + self._base_mb("embed") - self._base_mb("compare"), disk
+        seconds, disk = (
+            self.parts.comparison_seconds(scenario, embedding),
+            n**2 * (8 if n <= DIRECT_LIMIT else FLOAT) / MB,
+        )
+        network = 0.0 if embedding == PROBE_EMBEDDING else self._base_mb("embed") - self._base_mb("compare")
+        return seconds, 2 * disk + network, disk
 
     def _group(self, scenario: str, grouping: str) -> tuple[float, float, float]:
         return 0.0, 4 * self.parts.n_teachers(scenario) ** 2 * 8 / MB, 0.01
@@ -184,14 +178,5 @@ class Estimates:
     def _n(self, pool: str, shard: object) -> int:
         return len(self.config.pools[pool].shard(int(str(shard))))
 
-    def _embedding_seconds(self, pool: str) -> float:
-        """Seconds of sending images of all teachers of a pool through the probe network, and back."""
-        space, section = self.config.task_space, self.config.pools[pool]
-        images = section.n_way * min(space.images_per_class, self.config.inversion_of(pool).images_per_class)
-        return section.n_teachers * images * self.units.embed_image * (space.image_size / 64) ** 2
-
     def _base_mb(self, rule: str) -> float:
         return self.units.memory_mb.get(rule, self.units.memory_mb["job"])
-
-    def _embedding_values(self) -> int:
-        return EMBEDDING_VALUES if self.config.task_space.fisher == "filter" else PROBE_PARAMETERS

@@ -8,11 +8,17 @@ from tgr.config.teachers import Pool
 from tgr.config.variants import Variant
 from tgr.plan.networks import Network, network
 from tgr.plan.shapes import MB, images_mb, pool_pixels, shape_of
-from tgr.plan.training import GENERATOR_WIDTH, Setting
+from tgr.plan.training import Setting
 from tgr.plan.units import Units
+from tgr.workflow.paths import PROBE_EMBEDDING
 
 DEFAULT_STEPS = {"pixel": 100, "generator": 200}
 """Those of the engines, which import torch; a test compares them."""
+EMBEDDING_VALUES = 21_008
+"""Values of the default probe's embedding; with ``fisher: parameter`` one for each weight."""
+PROBE_PARAMETERS = 3_371_008
+DIRECT_LIMIT, N_LANDMARKS = 1000, 128
+"""As in ``tgr.task_space.landmarks``, which imports torch; a test compares them."""
 GENERATOR_OUTPUTS = 2
 """Values that the layers of the generator give for each of its channels and each pixel, about."""
 
@@ -72,9 +78,7 @@ class Parts:
         generator = inversion.engine == "generator"
         image = self.units.invert(self.teacher(name))
         if generator:
-            image += (
-                self.units.generator_image * (inversion.generator_width / GENERATOR_WIDTH) ** 2 * (pixels / 32) ** 2
-            )
+            image += self.units.generate(inversion.generator_width, pixels)
         return (inversion.steps or DEFAULT_STEPS[inversion.engine]) * self.n_recovered(name) * image
 
     def inversion_mb(self, name: str) -> float:
@@ -98,13 +102,37 @@ class Parts:
         teachers = [self.teacher(pool) for pool in section.pools for _ in range(self.config.pools[pool].n_teachers)]
         typical = sorted(teachers, key=lambda net: net.macs)[len(teachers) // 2]
         n_way = self.config.pools[section.pools[0]].n_way
-        return Setting(self.model(scenario), typical, meta, k_shot, n_way, len(teachers), self.units)
+        return Setting(
+            self.model(scenario), typical, meta, k_shot, n_way, len(teachers), section.image_size, self.units
+        )
 
     def pairs_setting(self, pool: str) -> Setting:
         """Return where an experiment with two teachers trains."""
         net, meta, shots = self.teacher(pool), self.config.meta, self.config.evaluation.shots
         k_shot = meta.k_shot if isinstance(meta.k_shot, int) else max(shots)
-        return Setting(net, net, meta, k_shot, self.config.pools[pool].n_way, 2, self.units)
+        section = self.config.pools[pool]
+        pixels = pool_pixels(self.config, section)
+        return Setting(net, net, meta, k_shot, section.n_way, 2, pixels, self.units)
+
+    def embedding_seconds(self, pool: str) -> float:
+        """Seconds of sending images of all teachers of a pool through the probe network, and back."""
+        space, section = self.config.task_space, self.config.pools[pool]
+        images = section.n_way * min(space.images_per_class, self.config.inversion_of(pool).images_per_class)
+        return section.n_teachers * images * self.units.embed_image * (space.image_size / 64) ** 2
+
+    @property
+    def embedding_values(self) -> int:
+        """Values of a teacher's embedding by the probe network."""
+        return EMBEDDING_VALUES if self.config.task_space.fisher == "filter" else PROBE_PARAMETERS
+
+    def comparison_seconds(self, scenario: str, embedding: str) -> float:
+        """Seconds of comparing a scenario's teachers, and of any embedding but that of the probe network."""
+        n = self.n_teachers(scenario)
+        if embedding != PROBE_EMBEDDING:
+            return sum(self.embedding_seconds(pool) for pool in self.config.scenarios[scenario].pools)
+        if n > DIRECT_LIMIT:
+            return n * N_LANDMARKS * self.embedding_values * self.units.compare_landmark_value
+        return n**2 / 2 * self.embedding_values * self.units.compare_value
 
     def n_episodes(self, dataset: str) -> int:
         """Meta-test episodes of a dataset."""

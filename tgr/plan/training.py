@@ -6,9 +6,6 @@ from tgr.config.learning import Meta
 from tgr.plan.networks import Network
 from tgr.plan.units import Units
 
-GENERATOR_WIDTH = 64
-"""Channels of the generator that was measured."""
-
 
 @dataclass(frozen=True)
 class Setting:
@@ -21,6 +18,7 @@ class Setting:
         k_shot: support images a class.
         n_way: classes of a teacher.
         n_teachers: teachers of the scenario.
+        pixels: height of the meta-model's images.
     """
 
     network: Network
@@ -29,6 +27,7 @@ class Setting:
     k_shot: int
     n_way: int
     n_teachers: int
+    pixels: int
     units: Units
 
     @property
@@ -76,4 +75,4 @@ class Setting:
 
     def generated(self, images: float, width: int) -> float:
         """Seconds of one step on images that come from a generator of some channels, without its teacher."""
-        return images * self.units.generator_image * width / GENERATOR_WIDTH
+        return images * self.units.generate(width, self.pixels)

@@ -10,6 +10,8 @@ from tgr.errors import TgrError
 from tgr.plan.networks import Network, named
 
 FILE = Path(__file__).parents[1] / "resources" / "unit_costs.json"
+GENERATOR_WIDTH, GENERATOR_PIXELS = 64, 32
+"""Channels, and height of the images, of the generator that was measured."""
 REFERENCE = named("conv4", 32, 32)
 """Conv4 of 32 channels at 32 px: image costs are its own, and scale with the multiplications of other networks."""
 
@@ -50,6 +52,13 @@ class Units(Section):
     def invert(self, network: Network) -> float:
         """Seconds of one step on one image whose pixels are optimised."""
         return self.invert_image * self._relative(network)
+
+    def generate(self, width: int, pixels: int) -> float:
+        """Seconds of one step on one image that comes from a generator of some channels, without its teacher.
+
+        The exponent is what widths of 16 and 64 took: outer layers grow with the width, inner ones with its square.
+        """
+        return self.generator_image * (width / GENERATOR_WIDTH) ** 1.5 * (pixels / GENERATOR_PIXELS) ** 2
 
     def _relative(self, network: Network) -> float:
         return network.macs / REFERENCE.macs * self.families.get(network.family, 1.0)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
 from tgr import seeds
@@ -14,7 +15,7 @@ from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build
 from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
-from tgr.data.transforms import crop_pad, normalise, random_crop_flip
+from tgr.data.transforms import normalise, random_crop_flip
 from tgr.errors import TgrError
 from tgr.pool.teacher import Card, save_teacher, teacher_name
 
@@ -125,16 +126,18 @@ def _fit(
     device = next(model.parameters()).device
     optimizer = _optimizer(model, config)
     batches = max(1, len(train.labels) // config.batch_size)
-    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.epochs * batches)
+    scheduler = _scheduler(optimizer, config, config.epochs * batches)
     images = normalise(train.images.to(device), mean, std)
+    pad = round(config.crop_shift * images.shape[-1])
     model.train()
     for _ in range(config.epochs):
         order = torch.randperm(len(train.labels), generator=generator)
         for chosen in order.chunk(batches):
             batch = images[chosen.to(device)]
             if config.augment:
-                batch = random_crop_flip(batch, crop_pad(batch.shape[-1]), flips, generator)
-            loss = nn.functional.cross_entropy(model(batch), train.labels[chosen].to(device))
+                batch = random_crop_flip(batch, pad, flips, generator)
+            labels = train.labels[chosen].to(device)
+            loss = nn.functional.cross_entropy(model(batch), labels, label_smoothing=config.label_smoothing)
             if not torch.isfinite(loss):
                 raise TgrError(f"pre-training of {name}: the loss is not finite; lower pretrain.lr ({config.lr})")
             optimizer.zero_grad()
@@ -146,8 +149,16 @@ def _fit(
 
 def _optimizer(model: Classifier, config: Pretrain) -> torch.optim.Optimizer:
     if config.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=config.lr)
+        return torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
     return torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+
+
+def _scheduler(optimizer: torch.optim.Optimizer, config: Pretrain, steps: int) -> LRScheduler:
+    if config.schedule == "one_cycle":
+        return OneCycleLR(optimizer, config.lr, total_steps=steps, cycle_momentum=False)
+    if config.schedule == "cosine":
+        return CosineAnnealingLR(optimizer, steps)
+    return ConstantLR(optimizer, factor=1)
 
 
 @torch.no_grad()

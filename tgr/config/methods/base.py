@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field
 
 from tgr.config.base import Section
+from tgr.config.learning import Meta
 from tgr.config.methods.setting import Setting
 
 CLASS_IDENTITY = (
@@ -14,8 +15,8 @@ CLASS_IDENTITY = (
 
 
 HEADS = (
-    "Output rows of the distillation: one n-way head in the teachers' arbitrary label orders, which replay trains too "
-    "(`shared`, the release), or one row a class and a head of its own for replay."
+    "Output rows of the distillation: one row a class, with a head of its own for replay, or one n-way head in the "
+    "teachers' arbitrary label orders, which replay trains too (paper: shared)."
 )
 Heads = Literal["aligned", "shared"]
 
@@ -50,6 +51,8 @@ class MethodParameters(Section):
     """The stages from whose outputs it may start: ``teachers``, ``recovered``, ``task_space``; see ``starts_from``."""
     equal_cost: ClassVar[bool] = False
     """True if it learns from images of the teachers: shipped configurations give all such methods equal computing."""
+    lengths: ClassVar[tuple[str, ...]] = ("steps",)
+    """The parameters that say how long it trains: its seconds are proportional to them, if all change by one factor."""
     real_images: ClassVar[bool] = False
     """True if it sees the real images of the teachers' datasets, as no data-free method does."""
     checkpointed: ClassVar[bool] = True
@@ -75,6 +78,10 @@ class MethodParameters(Section):
         """Return how figures show it: ``label``, ``colour``, ``marker``, ``phases``."""
         return {"label": cls.label, "colour": cls.colour, "marker": cls.marker, "phases": dict(cls.phases)}
 
+    def own_meta(self, meta: Meta) -> Meta:
+        """Return the episodic learner that it trains with."""
+        return meta
+
     @property
     def episodic(self) -> bool:
         """Whether it trains on k-shot episodes, so that ``meta.k_shot: evaluated`` means one training for each shot."""
@@ -83,6 +90,14 @@ class MethodParameters(Section):
 
 class EpisodicParameters(MethodParameters):
     """Base of the methods that always train on k-shot episodes."""
+
+    outer_lr: float | None = Field(None, gt=0, description="Its own `meta.outer_lr`; `null`: the common one.")
+    inner_lr: float | None = Field(None, gt=0, description="Its own `meta.inner_lr`; `null`: the common one.")
+
+    def own_meta(self, meta: Meta) -> Meta:
+        """Return the episodic learner with the learning rates of this method."""
+        own = {"outer_lr": self.outer_lr, "inner_lr": self.inner_lr}
+        return meta.model_copy(update={key: value for key, value in own.items() if value is not None})
 
     @property
     def episodic(self) -> bool:
@@ -108,8 +123,8 @@ class GroupedParameters(PooledParameters):
     )
     grouping: Literal["heterogeneous", "balanced", "homogeneous", "random", "single"] = Field(
         "heterogeneous",
-        description="Who shares a group: unlike teachers by spectral clustering (the paper), unlike ones in groups of "
-        "equal size, alike ones, anyone, or all teachers together.",
+        description="Who shares a group: unlike teachers by spectral clustering (paper: heterogeneous), unlike ones in "
+        "groups of equal size, alike ones, anyone, or all teachers together.",
     )
     level: float = Field(
         1.0,
@@ -118,7 +133,7 @@ class GroupedParameters(PooledParameters):
         description="How unlike the teachers of a `balanced` group are: 1 as unlike as swaps reach, 0 as alike, and in "
         "between; other groupings take no notice.",
     )
-    n_groups: int = Field(5, ge=1, description="Number of task groups.")
+    n_groups: int = Field(5, ge=1, description="Number of task groups (paper: 5).")
 
     @property
     def groups_name(self) -> str:

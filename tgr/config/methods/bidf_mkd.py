@@ -40,16 +40,16 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     steps: int = Field(30, ge=1, description="Outer steps, each on one inverted teacher.")
     box: Literal["white", "black"] = Field(
         "white",
-        description="Whether teachers' gradients may be used; `black` asks for outputs, `directions` times as often "
-        "(paper: black).",
+        description="Whether teachers' gradients may be used; `black` asks for outputs, `directions` times as often, "
+        "as the paper does.",
     )
     directions: int = Field(100, ge=1, description="Queries of a black box for each image and inversion step.")
     query_radius: float = Field(5e-3, gt=0, description="Length of the step between a black box's queries.")
     engine: Literal["generator", "pixel"] = Field(
-        "generator", description="A generator (the paper), or the pixels themselves."
+        "generator", description="A generator (paper: generator), or the pixels themselves."
     )
     fresh_generator: bool = Field(
-        False, description="Start each inversion from a new generator (the paper), not from the one before."
+        False, description="Start each inversion from a new generator (paper: true), not from the one before."
     )
     inversion_steps: int = Field(10, ge=1, description="Steps of an inversion (paper: 200).")
     inversion_lr: float = Field(0.01, gt=0, description="Adam learning rate of an inversion (paper: 0.001).")
@@ -61,7 +61,7 @@ class BidfMkd(EpisodicParameters, PooledParameters):
         1.0, ge=0, description="Weight of the disagreement of teacher and student in the recovery of query images."
     )
     boundary_after: float = Field(
-        0.07, ge=0, le=1, description="Part of the steps before that weight counts (paper: 4,000 of 60,000)."
+        0.067, ge=0, le=1, description="Part of the steps before that weight counts (the paper's 4,000 of 60,000)."
     )
     augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
     heads: Heads = Field("aligned", description=HEADS)
@@ -83,8 +83,8 @@ class BidfMkd(EpisodicParameters, PooledParameters):
         if self.engine == "generator":
             image += setting.generated(1, self.generator_width)
         asked = 1 if self.box == "white" else self.directions + 1
-        boundary = self.boundary_weight > 0 and (1 - self.boundary_after) * setting.steps(asked, query, FORWARD)
-        inversion = self.inversion_steps * ((support + query) * image + boundary)
+        student = setting.steps(asked, query, FORWARD) if self.boundary_weight > 0 else 0.0
+        inversion = self.inversion_steps * ((support + query) * image + (1 - self.boundary_after) * student)
         distillation = setting.steps(self.kd_steps, support, setting.second_order) + setting.steps(1, query)
         distillation += setting.classified(support + query)
         return self.steps * (inversion + distillation) + setting.replay(self.steps * self.replay_steps)

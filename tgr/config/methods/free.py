@@ -36,12 +36,12 @@ class Free(EpisodicParameters, PooledParameters):
         "replay_steps": 1,
     }
 
-    steps: int = Field(40, ge=1, description="Outer steps, each on a few teachers (paper: 1,000).")
+    steps: int = Field(40, ge=1, description="Outer steps, each on a few teachers.")
     warmup: float = Field(
         0.02,
         ge=0,
         lt=1,
-        description="Part of the steps in which the generator alone is trained (paper: 20 of 1,000).",
+        description="Part of the steps in which the generator alone is trained (the paper's 20 of 1,000).",
     )
     teachers_per_step: int = Field(4, ge=1, description="Teachers of a step, drawn without replacement.")
     images_per_class: int = Field(5, ge=1, description="Images generated for each class in a step (paper: 20).")
@@ -57,7 +57,7 @@ class Free(EpisodicParameters, PooledParameters):
     generator_update: Literal["reptile", "fomaml"] = Field(
         "reptile",
         description="How the meta-generator learns: it moves towards the adapted ones, or descends their last "
-        "gradients by a step of Adam at `generator_lr` (the paper).",
+        "gradients, summed, by a first step of Adam at `generator_lr` (paper: fomaml).",
     )
     generator_rate: float = Field(
         0.5, gt=0, le=1, description="How far the meta-generator follows the adapted ones (`reptile`)."

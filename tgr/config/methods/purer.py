@@ -40,9 +40,9 @@ class Purer(EpisodicParameters, PooledParameters):
 
     def visits(self, setting: Setting) -> float:
         """Return how often it draws a teacher, on average."""
-        return self.steps * self.teachers_per_step / setting.n_teachers
+        return self.steps * min(1.0, self.teachers_per_step / setting.n_teachers)
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
-        images = self.teachers_per_step * setting.n_way * (setting.k_shot + setting.n_query)
+        images = min(self.teachers_per_step, setting.n_teachers) * setting.n_way * (setting.k_shot + setting.n_query)
         return setting.replay(self.steps) + self.steps * setting.inverted(images)

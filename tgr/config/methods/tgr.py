@@ -26,6 +26,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
 }
 """
     logs_conflict = True
+    lengths = ("bank_steps", "group_steps", "replay_steps")
     phases = {
         "bank": "batches of the bank",
         "group": "group steps",
@@ -45,13 +46,18 @@ class Tgr(EpisodicParameters, GroupedParameters):
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
     )
-    images_per_teacher: int = Field(32, ge=2, description="Recovered images of each teacher in a step.")
+    images_per_teacher: int = Field(32, ge=2, description="Recovered images of each teacher in a step (paper: 150).")
     treatment: Literal["implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl"] = Field(
         "implicit",
-        description="What is done about conflicting gradients: implicit gradient regularisation (the paper), nothing, "
-        "or an aggregation of `torchjd`.",
+        description="What is done about conflicting gradients: implicit gradient regularisation (paper: implicit), "
+        "nothing, or an aggregation of `torchjd`.",
     )
-    gradient_lambda: float = Field(1e-3, ge=0, description="Strength of the gradient regularisation (displacement).")
+    gradient_lambda: float = Field(
+        1e-3,
+        ge=0,
+        description="Strength of the gradient regularisation (displacement). Under `fidelity: release`, which "
+        "differentiates through the displacement, a value acts as its double does otherwise.",
+    )
     kd_weight: float = Field(1.0, ge=0, description="Weight of the distillation term KL(teacher || meta-model).")
     temperature: float = Field(1.0, gt=0, description="Temperature T of the distillation; the term is scaled by T^2.")
     heads: Literal["shared", "per_teacher", "aligned"] = Field(
@@ -77,4 +83,5 @@ class Tgr(EpisodicParameters, GroupedParameters):
         passes = 2 if self.treatment == "implicit" and self.gradient_lambda > 0 else 1
         bank = setting.steps(self.bank_steps, ClassifierTraining().batch_size)
         group = setting.steps(self.group_steps * self.teachers_per_step, self.images_per_teacher, passes)
-        return bank + group + setting.replay(self.replay_steps)
+        judged = self.group_steps * self.teachers_per_step * setting.classified(self.images_per_teacher)
+        return bank + group + judged + setting.replay(self.replay_steps)

@@ -53,9 +53,12 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
     counts = "/".join(str(n) for n in sorted(set(episodes)))
     bn_mode = {"batch": "of the batch (transductive)", "running": "stored in training (not transductive)"}
     mode = summary["bn_mode"].iloc[0]
+    split = "meta-val" if "split" in summary and (summary["split"] == "meta_val").any() else "meta-test"
+    chosen = ["Parameters are chosen on these classes: no accuracy here is a result."] if split == "meta-val" else []
     return [
-        f"Mean and 95 % confidence interval (Student's t) over {counts} meta-test episodes{each}, which all methods "
+        f"Mean and 95 % confidence interval (Student's t) over {counts} {split} episodes{each}, which all methods "
         f"share; {_seeds(summary['n_seeds'])}.",
+        *chosen,
         f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}.",
     ]
 

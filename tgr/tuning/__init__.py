@@ -1,0 +1,1 @@
+"""Equal tuning: equally many trials for each method, on meta-val classes."""
