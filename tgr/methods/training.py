@@ -59,6 +59,10 @@ class Training:
         """All real meta-train images."""
         return bank_of_real(self.real, self.meta_model.image_size)
 
+    def class_keys(self, class_identity: str) -> set[str]:
+        """Return the names of the classes of all teachers; classes ``shared`` or ``local``."""
+        return {key for teacher in self.teachers for key in teacher.card.class_keys(class_identity)}
+
     def judges(self) -> list[Judge]:
         """Return all teachers as judges of the meta-model's images, on the classes that were recovered."""
         return [Judge(teacher, r.report.classes) for teacher, r in zip(self.teachers, self.recovered, strict=True)]

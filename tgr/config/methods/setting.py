@@ -2,6 +2,9 @@
 
 from typing import Protocol
 
+FORWARD = 0.4
+"""The share of a step that its forward pass takes, as measured (``tgr/resources/unit_costs.json``)."""
+
 
 class Setting(Protocol):
     """Where a method trains, and what its steps take there, in seconds of one core.
