@@ -1,5 +1,8 @@
 """Heads of a meta-model that learns from teachers whose classes and label orders differ."""
 
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -36,3 +39,57 @@ def with_fresh_head(model: Classifier, n_outputs: int) -> Classifier:
     nn.init.zeros_(sharer.head.weight)
     nn.init.zeros_(sharer.head.bias)
     return sharer.to(next(model.parameters()).device)
+
+
+class TaskRows:
+    """The output rows on which teachers' tasks are distilled, where tasks are known by the names of their classes.
+
+    Attributes:
+        count: the number of rows in all.
+    """
+
+    def __init__(self, heads: str, keys: Iterable[str], n_way: int) -> None:
+        """Number the rows.
+
+        Args:
+            heads: ``shared`` (``n_way`` rows, the teacher's label order, whatever it means) or ``aligned`` (one row for
+                each class).
+            keys: the names of the classes of all teachers.
+        """
+        self._row = {key: row for row, key in enumerate(sorted(set(keys)))} if heads == "aligned" else None
+        self.count = n_way if self._row is None else len(self._row)
+
+    def of(self, classes: Tensor, keys: Sequence[str]) -> Tensor:
+        """Return the rows of a task's labels: int64 (n,).
+
+        Args:
+            classes: (n,), the teacher's own indices of the task's classes.
+            keys: (n,), their names.
+        """
+        if self._row is None:
+            return classes.argsort().argsort()
+        return torch.tensor([self._row[key] for key in keys])
+
+
+@dataclass(frozen=True)
+class TwoHeads:
+    """A trunk with a head on which teachers are distilled and one for episodes; with ``shared`` they are the same.
+
+    Attributes:
+        student: has a row for each class of ``rows``.
+        learner: has ``n_way`` rows.
+    """
+
+    student: Classifier
+    learner: Classifier
+    rows: TaskRows
+
+    @classmethod
+    def build(cls, rows: TaskRows, heads: str, n_way: int, model: Callable[[int], Classifier]) -> "TwoHeads":
+        """Return a fresh trunk with its heads; ``model`` makes one with a number of outputs."""
+        student = model(rows.count)
+        return cls(student, student if heads == "shared" else with_fresh_head(student, n_way), rows)
+
+    def parameters(self) -> list[nn.Parameter]:
+        """Return the weights of the trunk and of both heads, each once."""
+        return list(dict.fromkeys([*self.student.parameters(), *self.learner.parameters()]))

@@ -1,12 +1,13 @@
 """Images synthesised from teachers while the meta-model is trained: what PURER, BiDf-MKD and FREE share."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, kl_div, log_softmax, softmax
+from torch.nn.functional import cross_entropy, interpolate, kl_div, log_softmax, softmax
 
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Meta
@@ -17,13 +18,15 @@ from tgr.meta.learners import Episode
 from tgr.meta.replay import backward_episodes
 from tgr.pool.teacher import Teacher
 
+logger = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class TeacherTask:
-    """Some or all of a teacher's classes, as a task for an n-way head: label i means ``classes[i]``.
+    """Some or all of a teacher's classes, as a task: label i means ``classes[i]``.
 
     Attributes:
-        classes: int64 (n,), ascending indices into the card's classes.
+        classes: int64 (n,), indices into the card's classes.
         keys: (n,), their names among all teachers.
     """
 
@@ -33,10 +36,14 @@ class TeacherTask:
 
     @classmethod
     def draw(cls, teacher: Teacher, n_classes: int, class_identity: str, generator: torch.Generator) -> "TeacherTask":
-        """Draw ``n_classes`` classes of a teacher, or take all if it has no more."""
-        order = torch.randperm(len(teacher.card.classes), generator=generator)
-        classes = order[:n_classes].sort().values
+        """Draw ``n_classes`` classes of a teacher, or take all if it has no more, in the order of their names.
+
+        What is drawn does not depend on the order in which the teacher has its classes.
+        """
         keys = teacher.card.class_keys(class_identity)
+        by_name = sorted(range(len(keys)), key=keys.__getitem__)
+        drawn = torch.randperm(len(keys), generator=generator)[:n_classes].sort().values
+        classes = torch.tensor(by_name)[drawn]
         return cls(teacher, classes, [keys[index] for index in classes.tolist()])
 
     def labels(self, per_class: int) -> Tensor:
@@ -52,6 +59,10 @@ class TeacherTask:
         return self.all_logits(images)[:, self.classes.to(images.device)]
 
 
+Student = Callable[[Tensor], Tensor]
+"""Maps images (n, 3, s, s) in [0, 1] to the meta-model's logits of a task's classes, (n, n_way)."""
+
+
 def scale(images: Tensor, size: int) -> Tensor:
     """Resize float images (n, 3, s, s) to (n, 3, size, size), differentiably: bilinear with anti-aliasing."""
     if images.shape[-1] == size:
@@ -65,12 +76,34 @@ def as_meta_input(images: Tensor, size: int) -> Tensor:
 
 
 def distillation(student: Tensor, teacher: Tensor, reduction: str = "mean") -> Tensor:
-    """Return KL(teacher || student) of logits: a scalar, or (n,) values with ``reduction="none"``.
-
-    A student with more outputs than the teacher has classes is compared on the first ones.
-    """
-    divergence = kl_div(log_softmax(student[:, : teacher.shape[1]], 1), softmax(teacher, 1), reduction="none").sum(1)
+    """Return KL(teacher || student) of logits (n, n_way): a scalar, or (n,) values with ``reduction="none"``."""
+    divergence = kl_div(log_softmax(student, 1), softmax(teacher, 1), reduction="none").sum(1)
     return divergence if reduction == "none" else divergence.mean()
+
+
+def boundary_losses(
+    task: TeacherTask, labels: Tensor, student: Student | None, weight: float, images: Tensor
+) -> Tensor:
+    """Return what images lose that a teacher shall know and a student shall not know as well: (n,).
+
+    The teacher's cross-entropy, less ``weight`` times KL(teacher || student) where both name the same class. The
+    student is a constant: images are led by the teacher's gradient alone, away from what the student says of them. Led
+    by the student's gradient too, they would become images on which the student fails, whatever the teacher sees.
+
+    Args:
+        labels: (n,), of the task.
+        student: None if there is none, or not yet.
+        images: (n, 3, s, s) in [0, 1].
+    """
+    logits = task.all_logits(images)
+    losses = cross_entropy(logits, task.classes[labels].to(logits.device), reduction="none")
+    if student is None or weight == 0:
+        return losses
+    with torch.no_grad():
+        known = student(images)
+    teacher = logits[:, task.classes.to(logits.device)]
+    agree = known.argmax(1) == teacher.argmax(1)
+    return losses - weight * agree * distillation(known, teacher, reduction="none")
 
 
 def zero_order_gradient(
@@ -152,29 +185,60 @@ class ClassMemory:
         return ImageBank(images, classes, keys, zeros, classes, flips=zeros.bool())
 
 
-def replay_memory(
-    what: str,
-    model: Classifier,
-    optimizer: torch.optim.Optimizer,
-    memory: ClassMemory,
-    k_shot: int,
-    meta: Meta,
-    count: int,
-    generator: np.random.Generator,
-    step: int,
-) -> dict[str, float]:
-    """Train on ``count`` meta-batches of remembered images; return values of the last one, none if there was none.
+class MemoryReplay:
+    """Replays meta-batches of remembered images. What is due before enough classes are filled is caught up later.
 
-    ``what`` and ``step`` name the training in an error message.
-
-    Raises:
-        TgrError: a loss is not finite.
+    Attributes:
+        owed: meta-batches that are due and have not been replayed.
     """
-    values: dict[str, float] = {}
-    for _ in range(count):
-        batch = memory.episodes(meta, k_shot, generator, next(model.parameters()).device)
-        if batch:
-            optimizer.zero_grad()
-            values = backward_episodes(what, model, batch, meta, step)
-            optimizer.step()
-    return values
+
+    def __init__(
+        self,
+        what: str,
+        model: Classifier,
+        optimizer: torch.optim.Optimizer,
+        memory: ClassMemory,
+        k_shot: int,
+        meta: Meta,
+        generator: np.random.Generator,
+    ) -> None:
+        """Replay ``memory`` to ``model``, which has ``meta.n_way`` outputs; ``what`` names the training in errors."""
+        self._what, self._model, self._optimizer = what, model, optimizer
+        self._memory, self._k_shot, self._meta, self._generator = memory, k_shot, meta, generator
+        self.owed = 0
+
+    def run(self, count: int, step: int) -> dict[str, float]:
+        """Train on ``count`` meta-batches and on those that are owed.
+
+        Returns:
+            the means over these meta-batches, if there are any, and ``replay_owed``.
+
+        Raises:
+            TgrError: a loss is not finite, or no class can ever hold enough images.
+        """
+        self.owed += count
+        device, gathered = next(self._model.parameters()).device, []
+        while self.owed:
+            batch = self._memory.episodes(self._meta, self._k_shot, self._generator, device)
+            if not batch:
+                break
+            self._optimizer.zero_grad()
+            gathered.append(backward_episodes(self._what, self._model, batch, self._meta, step))
+            self._optimizer.step()
+            self.owed -= 1
+        means = (
+            {name: float(np.mean([values[name] for values in gathered])) for name in gathered[0]} if gathered else {}
+        )
+        return means | {"replay_owed": float(self.owed)}
+
+    def finish(self) -> None:
+        """Say so if the training ends with meta-batches that were never replayed."""
+        if self.owed:
+            logger.warning(
+                "%s: %d meta-batches were never replayed, because fewer than %d classes have the %d images of an "
+                "episode; train for more steps, or make more images of a class",
+                self._what,
+                self.owed,
+                self._meta.n_way,
+                self._k_shot + self._meta.n_query,
+            )

@@ -14,6 +14,12 @@ CLASS_IDENTITY = (
 )
 
 
+HEADS = (
+    "Output rows of the distillation: one row a class, with a head of its own for replay, or one n-way head in the "
+    "teachers' arbitrary label orders, which replay trains too (paper: shared)."
+)
+Heads = Literal["aligned", "shared"]
+
 Role = Literal["method", "floor", "ceiling"]
 Embedding = Literal["fisher", "features", "logits", "parameters"]
 """Where teachers are compared; each is a module of ``tgr.task_space``."""
@@ -66,6 +72,11 @@ class MethodParameters(Section):
     def starts_from(self) -> tuple[str, ...]:
         """Those of ``needs`` that it reads as it is configured."""
         return self.needs
+
+    @property
+    def inverts(self) -> bool:
+        """Whether its training recovers images anew, by the inversion of the teachers' pools."""
+        return False
 
     @classmethod
     def look(cls) -> dict[str, Any]:

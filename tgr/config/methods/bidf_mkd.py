@@ -4,8 +4,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from tgr.config.methods.base import EpisodicParameters, PooledParameters
-from tgr.config.methods.setting import Setting
+from tgr.config.methods.base import HEADS, EpisodicParameters, Heads, PooledParameters
+from tgr.config.methods.setting import FORWARD, Setting
 
 
 class BidfMkd(EpisodicParameters, PooledParameters):
@@ -40,7 +40,8 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     steps: int = Field(30, ge=1, description="Outer steps, each on one inverted teacher.")
     box: Literal["white", "black"] = Field(
         "white",
-        description="Whether teachers' gradients may be used; `black` asks for outputs, `directions` times as often.",
+        description="Whether teachers' gradients may be used; `black` asks for outputs, `directions` times as often, "
+        "as the paper does.",
     )
     directions: int = Field(100, ge=1, description="Queries of a black box for each image and inversion step.")
     query_radius: float = Field(5e-3, gt=0, description="Length of the step between a black box's queries.")
@@ -57,12 +58,19 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     support_per_class: int = Field(5, ge=1, description="Support images recovered for each class (paper: 30).")
     query_per_class: int = Field(10, ge=1, description="Query images recovered for each class (paper: 30).")
     boundary_weight: float = Field(
-        0.1, ge=0, description="Weight of the disagreement of teacher and student in the recovery of query images."
+        1.0, ge=0, description="Weight of the disagreement of teacher and student in the recovery of query images."
     )
+    boundary_after: float = Field(
+        0.067, ge=0, le=1, description="Part of the steps before that weight counts (the paper's 4,000 of 60,000)."
+    )
+    augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
+    heads: Heads = Field("aligned", description=HEADS)
     kd_steps: int = Field(5, ge=1, description="Distillation steps on the support images (paper: 10).")
-    kd_lr: float = Field(0.01, gt=0, description="Step size of the distillation.")
+    kd_lr: float = Field(0.01, gt=0, description="Step size of the distillation, inside the loop.")
     replay_steps: int = Field(3, ge=0, description="Meta-batches replayed from the class bank in each outer step.")
-    memory_per_class: int = Field(100, ge=1, description="Images kept of each class for the replay, the newest.")
+    memory_per_class: int = Field(
+        100, ge=1, description="Images kept of each class for the replay, the newest (paper: 600)."
+    )
 
     def visits(self, setting: Setting) -> float:
         """Return how often it draws a teacher, on average."""
@@ -74,6 +82,9 @@ class BidfMkd(EpisodicParameters, PooledParameters):
         image = setting.inverted(1) * (1 if self.box == "white" else self.directions)
         if self.engine == "generator":
             image += setting.generated(1, self.generator_width)
-        inversion = self.inversion_steps * (support + query) * image
+        asked = 1 if self.box == "white" else self.directions + 1
+        student = setting.steps(asked, query, FORWARD) if self.boundary_weight > 0 else 0.0
+        inversion = self.inversion_steps * ((support + query) * image + (1 - self.boundary_after) * student)
         distillation = setting.steps(self.kd_steps, support, setting.second_order) + setting.steps(1, query)
+        distillation += setting.classified(support + query)
         return self.steps * (inversion + distillation) + setting.replay(self.steps * self.replay_steps)
