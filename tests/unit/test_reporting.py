@@ -25,7 +25,7 @@ from tgr.reporting.figures import accuracy, curves, sweep
 from tgr.reporting.figures import recovered as recovered_figure
 from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
 from tgr.reporting.save import save
-from tgr.reporting.tables import main, selection
+from tgr.reporting.tables import main, overview, selection
 from tgr.reporting.tables.markup import Block, Cell, Table, decimals, escape_latex
 
 METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR", "realdata": "Real data"}
@@ -86,6 +86,22 @@ def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
     assert not csv["below_floor"].any()
     for fact in ("TGR takes no part", "Bank is the reference", "No floor", "No ceiling"):
         assert fact in markdown
+
+
+def test_training_that_ends_below_an_untrained_network_is_marked(tmp_path: Path) -> None:
+    folders = evaluations(tmp_path, METHODS, selections=("last", "meta_val"))
+    assert "No training ends below an untrained network" in main_table(folders, METHODS)[1]
+    episodes = pd.read_parquet(folders[4] / "episodes.parquet")
+    assert episodes["method"].unique() == ["bank"] and episodes["shot"].unique() == [1]
+    episodes.loc[episodes["selection"] == "last", "accuracy"] -= 0.3
+    episodes.to_parquet(folders[4] / "episodes.parquet", index=False)
+    _, markdown, latex = main_table(folders, METHODS)
+    [bank] = [line for line in markdown.splitlines() if line.startswith("| Bank")]
+    assert [" u" in cell for cell in bank.split("|")[2:-1]] == [False, False, True, False, False, False]
+    assert re.search(r"- u: ends below an untrained network.*: Bank\.", markdown)
+    assert latex.count("\\ u$") + latex.count("\\ u\\") + latex.count("$\\ u") == 1
+    summary = summary_of(folders, METHODS)
+    assert re.search(r"- u: ends below.*: Bank\.", overview.table([summary]).to_markdown())
 
 
 def test_seeds_are_reported_apart(tmp_path: Path) -> None:

@@ -111,6 +111,32 @@ def test_summary_compares_on_the_same_episodes() -> None:
     assert table.loc["realdata", "ci95"] == 0
 
 
+def test_training_that_ends_below_the_untrained_network_is_flagged() -> None:
+    untrained = [0.30, 0.40, 0.50, 0.36]
+    rows = pd.concat(
+        [
+            frame("pixels", {0: [0.1, 0.1, 0.1, 0.1]}),
+            frame("random", {0: untrained}),
+            frame("bank", {0: [share - 0.05 + 0.01 * (i % 2) for i, share in enumerate(untrained)]}),
+            frame("tgr", {0: [0.29, 0.49, 0.40, 0.36]}),  # lower on average, but not surely
+            frame("realdata", {0: [0.9, 0.9, 0.9, 0.9]}),
+        ]
+    )
+    chosen = rows.assign(selection="meta_val", accuracy=0.8)
+    tuned = chosen.assign(protocol="finetune")
+    both = pd.concat([rows.assign(selection="last"), chosen, tuned])
+    names = ["pixels", "random", "bank", "tgr", "realdata"]
+    table = summarise(both, names)
+    assert set(table.loc[table["last_below_random"], "method"]) == {"bank"}
+    assert table.loc[table["method"] == "bank", "last_below_random"].all(), "whatever the rule and the protocol"
+    by_method = table.drop_duplicates("method").set_index("method")["last_minus_random"]
+    assert by_method["bank"] == pytest.approx(-0.045) and by_method["realdata"] > 0
+    assert by_method[["pixels", "random"]].isna().all()
+    for left_out in (both[both["method"] != "random"], both[both["selection"] != "last"]):
+        unknown = summarise(left_out, names)
+        assert not unknown["last_below_random"].any() and unknown["last_minus_random"].isna().all()
+
+
 def test_several_datasets_are_pooled_beside_themselves() -> None:
     rows = pd.concat([frame("tgr", {0: [0.2, 0.4]}), frame("tgr", {0: [0.6, 0.8]}, "tools")])
     table = summarise(rows, ["tgr"]).set_index("dataset")

@@ -1,5 +1,6 @@
 """One row for each method, shot, protocol, selection rule and dataset: what tables and figures show."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,10 @@ SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
 FLOOR, CEILING = (next(name for name, card in CARDS.items() if card.role == role) for role in ("floor", "ceiling"))
+UNTRAINED = "random"
+"""The method that learns nothing: what training must improve on, ..."""
+GATE = {"selection": "last", "protocol": "ncm"}
+"""... by its last checkpoint, and by features alone: no selection and no fine-tuning may hide that they got worse."""
 REFERENCE = "tgr"
 FALLBACKS = ("replay", "bank", "average", "best", "random")
 """References in the order of preference if a scenario runs without TGR."""
@@ -70,9 +75,12 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
 
     Returns:
         columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, mean,
-        ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor. Accuracies are
-        shares of 1; ``ci95`` and ``difference_ci95`` are half widths over episodes. With several datasets, the dataset
-        ``all`` pools their episodes and comes first.
+        ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor,
+        last_minus_random, last_below_random. Accuracies are shares of 1; ``ci95`` and ``difference_ci95`` are half
+        widths over episodes. With several datasets, the dataset ``all`` pools their episodes and comes first.
+        ``last_minus_random``: paired difference of the last checkpoint to the untrained network under ``ncm``,
+        whatever the row's protocol and rule; missing if one of the two was not evaluated so. ``last_below_random``: its
+        interval lies below 0.
 
     Raises:
         TgrError: a method that ``methods`` does not list, or methods that do not share their episodes.
@@ -91,7 +99,7 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
             head |= {"protocol": protocol, "selection": selection, "bn_mode": frame["bn_mode"].iloc[0]}
             head |= {"split": frame["split"].iloc[0]}
             rows += [head | row for row in _summarise_cell(cell, present, reference)]
-    table = _below_floor(pd.DataFrame(rows))
+    table = _below_random(_below_floor(pd.DataFrame(rows)), frame)
     keys = {"dataset": [ALL, *datasets], "method": present}
     ranks = [table[column].map({name: i for i, name in enumerate(names)}) for column, names in keys.items()]
     order = table.assign(_dataset=ranks[0], _method=ranks[1]).sort_values(["_dataset", "_method"], kind="stable").index
@@ -190,3 +198,22 @@ def _below_floor(summary: pd.DataFrame) -> pd.DataFrame:
     for column in ("seed_std", "difference", "difference_ci95", "p_value"):
         joined[column] = joined[column].astype("float64")
     return joined.drop(columns="floor_mean").assign(below_floor=below)
+
+
+def _below_random(summary: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
+    """Add how the last checkpoints of what was trained compare with the untrained network, by nearest class mean."""
+    last = frame[(frame["selection"] == GATE["selection"]) & (frame["protocol"] == GATE["protocol"])]
+    found = {}
+    for dataset, shot in set(zip(summary["dataset"], summary["shot"], strict=True)):
+        part = last[(last["shot"] == shot) & ((last["dataset"] == dataset) | (dataset == ALL))]
+        series = {str(name): per_episode(rows) for name, rows in part.groupby("method")}
+        untrained = series.pop(UNTRAINED, None)
+        series.pop(FLOOR, None)
+        if untrained is not None:
+            found |= {(dataset, shot, name): compare(values, untrained) for name, values in series.items()}
+    keys = zip(summary["dataset"], summary["shot"], summary["method"], strict=True)
+    compared = [found.get(key) for key in keys]
+    return summary.assign(
+        last_minus_random=[math.nan if each is None else each.mean for each in compared],
+        last_below_random=[each is not None and each.mean + each.half_width < 0 for each in compared],
+    )

@@ -5,6 +5,7 @@ import pandas as pd
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
     TIES,
+    below_random_note,
     common_notes,
     dataset_title,
     difference_note,
@@ -37,6 +38,7 @@ def table(accuracies: pd.DataFrame, *, caption: str = "Ablation", headline: str 
             headline_note(headline),
             *difference_note(accuracies, labels_of(accuracies)[reference]),
             TIES,
+            *below_random_note(accuracies),
             "Gradient conflict between the teachers of a step, mean over the group steps: pairwise cosine of their "
             "gradients (higher is less conflict), and their variance relative to the squared norm of their mean.",
         ],

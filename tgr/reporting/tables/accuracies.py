@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from tgr.evaluation.summary import ALL, TIED
+from tgr.evaluation.summary import ALL, GATE, TIED, UNTRAINED
 from tgr.reporting import labels
 from tgr.reporting.tables.markup import Cell
 
@@ -23,6 +23,7 @@ def result_cell(row: Mapping[Any, Any]) -> Cell:
         significant=not pd.isna(row["p_value"]) and row["p_value"] < TIED,
         bold=row["tied_with_best"],
         below_floor=row["below_floor"],
+        last_below_random=row["last_below_random"] and row["protocol"] == GATE["protocol"],
     )
 
 
@@ -66,6 +67,21 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
 def headline_note(headline: str) -> str:
     """Say by which rule the checkpoints were chosen."""
     return f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
+
+
+def below_random_note(shown: pd.DataFrame) -> list[str]:
+    """Name the methods whose training ends below the untrained network, if the two were compared."""
+    if not shown["last_minus_random"].notna().any():
+        return []
+    compared = (
+        f"by nearest class mean on the same episodes, the last checkpoint of a training, whichever is shown, with the "
+        f"untrained network of the method {UNTRAINED}"
+    )
+    flagged = shown[shown["last_below_random"]]
+    if flagged.empty:
+        return [f"No training ends below an untrained network (compared: {compared})."]
+    names = ", ".join(labels_of(flagged).values())
+    return [f"u: ends below an untrained network, with an interval that excludes 0 (compared: {compared}): {names}."]
 
 
 def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:

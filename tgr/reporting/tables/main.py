@@ -6,6 +6,7 @@ from tgr.evaluation.summary import REFERENCE, headline_rows
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
     TIES,
+    below_random_note,
     common_notes,
     dataset_title,
     difference_note,
@@ -66,6 +67,7 @@ def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
         notes.append(f"v: below the floor (nearest class mean on raw pixels, same shot): {below}.")
     else:
         notes.append("No method is below the floor (nearest class mean on raw pixels, same shot).")
+    notes += below_random_note(shown)
     if "ceiling" not in set(shown["role"]):
         notes.append("No ceiling: the method realdata takes no part.")
     return notes

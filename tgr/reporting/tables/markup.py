@@ -27,6 +27,7 @@ class Cell:
     significant: bool = False
     bold: bool = False
     below_floor: bool = False
+    last_below_random: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +123,11 @@ def _escape_markdown(text: str) -> str:
     return text.replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("<", "&lt;")
 
 
+def _marks(cell: Cell) -> list[str]:
+    """Return the letters beside a result, which notes explain."""
+    return ["v"] * cell.below_floor + ["u"] * cell.last_below_random
+
+
 def _markdown_cell(cell: Cell | str | None, digits: int) -> str:
     if cell is None:
         return MISSING
@@ -129,8 +135,7 @@ def _markdown_cell(cell: Cell | str | None, digits: int) -> str:
         return _escape_markdown(cell)
     mean = f"{_percent(cell.mean, digits)} ± {_percent(cell.ci95, digits)}"
     text = f"**{mean}**" if cell.bold else mean
-    if cell.below_floor:
-        text += " v"
+    text += "".join(f" {mark}" for mark in _marks(cell))
     if cell.seed_std is not None:
         text += f", s {_percent(cell.seed_std, digits)}"
     if cell.difference is not None and cell.difference_ci95 is not None:
@@ -200,7 +205,7 @@ def _row(label: str, cells: Sequence[Cell | str | None], write: Callable[[Cell],
 def _latex_mean(cell: Cell, digits: int) -> str:
     mean = f"\\mathbf{{{_percent(cell.mean, digits)}}}" if cell.bold else _percent(cell.mean, digits)
     seeds = "" if cell.seed_std is None else f"\\ [s\\,{_percent(cell.seed_std, digits)}]"
-    below = "\\ v" if cell.below_floor else ""
+    below = "".join(f"\\ {mark}" for mark in _marks(cell))
     return f"${mean} \\pm {_percent(cell.ci95, digits)}${below}{seeds}"
 
 

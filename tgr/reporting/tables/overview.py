@@ -8,6 +8,7 @@ from tgr.evaluation.summary import headline_rows, over_all_datasets
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
     TIES,
+    below_random_note,
     common_notes,
     difference_note,
     headline_note,
@@ -41,6 +42,7 @@ def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> T
             headline_note(headline),
             *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
             f"{TIES} The ceiling sees real meta-train images and is left out.",
+            *below_random_note(shown),
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",
         ],

@@ -60,6 +60,7 @@ function description(row) {
   if (row.difference !== null)
     lines.push(`paired difference to ${row.reference}: ${percent(row.difference)} ± ${percent(row.difference_ci95)} (p ${probability(row.p_value, "= ")})`);
   if (row.below_floor) lines.push("below the floor");
+  if (row.last_below_random) lines.push("its last checkpoint is below an untrained network (nearest class mean)");
   return lines.join("\n");
 }
 
