@@ -19,7 +19,7 @@ from tgr.errors import TgrError
 from tgr.evaluation.identity import read_identity
 from tgr.evaluation.model import read_model
 from tgr.inversion.stage import invert_shard
-from tgr.meta.group_step import GroupSampler
+from tgr.meta.group_sampler import GroupSampler
 from tgr.meta.learners import LEARNERS
 from tgr.methods.stage import train_method
 from tgr.pool.pretrain import pretrain_shard
@@ -242,14 +242,29 @@ def test_episodic_methods_may_have_learning_rates_of_their_own(inputs: dict, tmp
 
 
 @pytest.mark.parametrize("heads", ["shared", "per_teacher", "aligned"])
-def test_tgr_runs_with_every_kind_of_head(inputs: dict, tmp_path: Path, heads: str) -> None:
-    train(inputs, "tgr", tmp_path / "model", heads=heads)
+@pytest.mark.parametrize("schedule", ["sequential", "interleaved"])
+def test_tgr_runs_with_every_schedule_and_kind_of_head(mixed: dict, tmp_path: Path, schedule: str, heads: str) -> None:
+    folder = train(mixed, "tgr", tmp_path / "model", schedule=schedule, heads=heads, patience=1)
+    assert len(read_model(folder).steps) == META.n_checkpoints
 
 
-def test_tgr_runs_as_the_release_does(inputs: dict, tmp_path: Path) -> None:
-    released = train(inputs, "tgr", tmp_path / "a", fidelity="release", heads="shared")
-    corrected = train(inputs, "tgr", tmp_path / "b", heads="shared")
-    assert digest(released) != digest(corrected)
+@pytest.mark.parametrize("schedule", ["sequential", "interleaved"])
+def test_tgr_as_released_has_one_schedule_and_one_head(inputs: dict, tmp_path: Path, schedule: str) -> None:
+    released = train(inputs, "tgr", tmp_path / "a", fidelity="release", schedule=schedule, heads="aligned")
+    alone = train(inputs, "tgr", tmp_path / "b", fidelity="release")
+    corrected = train(inputs, "tgr", tmp_path / "c", schedule="interleaved", heads="shared", replay_cap=None)
+    assert weights(released) == weights(alone) != weights(corrected)
+
+
+@pytest.mark.parametrize("schedule", ["sequential", "interleaved"])
+def test_tgr_recovers_images_anew(mixed: dict, tmp_path: Path, schedule: str) -> None:
+    """Each of the scenario's two shards by an engine of its own."""
+    engines = [Inversion(steps=1), Inversion(engine="generator", steps=1, generator_width=8)]
+    chosen = {"schedule": schedule, "images_per_teacher": 5, "patience": 1}
+    fresh, again = (
+        train(mixed | {"inversions": engines}, "tgr", tmp_path / name, fresh_images=True, **chosen) for name in "ab"
+    )
+    assert weights(fresh) == weights(again) != weights(train(mixed, "tgr", tmp_path / "cached", **chosen))
 
 
 def test_tgr_logs_gradient_conflict(inputs: dict, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from torch import Tensor
 from tests.toy_training import make_training
 from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import normalise
+from tgr.meta import group_step
 from tgr.meta.bank import MEAN, STD
 from tgr.meta.judge import Judge
 from tgr.meta.synthesis import scale
@@ -25,7 +26,7 @@ def test_a_judge_says_what_the_teacher_says_of_the_plain_image(size: int) -> Non
 def test_teacher_and_meta_model_see_the_same_view(monkeypatch: pytest.MonkeyPatch) -> None:
     """The images of the loss are those that the teacher has judged, and its outputs on them are the target."""
     judged: list[tuple[Tensor, Tensor]] = []
-    logits, loss = Judge.logits, tgr.teacher_loss
+    logits, loss = Judge.logits, group_step.teacher_loss
 
     def judge(self: Judge, images: Tensor) -> Tensor:
         judged.append((images, logits(self, images)))
@@ -37,7 +38,7 @@ def test_teacher_and_meta_model_see_the_same_view(monkeypatch: pytest.MonkeyPatc
         return loss(model, images, labels, target, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Judge, "logits", judge)
-    monkeypatch.setattr(tgr, "teacher_loss", watched)
+    monkeypatch.setattr(group_step, "teacher_loss", watched)
     training = make_training()
     tgr.train(Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=6), training)
     assert len(judged) == 3 * 2

@@ -120,6 +120,27 @@ def test_recovered_images_serve_an_evaluation_that_selects_by_them() -> None:
     assert inputs_of(evaluation=rules).selection_recovered("first", "bank") == []
 
 
+def test_a_training_depends_on_inversion_if_it_recovers_images_itself() -> None:
+    fresh = inputs_of(methods={"tgr": {"fresh_images": True}, "bank": {}, "pixels": {}}, ablations=None)
+    for inputs, method, expected in ((fresh, "tgr", True), (fresh, "bank", False), (inputs_of(), "tgr", False)):
+        code, given = inputs.train_code("first", method), parameters(inputs.jobs)
+        for file in ("inversion/pixel.py", "meta/fresh.py"):
+            assert any(name.endswith(file) for name in code) == expected
+        assert not any(file.endswith("inversion/generator.py") for file in code)
+        engines = [inversion["engine"] for inversion in given["inversions"]["first"][method]]
+        assert engines == (["pixel"] * len(inputs.recovered("first")) if expected else [])
+        assert given["method_probe"]["first"][method] is None
+        assert inputs.train_weights("first", method) == []
+
+
+def test_a_training_that_recovers_images_with_the_probe_reads_it() -> None:
+    changes: dict[str, Any] = {"inversion": {"probe_weight": 1}, "task_space": {"weights": "probe.pth"}}
+    inputs = inputs_of(methods={"tgr": {"fresh_images": True}, "bank": {}, "pixels": {}}, ablations=None, **changes)
+    assert inputs.train_weights("first", "tgr") == ["probe.pth"]
+    assert inputs.train_weights("first", "bank") == []
+    assert parameters(inputs.jobs)["method_probe"]["first"]["tgr"]["weights"] == "probe.pth"
+
+
 def test_a_pool_of_anothers_teachers_reads_them_there() -> None:
     inputs = inputs_of()
     assert inputs.shard_teachers("icons-again", "1") == "results/teachers/icons-conv4/shard-1"

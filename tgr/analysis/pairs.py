@@ -7,6 +7,7 @@ over the base teacher with twice the images, so that more images are no gain.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -30,7 +31,7 @@ from tgr.evaluation.tasks import TaskSet
 from tgr.inversion.recovered import Recovered
 from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD, bank_of_recovered
-from tgr.meta.replay import replay
+from tgr.meta.replay import draw_episodes, replay
 from tgr.pool.pretrain import pretrain_teacher
 from tgr.pool.teacher import Teacher
 
@@ -116,7 +117,8 @@ class Draw:
             shape.architecture, meta.n_way, shape.width, shape.image_size, *names, "model", options=shape.options
         ).to(self.device)
         episodes = seeds.numpy_generator(*names, "replay")
-        replay(model, bank, meta, learner.k_shot, learner.steps, episodes, lambda step, values: None)
+        draw = partial(draw_episodes, bank, meta, learner.k_shot, episodes, self.device)
+        replay(model, draw, meta, learner.steps, lambda step, values: None)
         recalibrate_batchnorm(model, [part.to(self.device) for part in bank.images.split(CALIBRATION_BATCH)])
         card = ModelCard(**shape.model_dump(), mean=MEAN, std=STD, checkpoints=[])
         return fmean(ncm(model, task, learner.bn_mode) for task in learner.tasks.tasks(card, self.device))

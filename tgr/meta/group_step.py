@@ -4,17 +4,23 @@ Wei et al., ICML 2024, section 3: a step draws teachers from one task group, com
 CE(meta(x_i), y_i) + KL(teacher_i(x_i) || meta(x_i)) on its recovered images, and descends the regularised gradient.
 """
 
-from collections import Counter
-from collections.abc import Mapping
+import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
-from tgr.backbones.classifier import Classifier
+from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.config.methods.tgr import Tgr
+from tgr.data.transforms import crop_pad, random_crop_flip
+from tgr.errors import TgrError
+from tgr.meta.group_sampler import GroupSampler
+from tgr.meta.judge import Judge
 from tgr.meta.regularisation import Loss, Parameters
+from tgr.meta.sources import Source
+from tgr.meta.treatments import treated_gradient
 
 
 def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tensor, rows: Tensor, config: Tgr) -> Loss:
@@ -58,46 +64,69 @@ def divergence(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     return temperature**2 * kl_div(log_softmax(student / temperature, 1), target, reduction="batchmean")
 
 
-class GroupSampler:
-    """Draws teachers of one group, and some of their images, for each step, and counts how often each took part.
-
-    A group with fewer teachers than a step wants gives all that it has. Larger groups are drawn more often, in
-    proportion to their size, so that their teachers take part as often as those of small groups. A group of one teacher
-    is completed by the group that follows, because a single gradient has nothing to align with.
+class GroupStep:
+    """One step on several teachers of a group, each judging the view of its images that the meta-model sees.
 
     Args:
-        groups: the group of each teacher that takes part, by the teacher's index.
-        n_teachers: teachers of one step.
-        replacement: draw with replacement, so that a step may have a teacher twice, as in the authors' release.
+        model: the meta-model with the head of the teachers' classes.
+        source: gives each teacher's images.
+        judges: the teachers, by index.
+        rows: for each teacher the model's outputs that stand for its labels.
+        sampler: draws the teachers of a step.
+        augmentation, order: generators of the crops, and of what a treatment draws.
     """
 
     def __init__(
-        self, groups: Mapping[int, int], n_teachers: int, generator: torch.Generator, *, replacement: bool = False
+        self,
+        model: Classifier,
+        source: Source,
+        judges: Sequence[Judge],
+        rows: Sequence[Tensor],
+        sampler: GroupSampler,
+        config: Tgr,
+        augmentation: torch.Generator,
+        order: torch.Generator,
     ) -> None:
-        present = sorted(set(groups.values()))
-        self._members = [torch.tensor([i for i, g in groups.items() if g == group]) for group in present]
-        self._weights = torch.tensor([max(1.0, len(m) / n_teachers) for m in self._members])
-        self._n_teachers = n_teachers
-        self._replacement = replacement
-        self._generator = generator
-        self.counts: Counter[int] = Counter()
+        self.model, self._source, self._judges, self._rows = model, source, judges, rows
+        self._sampler, self._config, self._augmentation, self._order = sampler, config, augmentation, order
+        self._device = next(model.parameters()).device
 
-    def teachers(self) -> list[int]:
-        """Return the teachers of one step."""
-        group = int(torch.multinomial(self._weights, 1, generator=self._generator))
-        members = self._members[group]
-        alone = len(members) == 1 and len(self._members) > 1
-        others = self._members[(group + 1) % len(self._members)] if alone else members
-        count = self._n_teachers - alone
-        if self._replacement:
-            order = torch.randint(len(others), (count,), generator=self._generator)
-        else:
-            order = torch.randperm(len(others), generator=self._generator)[:count]
-        chosen = (members.tolist() if alone else []) + others[order].tolist()
-        self.counts.update(chosen)
-        return chosen
+    def backward(self, step: int) -> dict[str, float]:
+        """Write the treated gradient of the next teachers into the parameters' ``grad``; return values to log.
 
-    def images(self, members: Tensor, count: int) -> Tensor:
-        """Return up to ``count`` of a teacher's images, without replacement."""
-        order = torch.randperm(len(members), generator=self._generator)
-        return members[order[:count]]
+        Raises:
+            TgrError: a loss is not finite; the message names ``step``.
+        """
+        config = self._config
+        weights: Parameters = dict(self.model.named_parameters())
+        losses = [self._loss(teacher) for teacher in self._sampler.teachers()]
+        with batchnorm_mode(self.model, "batch"):
+            outcome = treated_gradient(
+                config.treatment,
+                losses,
+                weights,
+                config.gradient_lambda,
+                self._order,
+                through_displacement=config.fidelity == "release",
+            )
+        loss = outcome.losses.mean().item()
+        if not math.isfinite(loss):
+            raise TgrError(f"method tgr: the loss is not finite at step {step}; lower methods.tgr.lr ({config.lr})")
+        for name, parameter in weights.items():
+            parameter.grad = outcome.gradient[name]
+        relative = outcome.variance / max(outcome.mean_norm_squared, torch.finfo(torch.float32).tiny)
+        return {
+            "loss": loss,
+            "relative_variance": relative,
+            "gradient_variance": outcome.variance,
+            "gradient_cosine": outcome.cosine,
+        }
+
+    def _loss(self, teacher: int) -> Loss:
+        """Return the loss of one teacher on a fresh draw of its images, augmented."""
+        images, labels, flips = self._source.draw(teacher)
+        if self._config.augment:
+            images = random_crop_flip(images, crop_pad(images.shape[-1]), flips, self._augmentation)
+        images, labels = images.to(self._device), labels.to(self._device)
+        logits = self._judges[teacher].logits(images)
+        return teacher_loss(self.model, images, labels, logits, self._rows[teacher].to(self._device), self._config)

@@ -16,30 +16,22 @@ from tgr.meta.learners import LEARNERS, Episode, Parameters
 Observer = Callable[[int, dict[str, float]], None]
 
 
-def replay(
-    model: Classifier,
-    bank: ImageBank,
-    meta: Meta,
-    k_shot: int,
-    steps: int,
-    generator: np.random.Generator,
-    observe: Observer,
-) -> None:
-    """Train a model with ``meta.n_way`` outputs, in place, by Adam on the mean query loss of drawn episodes.
+def replay(model: Classifier, draw: Callable[[], Sequence[Episode]], meta: Meta, steps: int, observe: Observer) -> None:
+    """Train a model with ``meta.n_way`` outputs, in place, by Adam on the mean query loss of episodes.
 
     BatchNorm uses the statistics of each batch, as MAML does; its running statistics stay as they are.
 
     Args:
+        draw: returns the episodes of one outer step.
         observe: called after every outer step with its number (from 1) and values to log.
 
     Raises:
-        TgrError: too few classes or images for an episode, or a loss that is not finite.
+        TgrError: a loss is not finite, or as ``draw`` does.
     """
     optimizer = torch.optim.Adam(model.parameters(), lr=meta.outer_lr)
-    device = next(model.parameters()).device
     for step in trange(1, steps + 1, desc=f"replay ({meta.learner})", unit="step"):
         optimizer.zero_grad()
-        values = backward_episodes("replay", model, draw_episodes(bank, meta, k_shot, generator, device), meta, step)
+        values = backward_episodes("replay", model, draw(), meta, step)
         optimizer.step()
         observe(step, values)
 
@@ -84,7 +76,7 @@ def require_finite(loss: Tensor, what: str, step: int, keys: str) -> None:
 def draw_episodes(
     bank: ImageBank, meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device
 ) -> list[Episode]:
-    """Draw the episodes of one outer step."""
+    """Draw the episodes of one outer step. Raises as ``ImageBank.sample``."""
     drawn = bank.sample(meta.n_way, k_shot, meta.n_query, meta.meta_batch_size, generator)
     return [
         Episode(*_gather(bank, support, device), *_gather(bank, query, device))

@@ -1,5 +1,9 @@
 """replay: episodic meta-learning on the image bank, which is TGR without its group step (Wei et al., ICML 2024)."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -7,7 +11,8 @@ from tgr import seeds
 from tgr.backbones.classifier import Classifier, recalibrate_batchnorm
 from tgr.config.methods.replay import Replay
 from tgr.meta.bank import ImageBank
-from tgr.meta.replay import replay
+from tgr.meta.learners import Episode
+from tgr.meta.replay import draw_episodes, replay
 from tgr.methods.training import Trained, Training, checkpoint_steps
 
 
@@ -18,17 +23,29 @@ def train(parameters: Replay, training: Training) -> Trained:
 
 def train_on(bank: ImageBank, steps: int, training: Training) -> Trained:
     """Train from scratch on episodes of any bank."""
-    trained = Trained(training.meta_model.architecture)
-    run_replay(
-        training.model(training.meta.n_way), bank, steps, training, trained, first=0, count=training.meta.n_checkpoints
-    )
+    trained, meta = Trained(training.meta_model.architecture), training.meta
+    model = training.model(meta.n_way)
+    draw = partial(draw_episodes, bank, meta, training.k_shot, episode_generator(training), training.device)
+    run_replay(model, draw, bank, steps, training, trained, first=0, count=meta.n_checkpoints)
     return trained
 
 
 def run_replay(
-    model: Classifier, bank: ImageBank, steps: int, training: Training, trained: Trained, first: int, count: int
+    model: Classifier,
+    draw: Callable[[], Sequence[Episode]],
+    bank: ImageBank,
+    steps: int,
+    training: Training,
+    trained: Trained,
+    first: int,
+    count: int,
 ) -> None:
-    """Replay on a model, log curves from step ``first`` on, and keep ``count`` checkpoints."""
+    """Replay on a model, log curves from step ``first`` on, and keep ``count`` checkpoints.
+
+    Args:
+        draw: returns the episodes of one outer step.
+        bank: the images from which a checkpoint takes BatchNorm's running statistics.
+    """
     marks = checkpoint_steps(first, first + steps, count)
 
     def observe(step: int, values: dict[str, float]) -> None:
@@ -37,8 +54,12 @@ def run_replay(
             recalibrate_batchnorm(model, calibration_batches(bank, training))
             trained.keep(first + step, model, head=training.meta.learns_head)
 
-    episodes = seeds.numpy_generator(*training.seed_names, "replay")
-    replay(model, bank, training.meta, training.k_shot, steps, episodes, observe)
+    replay(model, draw, training.meta, steps, observe)
+
+
+def episode_generator(training: Training) -> np.random.Generator:
+    """Return the generator of the episodes that a training replays."""
+    return seeds.numpy_generator(*training.seed_names, "replay")
 
 
 def calibration_batches(bank: ImageBank, training: Training) -> list[Tensor]:

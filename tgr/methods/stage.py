@@ -11,11 +11,12 @@ import torch
 from tgr.artifacts import read_json, save_tensors, write_json
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.registry import parameters_of
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import load_recovered
 from tgr.methods import registry
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import load_teachers
+from tgr.pool.teacher import load_teachers, read_cards
 
 
 def train_method(
@@ -33,6 +34,8 @@ def train_method(
     datasets: Sequence[Path],
     model: Path,
     device: torch.device,
+    inversions: Sequence[Inversion] = (),
+    probe: TaskSpace | None = None,
 ) -> None:
     """Train a method and write its checkpoints, curves and ``model.json`` into the folder ``model``.
 
@@ -44,6 +47,8 @@ def train_method(
             that does without.
         groups: the file of task groups; None for a method without groups.
         datasets: files of the scenario's real datasets, read by the ceiling only.
+        inversions: one for each of the folders ``teachers``, for a method that recovers images as it trains.
+        probe: names the probe network, if one of these inversions uses it.
 
     Raises:
         TgrError: as the method does.
@@ -61,6 +66,10 @@ def train_method(
         groups=read_json(groups)["groups"] if groups else [],
         real=[ImageDataset.load(file) for file in datasets],
         device=device,
+        inversions=[
+            one for folder, one in zip(teachers, inversions, strict=bool(inversions)) for _ in read_cards(folder)
+        ],
+        probe=probe,
     )
     trained = registry.get(name)(parameters, training)
     identity: dict[str, str | int] = {"scenario": scenario, "method": method, "shot": shot, "seed": seed}

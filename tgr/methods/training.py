@@ -11,6 +11,7 @@ from tgr import seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build
 from tgr.config.learning import Meta, MetaModel
+from tgr.config.teachers import Inversion, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import Recovered
 from tgr.meta.bank import MEAN, STD, ImageBank, bank_of_real, bank_of_recovered
@@ -32,6 +33,8 @@ class Training:
         groups: the task group of each teacher; empty for methods without groups.
         real: the real datasets; only the ceiling may look.
         device: where to compute.
+        inversions: each teacher's inversion, in the same order; only for a method that recovers images as it trains.
+        probe: names the probe network, if one of these inversions uses it.
     """
 
     meta_model: MetaModel
@@ -43,6 +46,8 @@ class Training:
     groups: Sequence[int]
     real: Sequence[ImageDataset]
     device: torch.device
+    inversions: Sequence[Inversion] = ()
+    probe: TaskSpace | None = None
 
     def bank(self, class_identity: str) -> ImageBank:
         """Return all recovered images, without those held out for selection; classes ``shared`` or ``local``."""

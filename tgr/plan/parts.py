@@ -1,5 +1,6 @@
 """What the parts of a configuration take: one teacher, its images, one evaluation."""
 
+from collections.abc import Sequence
 from functools import cache
 from statistics import fmean
 
@@ -81,6 +82,12 @@ class Parts:
             image += self.units.generate(inversion.generator_width, pixels)
         return (inversion.steps or DEFAULT_STEPS[inversion.engine]) * self.n_recovered(name) * image
 
+    def image_seconds(self, pools: Sequence[str]) -> float:
+        """Seconds of recovering one image, mean over the teachers of some pools."""
+        counts = {pool: self.config.pools[pool].n_teachers for pool in pools}
+        each = {pool: self.inversion_seconds(pool) / self.n_recovered(pool) for pool in pools}
+        return sum(counts[pool] * each[pool] for pool in counts) / sum(counts.values())
+
     def inversion_mb(self, name: str) -> float:
         """MB of the feature maps that a step of the inversion keeps."""
         inversion, images = self.config.inversion_of(name), self.n_recovered(name)
@@ -102,9 +109,8 @@ class Parts:
         teachers = [self.teacher(pool) for pool in section.pools for _ in range(self.config.pools[pool].n_teachers)]
         typical = sorted(teachers, key=lambda net: net.macs)[len(teachers) // 2]
         n_way = self.config.pools[section.pools[0]].n_way
-        return Setting(
-            self.model(scenario), typical, meta, k_shot, n_way, len(teachers), section.image_size, self.units
-        )
+        inversion, pixels = self.image_seconds(section.pools), section.image_size
+        return Setting(self.model(scenario), typical, meta, k_shot, n_way, len(teachers), inversion, pixels, self.units)
 
     def pairs_setting(self, pool: str) -> Setting:
         """Return where an experiment with two teachers trains."""
@@ -112,7 +118,8 @@ class Parts:
         k_shot = meta.k_shot if isinstance(meta.k_shot, int) else max(shots)
         section = self.config.pools[pool]
         pixels = pool_pixels(self.config, section)
-        return Setting(net, net, meta, k_shot, section.n_way, 2, pixels, self.units)
+        inversion = self.image_seconds([pool])
+        return Setting(net, net, meta, k_shot, section.n_way, 2, inversion, pixels, self.units)
 
     def embedding_seconds(self, pool: str) -> float:
         """Seconds of sending images of all teachers of a pool through the probe network, and back."""

@@ -18,6 +18,7 @@ class Setting:
         k_shot: support images a class.
         n_way: classes of a teacher.
         n_teachers: teachers of the scenario.
+        inversion: seconds of recovering one image, mean over the teachers.
         pixels: height of the meta-model's images.
     """
 
@@ -27,6 +28,7 @@ class Setting:
     k_shot: int
     n_way: int
     n_teachers: int
+    inversion: float
     pixels: int
     units: Units
 
@@ -57,7 +59,7 @@ class Setting:
         order = units.second_order if meta.learner == "maml" else 1.0
         return meta.inner_steps * (units.step_overhead + support * image) * order + query * image + units.step_overhead
 
-    def replay(self, steps: int) -> float:
+    def replay(self, steps: float) -> float:
         """Seconds of some outer steps of replay."""
         return steps * self.meta.meta_batch_size * self.episode()
 
@@ -72,6 +74,10 @@ class Setting:
     def inverted(self, images: float) -> float:
         """Seconds of one step on images that are optimised through a teacher."""
         return images * self.units.invert(self.teacher)
+
+    def recovered(self, images: float) -> float:
+        """Seconds of recovering images of a teacher by its pool's inversion, from start to end."""
+        return images * self.inversion
 
     def generated(self, images: float, width: int) -> float:
         """Seconds of one step on images that come from a generator of some channels, without its teacher."""

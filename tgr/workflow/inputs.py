@@ -22,6 +22,8 @@ from tgr.workflow.jobs import Draw, Evaluation, Jobs, Model, Shard, groups_names
 Files = TypeVar("Files")
 SERVED = ("package", "random")
 """Values of ``task_space.weights`` that name no file."""
+FRESH_IMAGES = "tgr.meta.fresh"
+"""The module of trainings that recover images anew."""
 
 
 class Inputs:
@@ -89,8 +91,11 @@ class Inputs:
 
     def train_code(self, scenario: str, method: str) -> list[str]:
         """Return the sources of the stage `train`, of one method, and of a scenario's architectures."""
-        module = f"tgr.methods.{self.jobs.variants[scenario][method].method}"
-        return self.code("train.py", module, *self._backbones_of_scenario(scenario))
+        variant = self.jobs.variants[scenario][method]
+        modules = [f"tgr.methods.{variant.method}"]
+        if variant.parameters.inverts:
+            modules += [FRESH_IMAGES, *map(self._engine, self._pools(scenario))]
+        return self.code("train.py", *modules, *self._backbones_of_scenario(scenario))
 
     def measure_pairs_code(self, pairs: str) -> list[str]:
         """Return the sources of an experiment with pairs of teachers, of its pools' engines and architectures."""
@@ -233,6 +238,12 @@ class Inputs:
     def train_recovered(self, scenario: str, method: str) -> list[str]:
         """Return the recovered images of a scenario, for a method that needs them."""
         return self.recovered(scenario) if "recovered" in self._needs(scenario, method) else []
+
+    def train_weights(self, scenario: str, method: str) -> list[str]:
+        """Return the checkpoint file of the probe network, if a method recovers images with it as it trains."""
+        if not self.jobs.variants[scenario][method].parameters.inverts:
+            return []
+        return [*dict.fromkeys(file for pool in self._pools(scenario) for file in self.invert_weights(pool))]
 
     def task_groups(self, scenario: str, method: str) -> str | list[str]:
         """Return the task groups of a method that uses them."""

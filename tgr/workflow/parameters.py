@@ -35,6 +35,17 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
             scenario: {name: {variant.method: dump(variant.parameters)} for name, variant in members.items()}
             for scenario, members in variants
         },
+        "inversions": {
+            scenario: {name: _inversions(jobs, scenario, variant.parameters) for name, variant in members.items()}
+            for scenario, members in variants
+        },
+        "method_probe": {
+            scenario: {
+                name: _probe(settings, settings.scenarios[scenario].pools if variant.parameters.inverts else [])
+                for name, variant in members.items()
+            }
+            for scenario, members in variants
+        },
         "meta": dump(settings.meta),
         "held_out_per_class": settings.meta.held_out_per_class,
         "evaluation": {
@@ -125,6 +136,12 @@ def _episodes(settings: Config, dataset: Dataset) -> dict[str, Any]:
 def _teachers(pool: Pool) -> dict[str, Any]:
     """Return what kind of teachers a pool has."""
     return dump(pool, include={"dataset", "architecture", "width", "options", "n_way"})
+
+
+def _inversions(jobs: Jobs, scenario: str, method: MethodParameters) -> list[dict[str, Any]]:
+    """Return the inversion of each shard of a scenario's teachers, for a method that recovers images as it trains."""
+    shards = jobs.shards(jobs.settings.scenarios[scenario].pools) if method.inverts else []
+    return [dump(jobs.settings.inversion_of(shard.pool)) for shard in shards]
 
 
 def _probe(settings: Config, pools: Iterable[str]) -> dict[str, Any] | None:

@@ -8,6 +8,7 @@ rule train:
         recovered=for_job(needed.train_recovered),
         groups=for_job(needed.task_groups),
         datasets=for_job(needed.real_datasets),
+        weights=for_job(needed.train_weights),
         code=for_job(needed.train_code),
     output:
         model=directory(MODEL),
@@ -25,6 +26,8 @@ rule train:
         variant=parameter("variant/{scenario}/{method}"),
         meta_model=parameter("model/{scenario}"),
         meta=parameter("meta"),
+        inversions=parameter("inversions/{scenario}/{method}"),
+        probe=parameter("method_probe/{scenario}/{method}"),
         device=parameter("device"),
     script:
         "../scripts/train.py"

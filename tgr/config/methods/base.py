@@ -73,6 +73,11 @@ class MethodParameters(Section):
         """Those of ``needs`` that it reads as it is configured."""
         return self.needs
 
+    @property
+    def inverts(self) -> bool:
+        """Whether its training recovers images anew, by the inversion of the teachers' pools."""
+        return False
+
     @classmethod
     def look(cls) -> dict[str, Any]:
         """Return how figures show it: ``label``, ``colour``, ``marker``, ``phases``."""

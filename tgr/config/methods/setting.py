@@ -33,7 +33,7 @@ class Setting(Protocol):
     def steps(self, count: float, images: float, passes: float = 1.0) -> float:
         """Steps on the meta-model, each of some images, forward and backward."""
 
-    def replay(self, steps: int) -> float:
+    def replay(self, steps: float) -> float:
         """Outer steps on replayed episodes."""
 
     def classified(self, images: float) -> float:
@@ -41,6 +41,9 @@ class Setting(Protocol):
 
     def inverted(self, images: float) -> float:
         """One step on images that are optimised through a teacher."""
+
+    def recovered(self, images: float) -> float:
+        """Images of a teacher that its pool's inversion recovers from start to end."""
 
     def generated(self, images: float, width: int) -> float:
         """One step on images that come from a generator of some channels, without its teacher."""

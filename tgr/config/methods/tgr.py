@@ -42,6 +42,11 @@ class Tgr(EpisodicParameters, GroupedParameters):
     bank_steps: int = Field(
         0, ge=0, description="Steps of the learner of `bank` first, from whose trunk the group steps then start (ours)."
     )
+    schedule: Literal["sequential", "interleaved"] = Field(
+        "sequential",
+        description="`interleaved` (the paper) replays after every group step until the training accuracy stalls; "
+        "`sequential` (ours) takes all group steps first, and then `replay_steps` of replay.",
+    )
     group_steps: int = Field(500, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
         4, ge=2, description="Teachers drawn from one group in each step, without replacement."
@@ -65,23 +70,89 @@ class Tgr(EpisodicParameters, GroupedParameters):
         description="Output rows in the group step: one n-way head in the teachers' arbitrary label orders (`shared`, "
         "the release), one head a teacher, or one row a class.",
     )
-    lr: float = Field(3e-3, gt=0, description="Adam learning rate of the group step (cosine decay to zero).")
+    lr: float = Field(
+        3e-3,
+        gt=0,
+        description="Adam learning rate: of the group steps, with cosine decay to zero (`sequential`); or constant, of "
+        "group steps and replay, which then knows no `meta.outer_lr` (`interleaved`; paper: 0.001).",
+    )
     augment: bool = Field(True, description="Random crops and, where the dataset allows them, flips.")
-    replay_steps: int = Field(60, ge=0, description="Outer steps on replayed episodes after the group steps.")
+    replay_steps: int = Field(
+        60, ge=0, description="Outer steps on replayed episodes after all group steps (`sequential`)."
+    )
+    patience: int = Field(
+        4,
+        ge=1,
+        description="Outer steps without a better training accuracy that end the replay after a group step "
+        "(`interleaved`).",
+    )
+    replay_cap: int | None = Field(
+        20, ge=1, description="Outer steps of replay after one group step, at most (`interleaved`); `null`: no limit."
+    )
+    fresh_images: bool = Field(
+        False,
+        description="Recover new images by the pools' inversion for every group step, as the release does, and add "
+        "them to those of the episodes. By default all images are those recovered once: that is what a workflow "
+        "caches.",
+    )
+    memory_per_class: int = Field(
+        600, ge=1, description="Images of a class that episodes are drawn from, the newest (`fresh_images`)."
+    )
     fidelity: Literal["corrected", "release"] = Field(
         "corrected",
-        description="`release` restores what the authors' release does in the group step: its KL term, the derivative "
-        "through the displacement, one shared head, teachers drawn with replacement, from the first pool only.",
+        description="`release` restores the algorithm of the authors' release: its KL term, the derivative through the "
+        "displacement, teachers drawn with replacement and from the first pool only, one shared head, and "
+        "`schedule: interleaved` without a cap. Its learner, numbers and fresh images stay with their keys.",
     )
+
+    def as_run(self) -> "Tgr":
+        """Return the parameters that are in force: `fidelity: release` sets some of them."""
+        if self.fidelity != "release":
+            return self
+        return self.model_copy(update={"heads": "shared", "schedule": "interleaved", "replay_cap": None})
+
+    @property
+    def inverts(self) -> bool:
+        """Whether its training recovers images anew, by the inversion of the teachers' pools."""
+        return self.fresh_images
 
     def visits(self, setting: Setting) -> float:
         """Return how often it draws a teacher, on average, in the group steps."""
         return self.group_steps * self.teachers_per_step / setting.n_teachers
 
     def training_seconds(self, setting: Setting) -> float:
-        """Return the seconds of one core that the training takes."""
-        passes = 2 if self.treatment == "implicit" and self.gradient_lambda > 0 else 1
-        bank = setting.steps(self.bank_steps, ClassifierTraining().batch_size)
-        group = setting.steps(self.group_steps * self.teachers_per_step, self.images_per_teacher, passes)
-        judged = self.group_steps * self.teachers_per_step * setting.classified(self.images_per_teacher)
-        return bank + group + judged + setting.replay(self.replay_steps)
+        """Return the seconds of one core that the training takes.
+
+        Replay after a group step is taken to last as long as with accuracies that only vary, see
+        ``expected_steps_to_stall``.
+        """
+        config, visits = self.as_run(), self.group_steps * self.teachers_per_step
+        passes: float = 2 if self.treatment == "implicit" and self.gradient_lambda > 0 else 1
+        if passes == 2 and config.fidelity == "release":
+            passes = 1 + setting.second_order
+        seconds = setting.steps(self.bank_steps, ClassifierTraining().batch_size)
+        seconds += setting.steps(visits, self.images_per_teacher, passes)
+        seconds += visits * setting.classified(self.images_per_teacher)
+        if self.fresh_images:
+            seconds += visits * setting.recovered(self.images_per_teacher)
+        replayed: float = config.replay_steps
+        if config.schedule == "interleaved":
+            replayed = config.group_steps * expected_steps_to_stall(config.patience, config.replay_cap)
+        return seconds + setting.replay(replayed)
+
+
+def expected_steps_to_stall(patience: int, cap: int | None = None) -> float:
+    """Return the mean number of values until ``patience`` in a row are no better than the best before them.
+
+    The values are taken to be independent, of one distribution and never equal: then the n-th is the best so far with
+    probability 1/n, whatever came before. An accuracy that still rises takes longer, one that repeats itself shorter.
+
+    Args:
+        cap: the largest number of values; None: as many as it takes.
+    """
+    waited, expected, n = [1.0] + [0.0] * (patience - 1), 1.0, 1  # the probability of each wait after n values
+    while (going := sum(waited)) > 1e-9 and (cap is None or n < cap):
+        n += 1
+        expected += going
+        waited = [going / n] + [share * (1 - 1 / n) for share in waited[:-1]]
+    return expected
