@@ -267,6 +267,13 @@ def test_tgr_recovers_images_anew(mixed: dict, tmp_path: Path, schedule: str) ->
     assert weights(fresh) == weights(again) != weights(train(mixed, "tgr", tmp_path / "cached", **chosen))
 
 
+@pytest.mark.parametrize("schedule", ["interleaved", "sequential"])
+def test_tgr_keeps_no_head_that_prototypes_did_not_train(inputs: dict, tmp_path: Path, schedule: str) -> None:
+    meta = META.model_copy(update={"learner": "protonet"})
+    folder = train(inputs, "tgr", tmp_path / "model", meta=meta, schedule=schedule)
+    assert not any(key.startswith("head.") for key in load_file(folder / "checkpoint-01.safetensors"))
+
+
 def test_tgr_logs_gradient_conflict(inputs: dict, tmp_path: Path) -> None:
     curves = pd.read_parquet(train(inputs, "tgr", tmp_path / "model") / "curves.parquet")
     group = curves[curves["phase"] == "group"]
