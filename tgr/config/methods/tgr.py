@@ -45,8 +45,8 @@ class Tgr(EpisodicParameters, GroupedParameters):
     )
     schedule: Literal["sequential", "interleaved"] = Field(
         "sequential",
-        description="`interleaved` (the paper) replays after every group step until the training accuracy stalls; "
-        "`sequential` (ours) takes all group steps first, and then `replay_steps` of replay.",
+        description="`interleaved` replays after every group step until the training accuracy stalls; `sequential` "
+        "(ours) takes all group steps first, and then `replay_steps` of replay (paper: interleaved).",
     )
     group_steps: int = Field(500, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
