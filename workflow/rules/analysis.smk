@@ -271,6 +271,7 @@ rule measure_pairs:
     params:
         pairs=parameter("pairs/{pairs}"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/measure_pairs.py"
 
