@@ -12,7 +12,7 @@ from tgr.evaluation.statistics import compare, mean_interval, per_episode, seed_
 
 COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
-    "bn_mode", "split",
+    "bn_mode", "split", "phase",
 }  # fmt: skip
 SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
@@ -69,10 +69,11 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
         reference: the method to which differences are taken; None: see ``reference_method``.
 
     Returns:
-        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, mean,
-        ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor. Accuracies are
-        shares of 1; ``ci95`` and ``difference_ci95`` are half widths over episodes. With several datasets, the dataset
-        ``all`` pools their episodes and comes first.
+        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, phase,
+        mean, ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor. Accuracies
+        are shares of 1; ``ci95`` and ``difference_ci95`` are half widths over episodes. With several datasets, the
+        dataset ``all`` pools their episodes and comes first. ``phase`` says which phases the training of the chosen
+        checkpoint had had, e.g. ``group + replay``; where seeds differ, all that occurred, separated by ``/``.
 
     Raises:
         TgrError: a method that ``methods`` does not list, or methods that do not share their episodes.
@@ -159,6 +160,7 @@ def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) 
             "role": {FLOOR: "floor", CEILING: "ceiling"}.get(name, "method"),
             "n_episodes": interval.n,
             "n_seeds": frames[name]["seed"].nunique(),
+            "phase": " / ".join(sorted(frames[name]["phase"].unique())),
             "mean": interval.mean,
             "ci95": interval.half_width,
             "seed_std": seed_spread(frames[name]),

@@ -66,11 +66,11 @@ def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> Non
 
 
 def list_files(config: Path, folder: Path, suffix: str) -> list[Path]:
-    """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, and of all together."""
+    """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, budgets, and of all together."""
     settings = load(ROOT / config)
     files = [*folder.glob(f"*.{suffix}")]
     files += [file for scenario in settings.scenarios for file in (folder / scenario).rglob(f"*.{suffix}")]
-    for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps)):
+    for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps), ("budgets", settings.budgets)):
         files += [file for name in names if (file := folder / kind / f"{name}.{suffix}").exists()]
     return sorted(files)
 
