@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import check_width
-from tgr.config.base import Name, Section
+from tgr.config.base import Name, Processor, Section
 from tgr.config.experiments import Ablation, Budget, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
@@ -41,6 +41,10 @@ class Config(Section):
     figures: Figures = Field(Figures(), description="Looks of the figures.")
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
         "auto", description="`auto` (CUDA if present, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`."
+    )
+    processor: Processor = Field(
+        "pinned",
+        description="Kernels: `pinned` are the same on every x86-64 processor with AVX2, `native` this one's fastest.",
     )
 
     @model_validator(mode="after")

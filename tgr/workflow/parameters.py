@@ -73,6 +73,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "headline": settings.evaluation.headline,
         "figures": dump(settings.figures),
         "device": settings.device,
+        "processor": settings.processor,
     }
 
 

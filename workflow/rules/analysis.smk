@@ -297,6 +297,7 @@ rule measure_pairs:
     params:
         pairs=parameter("pairs/{pairs}"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/measure_pairs.py"
 
