@@ -256,6 +256,35 @@ def test_tgr_as_released_has_one_schedule_and_one_head(inputs: dict, tmp_path: P
     assert weights(released) == weights(alone) != weights(corrected)
 
 
+@pytest.mark.parametrize(
+    ("schedule", "phases"),
+    [("sequential", [["group"], ["group", "replay"]]), ("interleaved", [["group", "replay"]] * 2)],
+)
+def test_checkpoints_name_the_phases_before_them(
+    inputs: dict, tmp_path: Path, schedule: str, phases: list[list[str]]
+) -> None:
+    folder = train(inputs, "tgr", tmp_path / "model", schedule=schedule)
+    assert [entry["phases"] for entry in read_json(folder / "model.json")["checkpoints"]] == phases
+    assert read_model(folder).phase(0) == " + ".join(phases[0])
+
+
+def test_tgr_replays_after_every_group_step_until_it_stalls(inputs: dict, tmp_path: Path) -> None:
+    """Updates take turns; a replay ends with `patience` steps without a new best, or at the cap."""
+    patience, cap = 2, 5
+    chosen = {"schedule": "interleaved", "group_steps": 6, "patience": patience, "replay_cap": cap}
+    curves = pd.read_parquet(train(inputs, "tgr", tmp_path / "model", **chosen) / "curves.parquet")
+    phases = curves.drop_duplicates("step").set_index("step")["phase"]
+    assert phases.index.tolist() == list(range(1, len(phases) + 1))
+    starts = phases.index[phases == "group"].tolist()
+    assert len(starts) == 6
+    accuracy = curves[curves["name"] == "train_accuracy"].set_index("step")["value"]
+    for start, end in zip(starts, [*starts[1:], len(phases) + 1], strict=True):
+        replayed = [accuracy[step] for step in range(start + 1, end)]
+        waits = [len(replayed[: n + 1]) - 1 - replayed.index(max(replayed[: n + 1])) for n in range(len(replayed))]
+        assert all(wait < patience for wait in waits[:-1])
+        assert waits[-1] == patience or len(replayed) == cap
+
+
 @pytest.mark.parametrize("schedule", ["sequential", "interleaved"])
 def test_tgr_recovers_images_anew(mixed: dict, tmp_path: Path, schedule: str) -> None:
     """Each of the scenario's two shards by an engine of its own."""
@@ -265,6 +294,13 @@ def test_tgr_recovers_images_anew(mixed: dict, tmp_path: Path, schedule: str) ->
         train(mixed | {"inversions": engines}, "tgr", tmp_path / name, fresh_images=True, **chosen) for name in "ab"
     )
     assert weights(fresh) == weights(again) != weights(train(mixed, "tgr", tmp_path / "cached", **chosen))
+
+
+@pytest.mark.parametrize("schedule", ["interleaved", "sequential"])
+def test_tgr_keeps_no_head_that_prototypes_did_not_train(inputs: dict, tmp_path: Path, schedule: str) -> None:
+    meta = META.model_copy(update={"learner": "protonet"})
+    folder = train(inputs, "tgr", tmp_path / "model", meta=meta, schedule=schedule)
+    assert not any(key.startswith("head.") for key in load_file(folder / "checkpoint-01.safetensors"))
 
 
 def test_tgr_logs_gradient_conflict(inputs: dict, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from tgr.pool.teacher import Teacher
 
 CPU = torch.device("cpu")
 RELATIVE = 1e-5
+INVERSION = Inversion(steps=5, images_per_class=8, bn_distance="absolute", bn_weight=12)
 META = Meta(n_way=3, k_shot=2, n_query=2, inner_lr=0.1, inner_steps=2, meta_batch_size=2, held_out_per_class=2)
 
 
@@ -44,7 +45,7 @@ def recovered(tiny_dataset: ImageDataset) -> list[tuple[Teacher, Recovered]]:
         config = Pretrain(epochs=5, batch_size=16, lr=1e-2)
         model, card = pretrain_teacher("tiny-conv4", index, pool, config, tiny_dataset, CPU)
         teacher = Teacher(card, model)
-        made.append((teacher, invert_teacher(teacher, Inversion(steps=5, images_per_class=8))))
+        made.append((teacher, invert_teacher(teacher, INVERSION)))
     return made
 
 

@@ -100,7 +100,8 @@ def write_model(folder: Path, n_checkpoints: int = 2, *, head: bool = True, arch
         if architecture != "pixels":
             state = build(architecture, 3, 4, SIZE, "test", index).state_dict()
             save_tensors(folder / file, {k: v for k, v in state.items() if head or not k.startswith("head.")})
-        listed.append({"file": file, "step": 10 * (index + 1)})
+        phases = ["group", "replay"][: index + 1]
+        listed.append({"file": file, "step": 10 * (index + 1), "phases": phases})
     about = {"scenario": "toys", "method": "replay", "shot": "any", "seed": 0}
     about |= {"architecture": architecture, "width": 4, "image_size": SIZE, "mean": [0.5] * 3, "std": [0.25] * 3}
     write_json(folder / "model.json", about | {"checkpoints": listed, "wall_seconds": 1.0})
@@ -145,6 +146,7 @@ def write_evaluation(
                             "accuracy": accuracy,
                             "bn_mode": "batch",
                             "split": "meta_test",
+                            "phase": "group + replay" if method == "tgr" else "",
                         }
                     )
                 )

@@ -13,6 +13,7 @@ from synthetic_results import make_dataset, summary_of, write_evaluation, write_
 
 from tgr.analysis import task_map, theory
 from tgr.analysis.ablation import summarise_ablation
+from tgr.analysis.budget import gather_budget
 from tgr.analysis.cost import STAGES, cost_by_stage, count_images, front, measure_cost
 from tgr.analysis.pools import measure_pools
 from tgr.analysis.selection import correlations, expected_maximum, measure_selection, standard_error
@@ -312,6 +313,56 @@ def test_sweep_puts_the_methods_of_all_scenarios_in_one_table(tmp_path: Path) ->
     sweep = pd.read_csv(file)
     assert set(sweep["method"]) == {"tgr"} and set(sweep["selection"]) == {"meta_val"}
     assert sweep.groupby("scenario")["value"].first().to_dict() == values
+
+
+def write_training(root: Path, name: str, seed: int, phases: dict[str, int]) -> Path:
+    folder = root / "models" / name / f"seed-{seed}"
+    folder.mkdir(parents=True)
+    write_json(folder / "model.json", {"scenario": "toys", "method": name, "shot": "any", "seed": seed})
+    names = [phase for phase, n in phases.items() for _ in range(n)]
+    rows = [(step, phase, curve, 0.5) for step, phase in enumerate(names, 1) for curve in ("loss", "train_accuracy")]
+    pd.DataFrame(rows, columns=["step", "phase", "name", "value"]).to_parquet(folder / "curves.parquet", index=False)
+    return folder
+
+
+def test_budget_counts_the_steps_that_were_taken_and_their_images(tmp_path: Path) -> None:
+    lines = {"Bank": ["bank.steps-2", "bank"], "Replayed": ["tgr"]}
+    phases = {"bank.steps-2": {"bank": 2}, "bank": {"bank": 8}, "tgr": {"group": 3, "replay": 4}}
+    passes = {"bank.steps-2": {"any": {"bank": 10}}, "bank": {"any": {"bank": 10}}}
+    passes["tgr"] = {"any": {"group": 100, "replay": 50, "bank": 1}}
+    evaluations, models = [], []
+    for seed in (0, 1):
+        for name, counts in phases.items():
+            mean = 0.4 + 0.1 * seed + (0.1 if name == "bank" else 0)
+            evaluations.append(write_evaluation(tmp_path, name, mean, shot=5, seed=seed, protocols=("ncm",)))
+            stalled = {"replay": 2 * seed} if name == "tgr" else {}  # two steps more with the second seed
+            taken = {phase: n + stalled.get(phase, 0) for phase, n in counts.items()}
+            models.append(write_training(tmp_path, name, seed, taken))
+    file = tmp_path / "budget.csv"
+    gather_budget(evaluations=evaluations, models=models, lines=lines, passes=passes, headline="meta_val", budget=file)
+    table = pd.read_csv(file)
+    assert table[["line", "method"]].to_numpy().tolist() == [
+        [line, name] for line, names in lines.items() for name in names
+    ]
+    assert table["steps"].tolist() == [2, 8, 8]
+    assert table["image_passes"].tolist() == [20, 80, 3 * 100 + 5 * 50]
+    episodes = read_episodes(evaluations).query("selection == 'meta_val' and method == 'tgr'")
+    means = episodes.groupby("seed")["accuracy"].mean()
+    row = table.set_index("method").loc["tgr"]
+    half = 12.706 * means.std() / np.sqrt(2)  # Student's t, one degree of freedom
+    assert (row["mean"], row["high"] - row["mean"]) == (pytest.approx(means.mean()), pytest.approx(half, rel=1e-3))
+    assert row["n_seeds"] == 2 and row["n_episodes"] == 40
+
+    half_counted = passes | {"tgr": {"any": {"group": 100}}}
+    with pytest.raises(TgrError, match="tgr: the images of its phase replay are not counted"):
+        gather_budget(
+            evaluations=evaluations, models=models, lines=lines, passes=half_counted, headline="meta_val", budget=file
+        )
+    with pytest.raises(TgrError, match="Bank: purer was not evaluated"):
+        gather_budget(
+            evaluations=evaluations, models=models, lines={"Bank": ["purer"]}, passes=passes, headline="meta_val",
+            budget=file,
+        )  # fmt: skip
 
 
 def test_front_keeps_what_nothing_dominates() -> None:

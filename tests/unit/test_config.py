@@ -174,6 +174,40 @@ def test_mistakes_in_the_analysis_are_named(section: dict[str, Any], message: st
         validate(minimal(**analysis(**section)), "a.yaml")
 
 
+def budget(**line: Any) -> dict[str, Any]:
+    lines = {"long": {"method": "tgr", "lengths": {"group_steps": [5, 50], "replay_steps": [1, 10]}} | line}
+    return {"budgets": {"length": {"scenario": "icons", "lines": lines}}}
+
+
+def test_lengths_of_a_budget_go_together() -> None:
+    config = validate(minimal(**budget(parameters={"treatment": "none"})), "a.yaml")
+    trained = [variant.parameters for variant in config.budget_variants("length").values()]
+    assert [(p.group_steps, p.replay_steps, p.treatment) for p in trained] == [(5, 1, "none"), (50, 10, "none")]
+    assert set(config.budget_variants("length")) < set(config.all_variants("icons"))
+    assert "tgr.treatment-none.group_steps-5.replay_steps-1" in config.all_variants("icons")
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ({"method": "none"}, "budgets.length.lines.long.method: unknown name 'none'"),
+        ({"lengths": {"lr": [0, 1]}}, "budgets.length.lines.long.lengths: unknown name 'lr'; valid: "),
+        ({"lengths": {"group_steps": [1, 2], "replay_steps": [1]}}, "lengths: give each parameter equally many values"),
+        ({"lengths": {"group_steps": []}}, "lengths: give each parameter equally many values, one or more"),
+        ({"parameters": {"treatment": "magic"}}, "budgets.length.lines: tgr.treatment: Input should be"),
+    ],
+)
+def test_mistakes_in_a_budget_are_named(line: dict[str, Any], message: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(message)):
+        validate(minimal(**budget(**line)), "a.yaml")
+
+
+def test_a_method_of_a_budget_counts_its_images() -> None:
+    methods = {"tgr": {}, "purer": {}}
+    with pytest.raises(TgrError, match="purer does not count the images of its steps"):
+        validate(minimal(methods=methods, **budget(method="purer", lengths={"steps": [1]})), "a.yaml")
+
+
 def test_teachers_of_a_pair_have_enough_classes_for_an_episode() -> None:
     pools = {"icons-conv4": {"dataset": "icons", "n_way": 3}}
     with pytest.raises(TgrError, match=re.escape("pairs.two.pool: icons-conv4 has teachers of 3 classes, too few")):

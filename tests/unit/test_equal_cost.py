@@ -18,6 +18,7 @@ COMPARED = {
     for file in sorted((REPOSITORY / "config").glob("*.yaml"))
     for scenario in load(file).scenarios
     if file.stem != "smoke"  # whose accuracies mean nothing
+    and load(file).evaluation.split == "meta_test"  # on meta-val parameters are chosen, not methods compared
 }
 IN_ROUNDS = ("dro", "purer", "bidf_mkd", "free")
 """They draw teachers in rounds (tests of their own); the others draw them at random."""

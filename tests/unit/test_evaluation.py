@@ -65,6 +65,9 @@ def test_evaluate_writes_one_row_for_each_protocol_rule_and_episode(tmp_path: Pa
     }
     assert {row["step"] for row in selection["scores"]} == {10, 20}
     for rule, checkpoint in selection["chosen"].items():
+        phase = ("group", "group + replay")[checkpoint]
+        assert selection["phases"][rule] == phase
+        assert set(frame.loc[frame["selection"] == rule, "phase"]) == {phase}
         assert set(frame.loc[frame["selection"] == rule, "checkpoint"]) == {checkpoint}
         assert selection["tuned"][rule]["inner_lr"] in EVALUATION.tune.inner_lr
         assert selection["tuned"][rule]["inner_steps"] in EVALUATION.tune.inner_steps

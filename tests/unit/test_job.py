@@ -18,7 +18,7 @@ import pytest
 from tgr.artifacts import digest
 from tgr.config.teachers import Pretrain
 from tgr.errors import TgrError
-from tgr.run import job
+from tgr.run import job, processor
 
 
 @pytest.fixture
@@ -269,6 +269,7 @@ def test_owner_is_this_process_on_this_host() -> None:
 
 def test_jobs_find_this_package_before_what_was_on_the_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
-    environment = job.environment("/repository")
+    environment = job.environment("/repository", "pinned")
     assert environment["PYTHONPATH"] == os.pathsep.join(["/repository", "/elsewhere"])
     assert environment[job.OWNER] == job.owner() and environment["OMP_NUM_THREADS"] == "1"
+    assert processor.PINS.items() <= environment.items()

@@ -10,11 +10,10 @@ from torch import Tensor
 from tests.peer_training import META, PEERS, card, mixed_pool, run, teacher, weights
 from tgr import seeds
 from tgr.backbones.classifier import frozen
-from tgr.config.methods.purer import Purer
 from tgr.errors import TgrError
 from tgr.meta.learners import LEARNERS
 from tgr.meta.synthesis import ClassMemory, TeacherTask, as_meta_input, distillation, scale
-from tgr.methods import bidf_mkd, purer
+from tgr.methods import bidf_mkd
 from tgr.pool.teacher import Teacher
 
 
@@ -105,36 +104,6 @@ def test_a_generator_is_carried_on_unless_a_fresh_one_is_wanted(monkeypatch: pyt
     made.clear()
     run("bidf_mkd", steps=6, fresh_generator=True)
     assert len(made) == 12  # support and query of each step
-
-
-def test_curriculum_acts_when_the_accuracy_stalls() -> None:
-    with_it, without = run("purer"), run("purer", curriculum_weight=0)
-    assert max(value for *_, name, value in with_it.curves if name == "curriculum") == 1
-    assert not torch.equal(weights(with_it), weights(without))
-
-
-def test_purer_lowers_the_inversion_loss() -> None:
-    curves = run("purer", steps=20, teachers_per_step=4, curriculum_weight=0).curves
-    losses = [value for *_, name, value in curves if name == "inversion_loss"]
-    assert losses[-1] < 0.9 * losses[0]
-
-
-def test_purer_draws_classes_of_a_teacher_with_many() -> None:
-    many = [teacher("teacher-0000", [f"c{i:02d}" for i in range(9)], 16)]
-    assert len(run("purer", many, max_classes=4).checkpoints) == 2
-    with pytest.raises(TgrError, match="3-way"):
-        run("purer", many, max_classes=2)
-
-
-def test_clamped_images_lie_in_range() -> None:
-    own = teacher("teacher-0000", "ab", 16)
-    task = TeacherTask.draw(own, 2, "shared", seeds.torch_generator("x"))
-    pixels = (10 * torch.randn(2, 3, 16, 16, generator=seeds.torch_generator("y"))).requires_grad_()
-    images = purer.ImageSet(task, task.labels(1), pixels, torch.optim.SGD([pixels], lr=1), slice(0, 2))
-    images.clamp_()
-    found = images.images()
-    assert -1e-5 < found.min() < found.max() < 1 + 1e-5
-    assert Purer().pixel_lr == 0.25
 
 
 @pytest.mark.parametrize(("method", "changes"), [("bidf_mkd", {}), ("free", {"teachers_per_step": 1})])

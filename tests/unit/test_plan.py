@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -15,11 +16,13 @@ from torch import Tensor, nn
 from tgr.backbones.registry import build
 from tgr.config.load import load
 from tgr.config.methods.registry import CARDS, parameters_of
+from tgr.config.methods.tgr import expected_steps_to_stall
 from tgr.config.schema import Config
 from tgr.config.sources import PACKS, Shape
 from tgr.config.teachers import Dataset, Pool
 from tgr.errors import TgrError
 from tgr.inversion.registry import ENGINES, module
+from tgr.meta.stall import Stall
 from tgr.plan import networks, parts
 from tgr.plan.__main__ import lines, main
 from tgr.plan.estimates import Estimates
@@ -142,6 +145,28 @@ def test_generator_and_second_order_cost_more(units: Units) -> None:
     assert generator["invert"].seconds > 10 * before["invert"].seconds
     maml = counted(default(meta=default().meta.model_copy(update={"learner": "maml"})), units)
     assert maml["train"].seconds > 1.5 * before["train"].seconds
+
+
+def test_replay_until_a_stall_takes_as_long_as_expected(units: Units) -> None:
+    """With patience 1 the mean number of values is e: sum over n of the probability 1/(n-1)! that n are needed."""
+    assert expected_steps_to_stall(1) == pytest.approx(math.e)
+    assert expected_steps_to_stall(1, cap=2) == pytest.approx(2)
+    generator = torch.Generator().manual_seed(0)
+    lengths = []
+    for values in torch.rand(4000, 200, generator=generator).tolist():
+        stall = Stall(4)
+        lengths.append(1 + [stall.observe(value) for value in values].index(True))
+    assert expected_steps_to_stall(4) == pytest.approx(sum(lengths) / len(lengths), rel=0.03)
+    setting = Parts(default(), units).setting("icons", "any")
+    chosen = {"group_steps": 10, "replay_steps": 0}
+    alone, interleaved, fresh = (
+        parameters_of("tgr", chosen | more).training_seconds(setting)
+        for more in ({}, {"schedule": "interleaved"}, {"fresh_images": True})
+    )
+    assert interleaved - alone == pytest.approx(10 * setting.replay(expected_steps_to_stall(4, 20)))
+    assert fresh - alone == pytest.approx(10 * 4 * 32 * setting.inversion)
+    released = parameters_of("tgr", chosen | {"fidelity": "release"}).training_seconds(setting)
+    assert released > alone + 10 * setting.replay(expected_steps_to_stall(4))
 
 
 def test_an_episode_of_prototypes_costs_one_pass(units: Units) -> None:

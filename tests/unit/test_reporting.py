@@ -21,7 +21,7 @@ from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.summary import read_episodes, seed_means
 from tgr.inversion.recovered import load_recovered
-from tgr.reporting.figures import accuracy, curves, sweep
+from tgr.reporting.figures import accuracy, budget, curves, sweep
 from tgr.reporting.figures import recovered as recovered_figure
 from tgr.reporting.figures.style import WIDTHS, method_colours, method_markers, style
 from tgr.reporting.save import save
@@ -245,6 +245,26 @@ def test_sweep_figure(tmp_path: Path) -> None:
     assert len(figure.axes) == 6 and figure.axes[0].get_ylabel() == "accuracy (%, n = 40 tasks)"
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Bank", "TGR"]
     assert all(list(line.get_xdata()) == [10, 20] for line in figure.axes[0].lines)
+
+
+def test_budget_figure(tmp_path: Path) -> None:
+    rows = [
+        {"line": line, "method": f"{line}.{steps}", "shot": 5, "protocol": "ncm", "split": "meta_val", "steps": steps,
+         "image_passes": factor * steps, "mean": mean, "low": mean - 0.01, "high": mean + 0.01, "n_seeds": 5}
+        for line, factor in (("bank", 128), ("TGR, plain", 400))
+        for steps, mean in ((300, 0.5), (500, 0.55), (2000, 0.6))
+    ]  # fmt: skip
+    looks = {"bank": {"label": "Bank", "colour": "#E69F00", "marker": "s"}}
+    figure = budget.draw(pd.DataFrame(rows), looks=looks)
+    save(figure, tmp_path / "b.png", tmp_path / "b.pdf")
+    assert_figure(tmp_path / "b.png", tmp_path / "b.pdf")
+    images, steps = figure.axes
+    assert [list(line.get_xdata()) for line in images.lines] == [[38.4, 64, 256], [120, 200, 800]]
+    assert all(list(line.get_xdata()) == [300, 500, 2000] for line in steps.lines)
+    assert list(steps.lines[0].get_ydata()) == pytest.approx([50, 55, 60])
+    assert images.get_ylabel() == "meta-val accuracy (%, n = 5 seeds)"
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Bank", "TGR, plain"]
+    assert images.lines[0].get_color() == "#E69F00" != images.lines[1].get_color()
 
 
 def write_curves(root: Path, method: str, rows: list[tuple[int, str, str, float]], seed: int = 0) -> Path:

@@ -19,7 +19,7 @@ def frame(method: str, accuracies: dict[int, list[float]], dataset: str = "toys"
     rows = [
         {"scenario": "s", "dataset": dataset, "method": method, "shot": 1, "seed": seed, "protocol": "ncm",
          "selection": "last", "checkpoint": 0, "episode": e, "accuracy": a, "bn_mode": "batch",
-         "split": "meta_test"}
+         "split": "meta_test", "phase": ""}
         for seed, values in accuracies.items() for e, a in enumerate(values)
     ]  # fmt: skip
     return pd.DataFrame(rows)

@@ -14,7 +14,9 @@ from synthetic_results import summary_of, write_evaluation
 from tgr.artifacts import read_frame, read_json, write_json
 from tgr.errors import TgrError
 from tgr.reporting.publish import reference
-from tgr.reporting.tables import ablation, cost, overview, pools
+from tgr.reporting.tables import ablation, cost, main, overview, pools, selection
+from tgr.reporting.tables.accuracies import phase_note
+from tgr.reporting.tables.markup import Table
 
 METHODS = {"bank": "Bank", "tgr": "TGR"}
 
@@ -165,3 +167,28 @@ def _account_without_git(account: Callable[..., dict], config: Path, run: Path) 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(subprocess, "run", lambda *_, **__: done)
         return account(config, run)
+
+
+def test_tables_say_which_phases_a_chosen_checkpoint_had_had() -> None:
+    rows = [
+        ("tgr", "TGR", "last", "group + replay"),
+        ("tgr", "TGR", "meta_val", "group"),
+        ("bank", "Bank", "last", "bank"),
+        ("bank", "Bank", "meta_val", "bank"),
+    ]
+    frame = pd.DataFrame(rows, columns=["method", "label", "selection", "phase"]).assign(shot=5)
+    start = "Phases of the training before the chosen checkpoint: TGR: "
+    assert phase_note(frame, "selection", {"last": "last", "meta_val": "meta-val"}) == [
+        start + "group + replay (last), group (meta-val)."
+    ]
+    assert phase_note(frame[frame["selection"] == "meta_val"], "shot", {5: "5-shot"}) == [start + "group."]
+    assert phase_note(frame[frame["method"] == "bank"], "shot", {5: "5-shot"}) == []
+
+
+@pytest.mark.parametrize("table", [main.table, selection.table])
+def test_phases_stand_under_the_tables(tmp_path: Path, table: Callable[..., Table]) -> None:
+    folders = [write_evaluation(tmp_path, "tgr", 0.6), write_evaluation(tmp_path, "random", 0.3)]
+    summary = summary_of(folders, {"tgr": "TGR", "random": "Random"})
+    shown = table(summary)
+    assert any("before the chosen checkpoint: TGR: group + replay." in note for note in shown.notes)
+    assert "phase" in shown.frame

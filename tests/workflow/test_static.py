@@ -11,7 +11,10 @@ from workflow_project import ABLATION, REPOSITORY, Project
 
 from tgr.config.load import load
 
-ANALYSIS = {"measure_pairs", "gather_pairs", "plot_pairs", "gather_sweep", "plot_sweep"}
+ANALYSIS = {"measure_pairs", "gather_pairs", "plot_pairs", "gather_sweep", "plot_sweep"} | {
+    "gather_budget",
+    "plot_budget",
+}
 DOWNLOADS = {"download_cifar100"}
 ON_REQUEST = {"collect_paper"}
 CONFIGS = sorted(REPOSITORY.glob("config/*.yaml"))

@@ -1,6 +1,6 @@
 """The base of all configuration sections."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -24,3 +24,6 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=40)]
 Architecture = Annotated[str, StringConstraints(pattern=architectures.pattern())]
 Options = dict[str, bool | int | float | str]
 """Options of a timm model."""
+
+Processor = Literal["pinned", "native"]
+"""Kernels: the same ones on every x86-64 processor with AVX2, or the fastest of this processor."""

@@ -31,6 +31,33 @@ class Ablation(Section):
     caption: str = Field("Ablation", description="Caption of the table.")
 
 
+class Line(Section):
+    """A method as it trains longer and longer."""
+
+    method: str = Field(description="A key of `methods`.")
+    lengths: dict[str, list[int]] = Field(
+        min_length=1,
+        description="Its parameters that say how long it trains, each with its values: all first ones make the first "
+        "training, all second ones the second.",
+    )
+    parameters: dict[str, Value] = Field({}, description="What else is changed of the method, in all its trainings.")
+
+    @property
+    def trainings(self) -> list[dict[str, Value]]:
+        """What each training changes of the method."""
+        lengths = [
+            dict(zip(self.lengths, values, strict=False)) for values in zip(*self.lengths.values(), strict=False)
+        ]
+        return [self.parameters | length for length in lengths]
+
+
+class Budget(Section):
+    """How methods fare as they train longer, by steps and by images: a figure."""
+
+    scenario: Name = Field(description="A key of `scenarios`.")
+    lines: dict[str, Line] = Field(min_length=1, description="The lines of the figure, by what its legend calls them.")
+
+
 class Pairs(Section):
     """What a second teacher adds to a base teacher, by common classes and by architecture: a figure."""
 

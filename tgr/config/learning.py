@@ -38,6 +38,15 @@ class Meta(Section):
         """Whether episodes train a head; without one, a checkpoint has none, and each new task starts from zeros."""
         return self.learner != "protonet"
 
+    def passes_of_a_step(self, k_shot: int) -> int:
+        """Return the images that an outer step takes forward and backward, again in every inner step that uses them.
+
+        ANIL adapts the head alone, so the trunk sees an episode's images once.
+        """
+        adapts_trunk = self.learner in ("maml", "fomaml")
+        support = k_shot * (self.inner_steps if adapts_trunk else 1)
+        return self.meta_batch_size * self.n_way * (support + self.n_query)
+
 
 class MetaModel(Section):
     """The network that is meta-trained."""

@@ -10,14 +10,14 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import check_width
-from tgr.config.base import Name, Section
-from tgr.config.experiments import Ablation, Figures, Pairs, Scenario, Sweep
+from tgr.config.base import Name, Processor, Section
+from tgr.config.experiments import Ablation, Budget, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
 from tgr.config.methods.registry import Methods
 from tgr.config.sources import PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
-from tgr.config.variants import Variant, changed, vary
+from tgr.config.variants import Variant, changed, named_variant, vary
 
 SectionT = TypeVar("SectionT", bound=Section)
 
@@ -32,6 +32,7 @@ class Config(Section):
     ablations: dict[Name, Ablation] = Field({}, description="Tables of variants, by name.")
     pairs: dict[Name, Pairs] = Field({}, description="Experiments with two teachers, by name.")
     sweeps: dict[Name, Sweep] = Field({}, description="Figures across scenarios, by name.")
+    budgets: dict[Name, Budget] = Field({}, description="Figures of accuracy against training, by name.")
     pretrain: Pretrain = Field(Pretrain(), description="Pre-training of teachers.")
     inversion: Inversion = Field(Inversion(), description="Recovery of images.")
     task_space: TaskSpace = Field(TaskSpace(), description="Embedding of teachers by a probe network.")
@@ -40,6 +41,10 @@ class Config(Section):
     figures: Figures = Field(Figures(), description="Looks of the figures.")
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
         "auto", description="`auto` (CUDA if present, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`."
+    )
+    processor: Processor = Field(
+        "pinned",
+        description="Kernels: `pinned` are the same on every x86-64 processor with AVX2, `native` this one's fastest.",
     )
 
     @model_validator(mode="after")
@@ -56,6 +61,8 @@ class Config(Section):
             self._check_scenario(name, scenario)
         for name, ablation in self.ablations.items():
             self._check_ablation(name, ablation)
+        for name, budget in self.budgets.items():
+            self._check_budget(name, budget)
         for name in self.scenarios:
             self._check_groups(name)
         for name, pairs in self.pairs.items():
@@ -145,6 +152,22 @@ class Config(Section):
         except ValueError as error:
             raise ValueError(f"{key}.factors: {error}") from error
 
+    def _check_budget(self, name: str, budget: Budget) -> None:
+        _check_known(f"budgets.{name}.scenario", [budget.scenario], self.scenarios)
+        for title, line in budget.lines.items():
+            key = f"budgets.{name}.lines.{title}"
+            _check_known(f"{key}.method", [line.method], self.methods.active())
+            method = self.methods.active()[line.method]
+            _check_known(f"{key}.lengths", list(line.lengths), method.lengths)
+            if len(counts := {len(values) for values in line.lengths.values()}) > 1 or 0 in counts:
+                raise ValueError(f"{key}.lengths: give each parameter equally many values, one or more")
+            if not method.passes_of_a_step(self.meta, 1):
+                raise ValueError(f"{key}.method: {line.method} does not count the images of its steps")
+        try:
+            self.budget_variants(name)
+        except ValueError as error:
+            raise ValueError(f"budgets.{name}.lines: {error}") from error
+
     def _check_groups(self, scenario: str) -> None:
         n_teachers = sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
         for name, variant in self.all_variants(scenario).items():
@@ -205,12 +228,30 @@ class Config(Section):
             variants |= vary(method, self.parameters_in(section.scenario, method), section.factors)
         return variants
 
+    def budget_lines(self, budget: str) -> dict[str, dict[str, Variant]]:
+        """Return the trainings of each line of a budget's figure, by the names of ``ablation_variants``."""
+        section = self.budgets[budget]
+        return {
+            title: dict(
+                named_variant(line.method, self.parameters_in(section.scenario, line.method), changes)
+                for changes in line.trainings
+            )
+            for title, line in section.lines.items()
+        }
+
+    def budget_variants(self, budget: str) -> dict[str, Variant]:
+        """Return the trainings of all lines of a budget's figure, by name."""
+        return {name: variant for line in self.budget_lines(budget).values() for name, variant in line.items()}
+
     def all_variants(self, scenario: str) -> dict[str, Variant]:
-        """Return everything that is trained in a scenario: its methods and the variants of its ablations."""
+        """Return everything that is trained in a scenario: its methods, the variants of its ablations and budgets."""
         variants = self.main_methods(scenario)
         for name, ablation in self.ablations.items():
             if ablation.scenario == scenario:
                 variants |= self.ablation_variants(name)
+        for name, budget in self.budgets.items():
+            if budget.scenario == scenario:
+                variants |= self.budget_variants(name)
         return variants
 
     def groups_shown(self, scenario: str) -> str | None:

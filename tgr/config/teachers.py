@@ -95,12 +95,15 @@ class Inversion(Section):
         None, gt=0, description="Adam learning rate; `null`: pixel 0.05, generator 0.001 (paper: 0.001)."
     )
     bn_weight: float = Field(
-        12.0, ge=0, description="Weight of the BatchNorm statistics loss, a mean over layers (the paper's is a sum)."
+        20.0,
+        ge=0,
+        description="Weight of the BatchNorm statistics loss, a mean over layers (the paper's is a sum); with absolute "
+        "distances about 12.",
     )
     bn_distance: Literal["absolute", "relative"] = Field(
-        "absolute",
-        description="Distance of BatchNorm statistics (paper: absolute), or in units of the stored variance, so that "
-        "one weight (about 20) suits teachers of any depth and width.",
+        "relative",
+        description="Distance of BatchNorm statistics in units of the stored variance, so that one weight suits "
+        "teachers of any depth and width, or as it is (paper: absolute).",
     )
     tv_weight: float = Field(5.0, ge=0, description="Weight of the total variation (pixel engine).")
     l2_weight: float = Field(0.0, ge=0, description="Weight of the squared distance from mid-grey (pixel engine).")

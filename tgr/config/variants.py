@@ -54,14 +54,20 @@ def vary(method: str, configured: MethodParameters, factors: Factors) -> dict[st
     Raises:
         ValueError: a value that the method does not take.
     """
-    variants = {}
-    for values in product(*factors.values()):
-        changes = dict(zip(factors, values, strict=True))
-        parameters = changed(method, configured, changes)
-        different = [k for k in factors if getattr(parameters, k) != getattr(configured, k)]
-        name = ".".join([method, *(f"{key}-{_slug(getattr(parameters, key))}" for key in different)])
-        variants[name] = Variant(method, changes, parameters)
-    return variants
+    combinations = [dict(zip(factors, values, strict=True)) for values in product(*factors.values())]
+    return dict(named_variant(method, configured, changes) for changes in combinations)
+
+
+def named_variant(method: str, configured: MethodParameters, changes: Mapping[str, Value]) -> tuple[str, Variant]:
+    """Return a method with some changes, and its name as ``vary`` gives it.
+
+    Raises:
+        ValueError: a value that the method does not take.
+    """
+    parameters = changed(method, configured, changes)
+    different = [key for key in changes if getattr(parameters, key) != getattr(configured, key)]
+    name = ".".join([method, *(f"{key}-{_slug(getattr(parameters, key))}" for key in different)])
+    return name, Variant(method, changes, parameters)
 
 
 def _slug(value: Value) -> str:

@@ -17,10 +17,17 @@ PIXELS = "pixels"
 
 
 class CheckpointRecord(BaseModel):
-    """One line of ``model.json``: a file of weights and the training step after which it was written."""
+    """One line of ``model.json``.
+
+    Attributes:
+        file: the weights.
+        step: the training step after which they were written.
+        phases: those of the training until then, e.g. ``group`` and ``replay``; none for a method without curves.
+    """
 
     file: str
     step: int
+    phases: list[str] = []
 
 
 class ModelCard(BaseModel):
@@ -46,6 +53,10 @@ class TrainedModel:
     def steps(self) -> list[int]:
         """The training step of each checkpoint; a model without weights counts as one checkpoint at step 0."""
         return [checkpoint.step for checkpoint in self.card.checkpoints] or [0]
+
+    def phase(self, checkpoint: int) -> str:
+        """Return the phases of the training up to a checkpoint, e.g. ``group + replay``; empty if it has none."""
+        return " + ".join(self.card.checkpoints[checkpoint].phases) if self.card.checkpoints else ""
 
     def load(self, checkpoint: int, n_way: int, device: torch.device | str = "cpu") -> Classifier:
         """Load a checkpoint as a classifier of ``n_way`` classes, in channels-last layout.

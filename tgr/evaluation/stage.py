@@ -80,7 +80,9 @@ def evaluate(
     frame, tuned = _evaluate_chosen(identity, scorer, chosen, real)
     folder.mkdir(parents=True)
     frame.to_parquet(folder / "episodes.parquet", index=False)
-    write_json(folder / "selection.json", asdict(identity) | {"scores": scores, "chosen": chosen, "tuned": tuned})
+    phases = {rule: trained.phase(checkpoint) for rule, checkpoint in chosen.items()}
+    about = {"scores": scores, "chosen": chosen, "phases": phases, "tuned": tuned}
+    write_json(folder / "selection.json", asdict(identity) | about)
 
 
 def _evaluate_chosen(
@@ -104,7 +106,8 @@ def _evaluate_chosen(
         for protocol in protocols:
             for dataset, sets in real.items():
                 accuracies = scorer.score(checkpoint, protocol, sets[evaluation.split])
-                frames.append(_rows(identity, dataset, protocol, rule, checkpoint, accuracies, evaluation))
+                rows = _rows(identity, dataset, protocol, rule, checkpoint, accuracies, evaluation)
+                frames.append(rows.assign(phase=scorer.trained.phase(checkpoint)))
     return pd.concat(frames, ignore_index=True), tuned
 
 

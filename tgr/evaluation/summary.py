@@ -9,11 +9,11 @@ import pandas as pd
 
 from tgr.config.methods.registry import CARDS
 from tgr.errors import TgrError
-from tgr.evaluation.statistics import compare, mean_interval, per_episode, seed_spread
+from tgr.evaluation.statistics import Difference, compare, mean_interval, per_episode, seed_spread
 
 COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
-    "bn_mode", "split",
+    "bn_mode", "split", "phase",
 }  # fmt: skip
 SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
@@ -74,13 +74,14 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
         reference: the method to which differences are taken; None: see ``reference_method``.
 
     Returns:
-        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, mean,
-        ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor,
+        columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, phase,
+        mean, ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor,
         last_minus_random, last_below_random. Accuracies are shares of 1; ``ci95`` and ``difference_ci95`` are half
-        widths over episodes. With several datasets, the dataset ``all`` pools their episodes and comes first.
-        ``last_minus_random``: paired difference of the last checkpoint to the untrained network under ``ncm``,
-        whatever the row's protocol and rule; missing if one of the two was not evaluated so. ``last_below_random``: its
-        interval lies below 0.
+        widths over episodes. With several datasets, the dataset ``all`` pools their episodes and comes first. ``phase``
+        says which phases the training of the chosen checkpoint had had, e.g. ``group + replay``; where seeds differ,
+        all that occurred, separated by ``/``. ``last_minus_random``: paired difference of the last checkpoint to the
+        untrained network under ``ncm``, whatever the row's protocol and rule; missing if one of the two was not
+        evaluated so. ``last_below_random``: its interval lies below 0.
 
     Raises:
         TgrError: a method that ``methods`` does not list, or methods that do not share their episodes.
@@ -167,6 +168,7 @@ def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) 
             "role": {FLOOR: "floor", CEILING: "ceiling"}.get(name, "method"),
             "n_episodes": interval.n,
             "n_seeds": frames[name]["seed"].nunique(),
+            "phase": " / ".join(sorted(frames[name]["phase"].unique())),
             "mean": interval.mean,
             "ci95": interval.half_width,
             "seed_std": seed_spread(frames[name]),
@@ -203,7 +205,7 @@ def _below_floor(summary: pd.DataFrame) -> pd.DataFrame:
 def _below_random(summary: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     """Add how the last checkpoints of what was trained compare with the untrained network, by nearest class mean."""
     last = frame[(frame["selection"] == GATE["selection"]) & (frame["protocol"] == GATE["protocol"])]
-    found = {}
+    found: dict[tuple[str, int, str], Difference] = {}
     for dataset, shot in set(zip(summary["dataset"], summary["shot"], strict=True)):
         part = last[(last["shot"] == shot) & ((last["dataset"] == dataset) | (dataset == ALL))]
         series = {str(name): per_episode(rows) for name, rows in part.groupby("method")}

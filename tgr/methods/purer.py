@@ -1,59 +1,76 @@
-"""purer: learnable images for each teacher under a curriculum (Hu et al., "Architecture, Dataset and Model-Scale
+"""purer: learnable images of each class under a curriculum (Hu et al., "Architecture, Dataset and Model-Scale
 Agnostic Data-free Meta-Learning", CVPR 2023; episode curriculum inversion).
 
-Each teacher has a set of images, k_shot + n_query of a class, whose pixels are parameters. A step trains the meta-model
-on episodes of the current images, then moves pixels by one step down the inversion loss: the teacher's cross-entropy,
-total variation, distance of BatchNorm statistics, and norm. When the training accuracy stalls, the pixels also climb
-the meta-learner's outer loss, so that the episodes become harder as the meta-model learns.
+Each class has a set of images, k_shot + n_query of them, whose pixels are parameters; all teachers that know the class
+share it, as in PURER+ of the same authors (in the CVPR version each class has one teacher). A step moves the images of
+some teachers by one step down the inversion loss: the teacher's cross-entropy, total variation, distance of BatchNorm
+statistics, and norm, under one random shift of the batch. Then it trains the meta-model on episodes of the images. When
+the training accuracy stalls, all images of a new episode also climb, in the next move, the meta-learner's outer loss on
+it, so that episodes become harder as the meta-model learns; the best accuracy is then forgotten.
 
-Deviations of ours:
+What differs from the papers and their releases:
 
-- some teachers' images move in a step, in turn, where the original moves all of them;
-- episodes are drawn from all images, pooled by class, with the configured learner;
-- a teacher with very many classes takes part with a draw of them;
-- the weights of the BatchNorm term and of the total variation are larger (the configuration gives the original's);
-- inner-loop calibration at test is left out: all methods share one evaluation.
+- The weights of the BatchNorm term and of the total variation are larger, images start from noise of all scales, and
+  they are kept in the range of colours (``start_noise: unit`` and ``clamp: false`` are the papers').
+- Fewer teachers move their images in a step by default, drawn in shuffled rounds rather than independently. Their
+  losses are added; PURER+ adds partial sums, so that the first ones drawn weigh most.
+- PURER+ pairs images in the order of all classes with targets in the teacher's order, a mistake that is not reproduced.
+- The images of a class are split into support and query anew for each episode; PURER+ always splits them alike.
+- The meta-model starts at random; the scripts of PURER start it from the average of the teachers.
+- A teacher with very many classes takes part with a draw of them. A class that teachers of several input sizes know has
+  images of the largest one.
+- Episodes use the configured learner.
+- Inner-loop calibration at test is left out: all methods share one evaluation.
 """
 
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import trange
 
 from tgr import seeds
-from tgr.backbones.classifier import frozen, recalibrate_batchnorm
+from tgr.backbones.classifier import Classifier, frozen, recalibrate_batchnorm
 from tgr.config.methods.purer import Purer
-from tgr.data.transforms import normalise, random_crop_flip
+from tgr.data.transforms import normalise
 from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances
 from tgr.meta.bank import ImageBank
 from tgr.meta.replay import backward_episodes, draw_episodes, require_finite
+from tgr.meta.rounds import Rounds
 from tgr.meta.stall import Stall
-from tgr.meta.synthesis import TeacherTask, as_meta_input
+from tgr.meta.synthesis import TeacherTask, as_meta_input, scale
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
+from tgr.pool.teacher import Card
 
 
 @dataclass(frozen=True)
-class ImageSet:
-    """The learnable images of one teacher.
+class ClassImages:
+    """The learnable images of one class.
 
     Attributes:
-        labels: int64 (n,), of the task.
-        pixels: the leaf tensor, (n, 3, size, size), normalised as the teacher takes them.
-        rows: where they stand in the bank.
+        card: of the teacher by whose constants the pixels are normalised.
+        pixels: the leaf tensor, (n, 3, size, size).
     """
 
-    task: TeacherTask
-    labels: Tensor
+    card: Card
     pixels: Tensor
-    optimizer: torch.optim.Optimizer
-    rows: slice
+
+    @classmethod
+    def start(cls, card: Card, n: int, noise: str, device: torch.device, drawing: torch.Generator) -> "ClassImages":
+        """Draw ``n`` images: normal pixels (``unit``), or colours and details of all ``scales``."""
+        size = card.image_size
+        if noise == "unit":
+            pixels = torch.randn(n, 3, size, size, generator=drawing).to(device)
+        else:
+            pixels = normalise(start_images(n, size, drawing).to(device), card.mean, card.std)
+        return cls(card, pixels.requires_grad_())
 
     def images(self) -> Tensor:
-        """Return the images in [0, 1]."""
+        """Return the images, in [0, 1] as far as they are clamped."""
         return self.pixels * self._part("std") + self._part("mean")
 
     @torch.no_grad()
@@ -63,7 +80,7 @@ class ImageSet:
         self.pixels.clamp_(-mean / std, (1 - mean) / std)
 
     def _part(self, name: str) -> Tensor:
-        return self.pixels.new_tensor(getattr(self.task.teacher.card, name)).view(1, -1, 1, 1)
+        return self.pixels.new_tensor(getattr(self.card, name)).view(1, -1, 1, 1)
 
 
 def train(parameters: Purer, training: Training) -> Trained:
@@ -80,95 +97,130 @@ def _train(config: Purer, training: Training) -> Trained:
     meta, trained = training.meta, Trained(training.meta_model.architecture)
     model = training.model(meta.n_way)
     optimizer = torch.optim.Adam(model.parameters(), lr=meta.outer_lr)
-    drawing, episodes = generator(training, "images"), seeds.numpy_generator(*training.seed_names, "episodes")
-    sets = _image_sets(config, training, drawing)
-    bank = _pool_image_sets(sets, config, training)
-    stall, stalled = Stall(config.patience), False
+    episodes = seeds.numpy_generator(*training.seed_names, "episodes")
+    learnt = LearntImages(config, training)
+    stall, harder = Stall(config.patience), False
     marks = checkpoint_steps(0, config.steps, meta.n_checkpoints)
-    turn = 0
     for step in trange(1, config.steps + 1, desc="purer", unit="step"):
-        moved = [(turn + i) % len(sets) for i in range(min(config.teachers_per_step, len(sets)))]
-        turn += len(moved)
-        bank.images.requires_grad_(stalled).grad = None
-        optimizer.zero_grad()
-        batch = draw_episodes(bank, meta, training.k_shot, episodes, training.device)
+        ascent = learnt.ascent(model, episodes, step) if harder else None
+        inversion_loss = learnt.move(ascent, step)
+        optimizer.zero_grad()  # also of what the ascent has left
+        batch = draw_episodes(learnt.bank, meta, training.k_shot, episodes, training.device)
         values = backward_episodes("method purer", model, batch, meta, step)
         optimizer.step()
-        outer = bank.images.grad
-        losses = [
-            _move(image_set, outer[image_set.rows] if outer is not None else None, config, training, step, drawing)
-            for image_set in (sets[i] for i in moved)
-        ]
-        with torch.no_grad():
-            for image_set in (sets[i] for i in moved):
-                bank.images[image_set.rows] = as_meta_input(image_set.images(), training.meta_model.image_size).cpu()
-        trained.log(step, "purer", values | {"inversion_loss": sum(losses) / len(losses), "curriculum": float(stalled)})
-        stalled = stall.observe(values["train_accuracy"])
+        trained.log(step, "purer", values | {"inversion_loss": inversion_loss, "curriculum": float(harder)})
+        harder = step > config.curriculum_after * config.steps and stall.observe(values["train_accuracy"])
+        if harder:
+            stall.reset()
         if step in marks:
-            recalibrate_batchnorm(model, calibration_batches(bank, training))
-            trained.keep(step, model, head=True)
+            recalibrate_batchnorm(model, calibration_batches(learnt.bank, training))
+            trained.keep(step, model, head=meta.learns_head)
     return trained
 
 
-def _image_sets(config: Purer, training: Training, drawing: torch.Generator) -> list[ImageSet]:
-    """Start the images of all teachers from noise."""
-    sets, first = [], 0
-    for teacher in training.teachers:
-        task = TeacherTask.draw(teacher, config.max_classes, config.class_identity, drawing)
-        labels = task.labels(training.k_shot + training.meta.n_query)
-        start = start_images(len(labels), teacher.card.image_size, drawing).to(training.device)
-        pixels = normalise(start, teacher.card.mean, teacher.card.std).requires_grad_()
-        optimizer = torch.optim.Adam([pixels], lr=config.pixel_lr)
-        sets.append(ImageSet(task, labels, pixels, optimizer, slice(first, first + len(labels))))
-        first += len(labels)
-    return sets
+class LearntImages:
+    """The images of all classes.
 
-
-def _pool_image_sets(sets: list[ImageSet], config: Purer, training: Training) -> ImageBank:
-    """Pool the images of all teachers by class."""
-    names = sorted({key for s in sets for key in s.task.keys})
-    rows = [torch.tensor([names.index(key) for key in s.task.keys])[s.labels] for s in sets]
-    with torch.no_grad():
-        images = torch.cat([as_meta_input(s.images(), training.meta_model.image_size).cpu() for s in sets])
-    return ImageBank(
-        images=images,
-        classes=torch.cat(rows),
-        class_names=names,
-        owners=torch.cat([torch.full_like(s.labels, index) for index, s in enumerate(sets)]),
-        labels=torch.cat([s.labels for s in sets]),
-        flips=torch.cat([torch.full((len(s.labels),), s.task.teacher.card.flips) for s in sets]),
-    )
-
-
-def _move(
-    image_set: ImageSet, outer: Tensor | None, config: Purer, training: Training, step: int, drawing: torch.Generator
-) -> float:
-    """Move the images of one teacher by one step.
-
-    Args:
-        outer: the outer loss's gradient with respect to these images as the meta-model sees them, to be climbed.
-
-    Returns:
-        the inversion loss.
+    Attributes:
+        bank: the images as the meta-model sees them, by class.
     """
-    images, card = image_set.images(), image_set.task.teacher.card
-    with recorded_distances(image_set.task.teacher.model) as distances:
-        logits = image_set.task.all_logits(random_crop_flip(images, config.jitter, card.flips, drawing))
-    loss = cross_entropy(logits, image_set.task.classes[image_set.labels].to(logits.device))
-    loss = loss + config.tv_weight * _total_variation(image_set.pixels) + config.l2_weight * image_set.pixels.norm()
-    if distances:
-        loss = loss + config.bn_weight * torch.stack(distances).sum()
-    keys = f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr"
-    require_finite(loss, "method purer", step, keys)
-    aim = loss
-    if outer is not None:
-        seen = as_meta_input(images, training.meta_model.image_size)
-        aim = loss - config.curriculum_weight * (seen * outer.to(seen.device)).sum()
-    image_set.optimizer.zero_grad()
-    aim.backward()
-    image_set.optimizer.step()
-    image_set.clamp_()
-    return loss.item()
+
+    def __init__(self, config: Purer, training: Training) -> None:
+        self._config, self._training = config, training
+        self._drawing = drawing = generator(training, "images")
+        self._rounds = Rounds(len(training.teachers), drawing)
+        self._tasks = [
+            TeacherTask.draw(teacher, config.max_classes, config.class_identity, drawing)
+            for teacher in training.teachers
+        ]
+        self._per_class = training.k_shot + training.meta.n_query
+        cards: dict[str, Card] = {}
+        for task in self._tasks:
+            for key in task.keys:
+                known = cards.get(key)
+                if known is None or known.image_size < task.teacher.card.image_size:
+                    cards[key] = task.teacher.card
+        self.sets = {
+            key: ClassImages.start(cards[key], self._per_class, config.start_noise, training.device, drawing)
+            for key in sorted(cards)
+        }
+        self._optimizer = torch.optim.Adam([one.pixels for one in self.sets.values()], lr=config.pixel_lr)
+        self._names = list(self.sets)
+        self.bank = self._pooled()
+
+    def _pooled(self) -> ImageBank:
+        classes = torch.arange(len(self.sets)).repeat_interleave(self._per_class)
+        with torch.no_grad():
+            images = torch.cat([self._seen(one).cpu() for one in self.sets.values()])
+        flips = torch.tensor([one.card.flips for one in self.sets.values()])[classes]
+        return ImageBank(images, classes, self._names, torch.zeros_like(classes), classes, flips)
+
+    def _seen(self, one: ClassImages) -> Tensor:
+        return as_meta_input(one.images(), self._training.meta_model.image_size)
+
+    def _rows(self, key: str) -> slice:
+        first = self._names.index(key) * self._per_class
+        return slice(first, first + self._per_class)
+
+    def ascent(self, model: Classifier, episodes: np.random.Generator, step: int) -> Tensor:
+        """Return the gradient of the outer loss on a new episode with respect to the images of the bank.
+
+        It leaves gradients in the model's parameters.
+        """
+        one = self._training.meta.model_copy(update={"meta_batch_size": 1})
+        self.bank.images.requires_grad_()
+        batch = draw_episodes(self.bank, one, self._training.k_shot, episodes, self._training.device)
+        backward_episodes("method purer", model, batch, one, step)
+        gradient = self.bank.images.grad
+        assert gradient is not None
+        self.bank.images.requires_grad_(False).grad = None
+        return gradient
+
+    def move(self, ascent: Tensor | None, step: int) -> float:
+        """Move the images of some teachers, and with an ascent those of its episode, by one step.
+
+        Args:
+            ascent: the gradient to be climbed, for each image of the bank; zero for those outside the episode.
+
+        Returns:
+            the inversion loss, the mean of the teachers.
+        """
+        config = self._config
+        tasks = [self._tasks[index] for index in self._rounds.draw(config.teachers_per_step)]
+        loss = torch.stack([self._inversion_loss(task, step) for task in tasks]).sum()
+        moved = {key for task in tasks for key in task.keys}
+        aim = loss
+        if ascent is not None:
+            climbing = [key for key in self._names if ascent[self._rows(key)].any()]
+            for key in climbing:
+                seen = self._seen(self.sets[key])
+                aim = aim - config.curriculum_weight * (seen * ascent[self._rows(key)].to(seen.device)).sum()
+            moved |= set(climbing)
+        self._optimizer.zero_grad()
+        aim.backward()
+        self._optimizer.step()
+        with torch.no_grad():
+            for key in moved:
+                if config.clamp:
+                    self.sets[key].clamp_()
+                self.bank.images[self._rows(key)] = self._seen(self.sets[key]).cpu()
+        return loss.item() / len(tasks)
+
+    def _inversion_loss(self, task: TeacherTask, step: int) -> Tensor:
+        config, card = self._config, task.teacher.card
+        images = torch.cat([scale(self.sets[key].images(), card.image_size) for key in task.keys])
+        shift = torch.randint(-config.jitter, config.jitter + 1, (2,), generator=self._drawing).tolist()
+        images = images.roll(shift, (2, 3))
+        with recorded_distances(task.teacher.model) as distances:
+            logits = task.all_logits(images)
+        pixels = normalise(images, card.mean, card.std)
+        loss = cross_entropy(logits, task.classes[task.labels(self._per_class)].to(logits.device))
+        loss = loss + config.tv_weight * _total_variation(pixels) + config.l2_weight * pixels.norm()
+        if distances:
+            loss = loss + config.bn_weight * torch.stack(distances).sum()
+        keys = f"methods.purer.bn_weight ({config.bn_weight}) or methods.purer.pixel_lr"
+        require_finite(loss, "method purer", step, keys)
+        return loss
 
 
 def _total_variation(pixels: Tensor) -> Tensor:

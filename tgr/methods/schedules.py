@@ -100,7 +100,7 @@ def interleaved(parts: Parts) -> None:
             if stall.observe(values["train_accuracy"]) or replayed == config.replay_cap:
                 break
         if epoch in marks:
-            parts.keep(step, model, head=True)
+            parts.keep(step, model, head=meta.learns_head)
 
 
 SCHEDULES = {"sequential": sequential, "interleaved": interleaved}

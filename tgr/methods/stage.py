@@ -91,7 +91,7 @@ def _write(
     for index, (step, state) in enumerate(trained.checkpoints):
         file = f"checkpoint-{index:02d}.safetensors"
         save_tensors(folder / file, state)
-        listed.append({"file": file, "step": step})
+        listed.append({"file": file, "step": step, "phases": trained.phases(step)})
     curves = pd.DataFrame(trained.curves, columns=["step", "phase", "name", "value"])
     curves.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
     about = identity | {

@@ -99,6 +99,10 @@ class Trained:
         """Append one point to some curves."""
         self.curves += [(step, phase, name, value) for name, value in values.items()]
 
+    def phases(self, step: int) -> list[str]:
+        """Return the phases that the curves have seen up to a step, in the order of their starts."""
+        return list(dict.fromkeys(phase for at, phase, _, _ in self.curves if at <= step))
+
     def keep(self, step: int, model: nn.Module, *, head: bool) -> None:
         """Append a checkpoint."""
         state = {

@@ -28,8 +28,9 @@ from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type
 
 from tgr import __version__
 from tgr.artifacts import atomic, digest, provenance_path, read_frame, read_json
-from tgr.config.base import Section
+from tgr.config.base import Processor, Section
 from tgr.errors import TgrError
+from tgr.run import processor
 from tgr.run.provenance import file_digests, verified_digest, write_record
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -51,13 +52,20 @@ def owner() -> str:
     return f"{os.getpid()}@{socket.gethostname()}"
 
 
-def environment(repository: str) -> dict[str, str]:
-    """Return the environment of jobs that this process starts; ``repository`` is the folder of this package.
+def environment(repository: str, kernels: Processor) -> dict[str, str]:
+    """Return the environment of jobs that this process starts.
 
     One thread a job: results then do not depend on the number of cores, and as many jobs as cores are faster. Without
     the two ``MALLOC_`` variables glibc returns big blocks to the kernel after each training step.
+
+    Args:
+        repository: the folder of this package.
+        kernels: the configuration's ``processor``.
+
+    Raises:
+        TgrError: this processor has not got these kernels.
     """
-    return {
+    return processor.environment(kernels) | {
         OWNER: owner(),
         "PYTHONPATH": os.pathsep.join(filter(None, [repository, os.environ.get("PYTHONPATH")])),
         "OMP_NUM_THREADS": "1",
@@ -159,6 +167,8 @@ def stage(snakemake: Any) -> Iterator[Run]:
     try:
         with _logged(snakemake), _terminable():
             _use_one_thread()
+            if (kernels := dict(snakemake.params.items()).get("processor")) is not None:
+                processor.require(kernels)
             with _complete_outputs(snakemake, started) as run:
                 yield run
             print("done")
@@ -216,6 +226,7 @@ def _provenance(
         "versions": {"python": platform.python_version(), "tgr": __version__}
         | {name: version(name) for module, name in LIBRARIES.items() if module in sys.modules},
         "device": str(_device(params["device"])) if "device" in params else None,
+        "processor": processor.describe(),
         "threads": torch.get_num_threads() if torch else 1,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -300,6 +300,16 @@ class Inputs:
         """Return every evaluation of an ablation."""
         return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.ablations[ablation]))
 
+    def budget_models(self, budget: str) -> list[str]:
+        """Return every trained model of a budget."""
+        scenario = self._settings.budgets[budget].scenario
+        return _files(paths.MODEL, self.jobs.models(scenario, self._settings.budget_variants(budget)))
+
+    def budget_evaluations(self, budget: str) -> list[str]:
+        """Return every evaluation of a budget."""
+        scenario = self._settings.budgets[budget].scenario
+        return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self._settings.budget_variants(budget)))
+
     def sweep_summaries(self, sweep: str) -> list[str]:
         """Return the summaries of a sweep's scenarios, in their order."""
         return [paths.SUMMARY.format(scenario=name) for name in self._settings.sweeps[sweep].scenarios.values()]

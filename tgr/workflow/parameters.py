@@ -10,6 +10,7 @@ from tgr.config.methods.base import MethodParameters
 from tgr.config.methods.registry import bibliography
 from tgr.config.schema import Config
 from tgr.config.teachers import Dataset, Pool
+from tgr.config.variants import Variant
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.targets import ending_in
 
@@ -67,10 +68,12 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "ablation": {name: _ablation(jobs, name) for name in settings.ablations},
         "pairs": {name: _pairs(settings, pairs) for name, pairs in settings.pairs.items()},
         "sweep": {name: _sweep(settings, name) for name in settings.sweeps},
+        "budget": {name: _budget(settings, name) for name in settings.budgets},
         "n_students": settings.evaluation.n_students,
         "headline": settings.evaluation.headline,
         "figures": dump(settings.figures),
         "device": settings.device,
+        "processor": settings.processor,
     }
 
 
@@ -195,3 +198,34 @@ def _sweep(settings: Config, name: str) -> dict[str, Any]:
         "methods": {method: methods[method].label for method in settings.swept_methods(name)},
         "looks": {method: methods[method].look() for method in settings.swept_methods(name)},
     }
+
+
+def _budget(settings: Config, name: str) -> dict[str, Any]:
+    """Return the trainings of each line, the images of their steps by shot and phase, and how the lines look.
+
+    The first line of a method has the colour of its card, another one the next that is free.
+    """
+    lines = settings.budget_lines(name)
+    methods = {title: next(iter(line.values())).method for title, line in lines.items()}
+    first = {method: title for title, method in reversed(methods.items())}
+    return {
+        "lines": {title: list(line) for title, line in lines.items()},
+        "passes": {variant: _passes(settings, about) for line in lines.values() for variant, about in line.items()},
+        "looks": {
+            title: settings.methods.active()[method].look()
+            | {"label": title}
+            | ({} if first[method] == title else {"colour": None, "marker": None})
+            for title, method in methods.items()
+        },
+    }
+
+
+def _passes(settings: Config, variant: Variant) -> dict[str, dict[str, int]]:
+    """Return the images of one step by the training's shot, which may be ``any``, and by phase."""
+    meta = variant.parameters.own_meta(settings.meta)
+    passes = {}
+    for shot in settings.evaluation.shots:
+        trained = settings.training_shot(variant, shot)
+        k_shot = shot if meta.k_shot == "evaluated" else meta.k_shot
+        passes[trained] = variant.parameters.passes_of_a_step(meta, k_shot)
+    return passes

@@ -48,6 +48,7 @@ def constraints(settings: Config) -> dict[str, str]:
         "ablation": any_of(settings.ablations),
         "pairs": any_of(settings.pairs),
         "sweep": any_of(settings.sweeps),
+        "budget": any_of(settings.budgets),
         "draw": r"\d+",
         "embedding": any_of(get_args(Embedding)),
         "grouping": r"[a-z]+-[a-z]+(@[\d.]+)?-\d+",

@@ -36,6 +36,7 @@ def all_targets(jobs: Jobs) -> list[str]:
     figures += [(jobs.settings.ablations[name].scenario, f"conflict-{name}") for name in jobs.recording_ablations]
     experiments = [f"pairs/{name}" for name in jobs.settings.pairs]
     experiments += [f"sweeps/{name}" for name in jobs.settings.sweeps]
+    experiments += [f"budgets/{name}" for name in jobs.settings.budgets]
     return [
         *(TABLE.format(scenario=s, name=n, suffix=suffix) for (s, n), suffix in product(tables, TABLE_SUFFIXES)),
         *(FIGURE.format(scenario=s, name=n, suffix=suffix) for (s, n), suffix in product(figures, FIGURE_SUFFIXES)),
@@ -68,6 +69,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "recording ablation": ("plot_conflict",),
     "pairs": ("gather_pairs", "plot_pairs"),
     "sweep": ("gather_sweep", "plot_sweep"),
+    "budget": ("gather_budget", "plot_budget"),
     "run": ("measure_theory", "plot_theory", "tabulate_overview", "write_index"),
 }
 """The rules after the evaluation, by what they run once for."""
@@ -83,6 +85,7 @@ def counts(jobs: Jobs) -> dict[str, int]:
         "recording ablation": len(jobs.recording_ablations),
         "pairs": len(settings.pairs),
         "sweep": len(settings.sweeps),
+        "budget": len(settings.budgets),
         "run": 1,
     }
     return {rule: occasions[occasion] for occasion, rules in RULES.items() for rule in rules if occasions[occasion]}

@@ -228,6 +228,32 @@ rule gather_sweep:
         "../scripts/gather_sweep.py"
 
 
+rule gather_budget:
+    """Gather what trainings of growing length took and reached."""
+    input:
+        evaluations=for_job(needed.budget_evaluations),
+        models=for_job(needed.budget_models),
+        code=code("gather_budget.py"),
+    output:
+        budget="results/tables/budgets/{budget}.csv",
+    log:
+        "results/logs/gather_budget/{budget}.log",
+    benchmark:
+        "results/benchmarks/gather_budget/{budget}.tsv"
+    group:
+        "report"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        lines=parameter("budget/{budget}/lines"),
+        passes=parameter("budget/{budget}/passes"),
+        headline=parameter("headline"),
+    script:
+        "../scripts/gather_budget.py"
+
+
 rule measure_theory:
     """Compare the displaced gradient with the exact one, and descend it, on small problems in float64."""
     input:
@@ -271,6 +297,7 @@ rule measure_pairs:
     params:
         pairs=parameter("pairs/{pairs}"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/measure_pairs.py"
 

@@ -30,6 +30,7 @@ try:
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
     planned = Estimates(settings, load_units()).resource
+    os.environ |= job.environment(workflow.basedir, settings.processor)  # which jobs inherit
     working_directory.require_writable(".snakemake")  # Snakemake's own attempt would end in a traceback
 except TgrError as error:
     raise WorkflowError(str(error)) from None
@@ -49,8 +50,6 @@ ON_THE_LONGEST_CHAIN = 1
 wildcard_constraints:
     **constraints(settings),
 
-
-os.environ |= job.environment(workflow.basedir)  # which jobs inherit
 
 if problem := working_directory.unwritable("results"):
     logger.warning(problem)  # a dry run may go on; where results are there, Snakemake stops before a job starts

@@ -26,5 +26,6 @@ rule evaluate:
         evaluation=parameter("evaluation/{scenario}/{method}"),
         held_out_per_class=parameter("held_out_per_class"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/evaluate.py"

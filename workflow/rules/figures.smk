@@ -277,6 +277,31 @@ rule plot_sweep:
         "../scripts/report.py"
 
 
+rule plot_budget:
+    """Draw accuracy against the steps of training and the images that they saw."""
+    input:
+        budget="results/tables/budgets/{budget}.csv",
+        code=code("report.py", "tgr.reporting.figures.budget"),
+    output:
+        **figure_files("budgets/{budget}", "budget", "analysis", "budget {budget}"),
+    log:
+        "results/logs/plot_budget/{budget}.log",
+    benchmark:
+        "results/benchmarks/plot_budget/{budget}.tsv"
+    group:
+        "report"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.budget",
+        looks=parameter("budget/{budget}/looks"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"
+
+
 rule plot_theory:
     """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
     input:

@@ -23,6 +23,7 @@ rule invert:
         inversion=parameter("inversion/{pool}"),
         probe=parameter("probe/{pool}"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/invert.py"
 
@@ -48,5 +49,6 @@ rule measure_transfer:
     params:
         n_teachers=parameter("n_students"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/measure_transfer.py"

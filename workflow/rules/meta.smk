@@ -29,5 +29,6 @@ rule train:
         inversions=parameter("inversions/{scenario}/{method}"),
         probe=parameter("method_probe/{scenario}/{method}"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/train.py"

@@ -25,6 +25,7 @@ rule pretrain:
         kind=parameter("pool/{pool}"),
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/pretrain.py"
 

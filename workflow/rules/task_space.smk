@@ -23,6 +23,7 @@ rule embed:
     params:
         task_space=parameter("task_space"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/embed.py"
 
@@ -50,6 +51,7 @@ rule compare:
     params:
         task_space=parameter("task_space"),
         device=parameter("device"),
+        processor=parameter("processor"),
     script:
         "../scripts/compare.py"
 

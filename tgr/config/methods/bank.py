@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from tgr.config.learning import Meta
 from tgr.config.methods.base import MethodParameters, PooledParameters
 from tgr.config.methods.setting import Setting
 
@@ -31,6 +32,10 @@ class Bank(PooledParameters, ClassifierTraining):
     def visits(self, setting: Setting) -> float | None:
         """Return how often it draws a teacher, on average; None if all are mixed."""
         return self.steps * self.teachers_per_batch / setting.n_teachers if self.teachers_per_batch else None
+
+    def passes_of_a_step(self, meta: Meta, k_shot: int) -> dict[str, int]:
+        """Return the images that one step of each phase takes forward and backward."""
+        return {"bank": self.batch_size}
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

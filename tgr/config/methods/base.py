@@ -64,6 +64,13 @@ class MethodParameters(Section):
         """Return the seconds of one core that its training takes, without the start of the job."""
         return 0.0
 
+    def passes_of_a_step(self, meta: Meta, k_shot: int) -> dict[str, int]:
+        """Return the images that one step of each phase takes forward and backward through the meta-model.
+
+        Phases are those under which steps are logged. Empty for a method that does not count them.
+        """
+        return {}
+
     def visits(self, setting: Setting) -> float | None:
         """Return how often it draws a teacher, on average; None if it draws none or takes all of them together."""
         return None

@@ -1,5 +1,7 @@
 """PURER: its parameters, and what is said of it."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from tgr.config.methods.base import EpisodicParameters, PooledParameters
@@ -7,7 +9,7 @@ from tgr.config.methods.setting import Setting
 
 
 class Purer(EpisodicParameters, PooledParameters):
-    """Learnable images for each teacher under a curriculum, and episodes of them."""
+    """Learnable images of each class under a curriculum, and episodes of them."""
 
     label = "PURER"
     colour = "#44AA99"  # teal
@@ -23,18 +25,28 @@ class Purer(EpisodicParameters, PooledParameters):
 """
     needs = ("teachers",)
     phases = {"purer": "learnt images"}
-    small = {"steps": 4, "teachers_per_step": 2, "patience": 1}
+    small = {"steps": 4, "teachers_per_step": 2, "curriculum_after": 0, "patience": 1}
 
     steps: int = Field(170, ge=1, description="Outer steps, each on one meta-batch and one move of images.")
-    teachers_per_step: int = Field(4, ge=1, description="Teachers whose images move in a step, in turn (paper: all).")
+    teachers_per_step: int = Field(4, ge=1, description="Teachers whose images move in a step (paper: 13).")
     max_classes: int = Field(20, ge=2, description="Of a teacher with more classes, this many are drawn.")
     pixel_lr: float = Field(0.25, gt=0, description="Adam learning rate of the normalised pixels.")
     tv_weight: float = Field(0.01, ge=0, description="Weight of the total variation (paper: 0.0001).")
     bn_weight: float = Field(3.0, ge=0, description="Weight of the BatchNorm statistics loss (paper: 0.01).")
     l2_weight: float = Field(1e-5, ge=0, description="Weight of the norm of the pixels.")
-    jitter: int = Field(2, ge=0, description="Random shift of the images inside the loop, in pixels.")
+    start_noise: Literal["scales", "unit"] = Field(
+        "scales",
+        description="Images start from colour noise of all scales, or from normal pixels (paper: unit).",
+    )
+    clamp: bool = Field(True, description="Keep images in the range of colours (paper: false).")
+    jitter: int = Field(2, ge=0, description="Random shift of a teacher's images inside the loop, in pixels.")
+    curriculum_after: float = Field(
+        0.067, ge=0, le=1, description="Part of the steps before stalls count (the paper's 4,000 of 60,000)."
+    )
     curriculum_weight: float = Field(
-        10.0, ge=0, description="Weight of the outer loss that the images climb when the training accuracy stalls."
+        10.0,
+        ge=0,
+        description="Weight of the outer loss that a new episode's images climb when the training accuracy stalls.",
     )
     patience: int = Field(6, ge=1, description="Steps without a better training accuracy that count as a stall.")
 

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from tgr.config.learning import Meta
 from tgr.config.methods.base import EpisodicParameters, PooledParameters
 from tgr.config.methods.setting import Setting
 
@@ -17,6 +18,10 @@ class Replay(EpisodicParameters, PooledParameters):
     small = {"steps": 4}
 
     steps: int = Field(200, ge=1, description="Outer steps on replayed episodes.")
+
+    def passes_of_a_step(self, meta: Meta, k_shot: int) -> dict[str, int]:
+        """Return the images that one step of each phase takes forward and backward."""
+        return {"replay": meta.passes_of_a_step(k_shot)}
 
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""

@@ -4,6 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from tgr.config.learning import Meta
 from tgr.config.methods.bank import ClassifierTraining
 from tgr.config.methods.base import EpisodicParameters, GroupedParameters
 from tgr.config.methods.setting import Setting
@@ -44,8 +45,8 @@ class Tgr(EpisodicParameters, GroupedParameters):
     )
     schedule: Literal["sequential", "interleaved"] = Field(
         "sequential",
-        description="`interleaved` (the paper) replays after every group step until the training accuracy stalls; "
-        "`sequential` (ours) takes all group steps first, and then `replay_steps` of replay.",
+        description="`interleaved` replays after every group step until the training accuracy stalls; `sequential` "
+        "(ours) takes all group steps first, and then `replay_steps` of replay (paper: interleaved).",
     )
     group_steps: int = Field(500, ge=1, description="Regularised steps on groups of dissimilar teachers.")
     teachers_per_step: int = Field(
@@ -120,6 +121,17 @@ class Tgr(EpisodicParameters, GroupedParameters):
         """Return how often it draws a teacher, on average, in the group steps."""
         return self.group_steps * self.teachers_per_step / setting.n_teachers
 
+    def passes_of_a_step(self, meta: Meta, k_shot: int) -> dict[str, int]:
+        """Return the images that one step of each phase takes forward and backward; displaced gradients do it twice."""
+        group = self.teachers_per_step * self.images_per_teacher * (2 if self._displaces else 1)
+        replay = meta.passes_of_a_step(k_shot)
+        return {"bank": ClassifierTraining().batch_size, "group": group, "replay": replay}
+
+    @property
+    def _displaces(self) -> bool:
+        """Whether gradients are taken a second time, at displaced weights."""
+        return self.treatment == "implicit" and self.gradient_lambda > 0
+
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes.
 
@@ -127,7 +139,7 @@ class Tgr(EpisodicParameters, GroupedParameters):
         ``expected_steps_to_stall``.
         """
         config, visits = self.as_run(), self.group_steps * self.teachers_per_step
-        passes: float = 2 if self.treatment == "implicit" and self.gradient_lambda > 0 else 1
+        passes: float = 2 if self._displaces else 1
         if passes == 2 and config.fidelity == "release":
             passes = 1 + setting.second_order
         seconds = setting.steps(self.bank_steps, ClassifierTraining().batch_size)

@@ -7,6 +7,7 @@ stand between a line such as ``<!-- table full_cpu/icons/ablation-release -->`` 
 ``<!-- summary full_cpu/icons/main -->`` (accuracies only) and the line ``<!-- end of table -->``.
 """
 
+import math
 import os
 import platform
 import re
@@ -29,6 +30,8 @@ from tgr.reporting.tables.markup import MISSING
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
 KINDS = ("tables", "figures")
+UNKNOWN = {"last_minus_random": math.nan, "last_below_random": False}
+"""What tables of earlier runs may lack, and stands in them as not measured."""
 TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
@@ -66,11 +69,11 @@ def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> Non
 
 
 def list_files(config: Path, folder: Path, suffix: str) -> list[Path]:
-    """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, and of all together."""
+    """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, budgets, and of all together."""
     settings = load(ROOT / config)
     files = [*folder.glob(f"*.{suffix}")]
     files += [file for scenario in settings.scenarios for file in (folder / scenario).rglob(f"*.{suffix}")]
-    for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps)):
+    for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps), ("budgets", settings.budgets)):
         files += [file for name in names if (file := folder / kind / f"{name}.{suffix}").exists()]
     return sorted(files)
 
@@ -99,7 +102,8 @@ def _renew_overview(target: Path, config: Path) -> str:
         if (main := target / scenario / "main.csv").exists():
             labels = {name: variant.parameters.label for name, variant in settings.main_methods(scenario).items()}
             summary = read_frame(main)
-            summaries.append(summary.assign(label=summary["method"].map(labels)))
+            missing = {column: value for column, value in UNKNOWN.items() if column not in summary}
+            summaries.append(summary.assign(**missing, label=summary["method"].map(labels)))
     table = overview.table(summaries, headline=settings.evaluation.headline)
     save(table, target / "overview.csv", target / "overview.md")
     return digest(target / "overview.csv")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tgr.config.methods.registry import CARDS
 from tgr.evaluation.summary import ALL, GATE, TIED, UNTRAINED
 from tgr.reporting import labels
 from tgr.reporting.tables.markup import Cell
@@ -82,6 +83,25 @@ def below_random_note(shown: pd.DataFrame) -> list[str]:
         return [f"No training ends below an untrained network (compared: {compared})."]
     names = ", ".join(labels_of(flagged).values())
     return [f"u: ends below an untrained network, with an interval that excludes 0 (compared: {compared}): {names}."]
+
+
+def phase_note(summary: pd.DataFrame, by: str, names: Mapping[Any, str]) -> list[str]:
+    """Say which phases of their training the chosen checkpoints had had, for methods with several phases.
+
+    Args:
+        by: a column of the summary that is named beside a phase if a method's rows differ.
+        names: what its values are called.
+    """
+    parts = []
+    for method, rows in summary.groupby("method", sort=False):
+        if method not in CARDS or len(CARDS[str(method)].phases) < 2:
+            continue
+        phases: dict[str, list[str]] = {}
+        for phase, value in rows[["phase", by]].drop_duplicates().itertuples(index=False):
+            phases.setdefault(phase, []).append(names.get(value, str(value)))
+        said = [f"{phase} ({', '.join(values)})" if len(phases) > 1 else phase for phase, values in phases.items()]
+        parts.append(f"{rows['label'].iloc[0]}: {', '.join(said)}")
+    return [f"Phases of the training before the chosen checkpoint: {'; '.join(parts)}."] if parts else []
 
 
 def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:

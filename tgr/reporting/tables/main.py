@@ -12,6 +12,7 @@ from tgr.reporting.tables.accuracies import (
     difference_note,
     headline_note,
     labels_of,
+    phase_note,
     result_cell,
     role_label,
     shots_and_protocols,
@@ -51,7 +52,8 @@ def _block(part: pd.DataFrame, dataset: str) -> Block:
 
 def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     names = labels_of(shown)
-    notes = [*common_notes(shown), headline_note(headline)]
+    shots = {shot: f"{shot}-shot" for shot in shown["shot"].unique()}
+    notes = [*common_notes(shown), headline_note(headline), *phase_note(shown, "shot", shots)]
     if shown["seed_std"].notna().any():
         notes.append("s: standard deviation of the seeds' means.")
     reference = shown["reference"].iloc[0]

@@ -3,7 +3,14 @@
 import pandas as pd
 
 from tgr.reporting import labels
-from tgr.reporting.tables.accuracies import TIES, common_notes, dataset_title, role_label, shots_and_protocols
+from tgr.reporting.tables.accuracies import (
+    TIES,
+    common_notes,
+    dataset_title,
+    phase_note,
+    role_label,
+    shots_and_protocols,
+)
 from tgr.reporting.tables.markup import Block, Cell, Table
 
 
@@ -27,6 +34,7 @@ def table(summary: pd.DataFrame) -> Table:
             "and no result.",
             "All rules agree for methods with one checkpoint.",
             "Protocols under which only the rule of the main table was run are left out.",
+            *phase_note(shown, "selection", labels.SELECTIONS),
             f"{TIES} No bold for the oracle.",
         ],
     )
