@@ -54,6 +54,10 @@ tune: $(STAMP) ## Try equally many values for each method on meta-val classes, a
 smoke: $(STAMP) ## Run every engine and method in its smallest form, below results/smoke
 	$(BIN)/python -m snakemake --cores $(CORES) --configfile config/smoke.yaml --directory results/smoke
 
+.PHONY: digests
+digests: smoke ## Renew the list of digests that the tests compare the smoke run with
+	$(BIN)/python -m tgr.run.digests tests/workflow/digests.json results/smoke --write
+
 .PHONY: verify
 verify: $(STAMP) ## Compare all results in RUN with their records; name damaged and missing files
 	$(BIN)/python -m tgr.run.verify "$(RUN)"

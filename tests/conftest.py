@@ -15,6 +15,12 @@ import torch
 from tgr.data.dataset import ImageDataset
 
 
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    """Let a test that builds a network draw the same weights whatever ran before it."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def tiny_dataset() -> ImageDataset:
     """Fourteen classes of 24 images at 16 px; a class is a colour and a brighter quadrant under noise."""

@@ -219,9 +219,9 @@ def test_displacements_stay_in_the_ball(radius: float) -> None:
 
 def test_worst_case_is_worse_than_the_nominal_loss() -> None:
     setting = training(teacher(0), teacher(1, 1))
-    fusion = fusion_of(*setting.teachers)
     torch.manual_seed(0)
-    torch.nn.init.normal_(fusion.output.weight)
+    fusion = fusion_of(*setting.teachers)
+    torch.nn.init.normal_(fusion.output.weight, std=0.3)
     identity = [torch.arange(WIDTH)] * dro.BLOCKS
     task = dro.make_task(setting.teachers[0], identity, [0.5] * 3, [0.25] * 3, setting)
     embedding, model = torch.tensor([1.0, -1, 0.5, 0]), setting.model(N_WAY)

@@ -10,8 +10,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
+from tgr.data.roots import square_root
 from tgr.errors import TgrError
 from tgr.run import processor
 
@@ -78,6 +81,12 @@ def test_onednn_convolves_with_avx2() -> None:
 def test_square_roots_are_those_of_the_standard() -> None:
     """On AMD's processors, MKL takes kernels of approximations unless told otherwise: one root in seven was another."""
     assert run(SQUARE_ROOTS, "pinned") == "0\n"
+
+
+def test_square_roots_in_double_precision_are_nearly_exact() -> None:
+    values = torch.rand(10_000, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 4
+    torch.testing.assert_close(square_root(values), torch.from_numpy(np.sqrt(values.numpy())), rtol=4.5e-16, atol=0)
+    assert square_root(torch.tensor([0.0, 4.0], dtype=torch.float64)).tolist() == [0, 2]
 
 
 def test_all_that_numpy_has_beyond_avx2_is_named() -> None:

@@ -183,6 +183,6 @@ def test_provenance_is_complete_and_free_of_absolute_paths(finished: Project) ->
     for file in records:
         record = json.loads(file.read_text())
         assert record["sha256"] and record["code"]["files"] and record["versions"]["python"] and record["finished"]
-        assert str(Path.home()) not in file.read_text() and str(finished.root) not in file.read_text()
+        assert f"{Path.home()}/" not in file.read_text() and str(finished.root) not in file.read_text()
         scripts = {f"workflow/scripts/{name}.py" for name in (record["rule"], "report")}
         assert scripts & set(record["code"]["files"])

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from tgr.artifacts import load_tensors, save_tensors
+from tgr.data.roots import square_root
 from tgr.data.splits import SPLITS
 from tgr.errors import TgrError
 
@@ -58,7 +59,7 @@ class ImageDataset:
         values = torch.arange(256, dtype=torch.float64) / 255
         n = counts.sum(1)
         mean = (counts * values).sum(1) / n
-        std = ((counts * (values - mean[:, None]) ** 2).sum(1) / (n - 1)).sqrt()
+        std = square_root((counts * (values - mean[:, None]) ** 2).sum(1) / (n - 1))
         return [round(v, 6) for v in mean.tolist()], [round(v, 6) for v in std.tolist()]
 
     def save(self, path: str | Path) -> None:

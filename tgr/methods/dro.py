@@ -29,6 +29,7 @@ from tqdm import trange
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, recalibrate_batchnorm
 from tgr.config.methods.dro import Dro
+from tgr.data.roots import square_root
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
@@ -211,7 +212,7 @@ def standardise(embeddings: Sequence[Tensor]) -> Tensor:
     """Return embeddings (n, d) with mean zero, equal variance in each entry, and a mean squared norm of one."""
     stacked = torch.stack(list(embeddings)).double()
     centred = stacked - stacked.mean(0)
-    deviation = centred.square().mean(0).sqrt()
+    deviation = square_root(centred.square().mean(0))
     varies = deviation > 1e-6 * deviation.max()
     scaled = centred[:, varies] / deviation[varies]
     return (scaled / max(1, scaled.shape[1]) ** 0.5).float() if varies.any() else torch.zeros_like(stacked).float()

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from tgr.artifacts import load_tensors
+from tgr.data.roots import square_root
 from tgr.task_space.landmarks import DIRECT_LIMIT, similarity_factor
 
 EPSILON = 1e-12
@@ -72,7 +73,7 @@ def _layer_similarity(values: Tensor) -> Tensor:
         product = torch.einsum("ijd,id,jd->ij", weight, a, b)
         a_norm = torch.einsum("ijd,id->ij", weight, a_squares)
         b_norm = torch.einsum("ijd,jd->ij", weight, b_squares)
-        norms = (a_norm * b_norm).sqrt()
+        norms = square_root(a_norm * b_norm)
         both_zero = ((a_norm == 0) & (b_norm == 0)).double()
         result[start : start + rows, start:] = torch.where(norms > 0, product / norms, both_zero)
     return result

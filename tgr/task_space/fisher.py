@@ -13,6 +13,7 @@ from tqdm import tqdm
 from tgr.artifacts import save_tensors
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.teachers import TaskSpace
+from tgr.data.roots import square_root
 from tgr.data.transforms import normalise, resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
@@ -134,7 +135,7 @@ def covariance_factor(probabilities: Tensor) -> Tensor:
     """
     p = probabilities.double()
     tail = p.flip(1).cumsum(1).flip(1).clamp(min=torch.finfo(p.dtype).tiny)  # q_j = p_j + ... + p_k
-    diagonal = (p[:, :-1] * tail[:, 1:] / tail[:, :-1]).sqrt()
+    diagonal = square_root(p[:, :-1] * tail[:, 1:] / tail[:, :-1])
     below = -p[:, :, None] / tail[:, None, 1:] * diagonal[:, None, :]
     factor = below.tril(-1)
     factor.diagonal(dim1=1, dim2=2).copy_(diagonal)

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from tgr.data.roots import square_root
+
 logger = logging.getLogger(__name__)
 
 DIRECT_LIMIT = 1000
@@ -66,6 +68,6 @@ def similarity_to(values: Tensor, references: Tensor) -> Tensor:
         share = (a + references).clamp_(min=torch.finfo(values.dtype).tiny).reciprocal_().mul_(a)
         p, q = share.sum(-1).double(), torch.linalg.vector_norm(share, dim=-1).double().square()
         k = counted[start : start + rows]
-        norms = (q * (k - 2 * p + q)).clamp_(min=0).sqrt()
+        norms = square_root((q * (k - 2 * p + q)).clamp_(min=0))
         result[start : start + rows] = torch.where(norms > 0, (p - q) / norms, (k == 0).double())
     return result.clamp_(0, 1)

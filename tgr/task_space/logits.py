@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from tgr.config.teachers import TaskSpace
+from tgr.data.roots import square_root
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered
@@ -91,7 +92,9 @@ def alignment(outputs: Sequence[Tensor]) -> Tensor:
     for output in outputs:
         centred = output - output.mean(0)
         norm = (centred.T @ centred).norm()
-        scaled.append(centred / norm.sqrt() if norm > CONSTANT * output.square().sum() else torch.zeros_like(centred))
+        scaled.append(
+            centred / square_root(norm) if norm > CONSTANT * output.square().sum() else torch.zeros_like(centred)
+        )
     columns = torch.cat(scaled, 1)
     owners = torch.cat([torch.full((x.shape[1],), i) for i, x in enumerate(scaled)])
     result = torch.zeros(len(outputs), len(outputs), dtype=columns.dtype)

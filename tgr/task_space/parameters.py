@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from tgr.config.teachers import TaskSpace
+from tgr.data.roots import square_root
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered
 from tgr.pool.teacher import Card, Teacher
@@ -66,7 +67,7 @@ def standardised(teacher: Teacher) -> Tensor:
             continue
         values = parameter.detach().double().cpu().flatten()
         centred = values - values.mean()
-        deviation = centred.square().mean().sqrt()
+        deviation = square_root(centred.square().mean())
         constant = deviation <= ROUNDING * values.abs().max()
         parts.append(torch.zeros_like(centred) if constant else centred / deviation)
     return torch.cat(parts)
