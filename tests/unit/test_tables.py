@@ -43,6 +43,13 @@ def test_ablation_table_shows_conflict_before_accuracies(tmp_path: Path) -> None
     assert list(table.frame) == [column for column in accuracies if column != "label"]
 
 
+def test_main_table_names_heads_and_published_accuracies(tmp_path: Path) -> None:
+    summary = summary_of([write_evaluation(tmp_path, name, 0.5) for name in METHODS], METHODS)
+    markdown = main.table(summary, heads={"aligned": ["FREE", "BiDf-MKD"], "per_teacher": ["TGR"]}).to_markdown()
+    assert "Heads: FREE, BiDf-MKD: aligned; TGR: per teacher." in markdown and "Published" not in markdown
+    assert "Published: X 1 %. Teachers" in main.table(summary, published=["X 1 %"]).to_markdown()
+
+
 def test_pools_table_leaves_out_what_is_unknown() -> None:
     row = {"scenario": "toys", "dataset": "toys", "architecture": "conv4", "image_size": "16", "n_teachers": 2}
     row |= {"n_classes": "3", "held_out_accuracy": 0.9, "agreement": 0.905, "bn_distance": 1.25, "steps": None}

@@ -37,6 +37,8 @@ ablations:
 meta: {n_way: 5, k_shot: evaluated, n_checkpoints: 2}
 evaluation: {shots: [1, 5], seeds: [0, 1]}
 """
+SCENARIO = {"pools": ["icons-conv4"], "evaluate_on": ["icons"], "width": 4, "image_size": 16}
+POOL = {"icons-conv4": {"dataset": "icons", "width": 4, "n_teachers": 5, "n_way": 2}}
 
 
 def configured(**changes: Any) -> Config:
@@ -215,6 +217,18 @@ def test_parameters_of_one_method_change_that_method_alone() -> None:
     assert entry(before, path)(pixels) == entry(after, path)(pixels)
     changed = {key for key in before if before[key] != after[key]}
     assert changed == {"variant"}
+
+
+def test_main_table_is_told_of_heads_and_of_accuracies_published_for_its_dataset() -> None:
+    methods = {"random": {}, "free": {}, "tgr": {"heads": "per_teacher"}}
+    tree = parameters(Jobs(configured(methods=methods, ablations=None, scenarios={"only": SCENARIO}, pools=POOL)))
+    assert tree["heads"]["only"] == {"aligned": ["FREE"], "per_teacher": ["TGR"]}
+    assert tree["published"]["only"] == []
+    datasets = {"icons": {"source": "cifar_fs", "image_size": 16}}
+    tree = parameters(
+        Jobs(configured(methods=methods, ablations=None, scenarios={"only": SCENARIO}, datasets=datasets, pools=POOL))
+    )
+    assert tree["published"]["only"] == ["FREE 39.13 % in 5-way 1-shot (Wei et al., CVPR 2024)"]
 
 
 def test_figures_are_captioned_by_the_pattern_of_their_rule() -> None:

@@ -57,6 +57,8 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
             scenario: {name: variant.parameters.label for name, variant in members.items()}
             for scenario, members in methods
         },
+        "heads": {scenario: _heads(members) for scenario, members in methods},
+        "published": {scenario: _published(settings, scenario, members) for scenario, members in methods},
         "looks": {
             scenario: {name: variant.parameters.look() for name, variant in members.items()}
             for scenario, members in methods
@@ -75,6 +77,27 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "device": settings.device,
         "processor": settings.processor,
     }
+
+
+def _heads(members: Mapping[str, Variant]) -> dict[str, list[str]]:
+    """Return the labels of the methods whose output rows can be chosen, by the choice."""
+    heads: dict[str, list[str]] = {}
+    for variant in members.values():
+        if (chosen := getattr(variant.parameters, "heads", None)) is not None:
+            heads.setdefault(chosen, []).append(variant.parameters.label)
+    return heads
+
+
+def _published(settings: Config, scenario: str, members: Mapping[str, Variant]) -> list[str]:
+    """Return the published accuracies of the methods on the scenario's dataset; none for several datasets."""
+    sources = {settings.datasets[name].source for name in settings.scenarios[scenario].evaluate_on}
+    cards = [variant.parameters for variant in members.values()]
+    return [
+        f"{card.label} {card.published[source]} ({card.citation})"
+        for source in sources
+        for card in cards
+        if len(sources) == 1 and source in card.published
+    ]
 
 
 def entry(tree: Mapping[str, Any], path: str) -> Callable[[Mapping[str, str]], Any]:

@@ -21,6 +21,8 @@ rule tabulate_main:
     params:
         module="tables.main",
         headline=parameter("headline"),
+        heads=parameter("heads/{scenario}"),
+        published=parameter("published/{scenario}"),
     script:
         "../scripts/report.py"
 

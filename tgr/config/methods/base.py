@@ -38,6 +38,8 @@ class MethodParameters(Section):
     """Authors, venue and year of its paper, in a line."""
     bibtex: ClassVar[str] = ""
     """The entry of that paper in a bibliography."""
+    published: ClassVar[Mapping[str, str]] = {}
+    """Its published accuracies, by the source of the dataset: what stands beside measured ones, with shots and ways."""
     phases: ClassVar[Mapping[str, str]] = {}
     """What the phases of its training, by the names under which it logs them, are called in figures."""
     small: ClassVar[Mapping[str, Any]] = {}

@@ -1,5 +1,7 @@
 """The main table: all methods under every shot and protocol, with their differences to the reference."""
 
+from collections.abc import Mapping, Sequence
+
 import pandas as pd
 
 from tgr.evaluation.summary import REFERENCE, headline_rows
@@ -20,12 +22,20 @@ from tgr.reporting.tables.accuracies import (
 from tgr.reporting.tables.markup import Block, Table
 
 
-def table(summary: pd.DataFrame, *, headline: str = "meta_val") -> Table:
+def table(
+    summary: pd.DataFrame,
+    *,
+    headline: str = "meta_val",
+    heads: Mapping[str, Sequence[str]] | None = None,
+    published: Sequence[str] = (),
+) -> Table:
     """Return a block for each dataset, a row for each method, a column for each shot and protocol.
 
     Args:
         summary: of one scenario, as ``tgr.evaluation.summary.write_summary`` makes it.
         headline: the selection rule of the table.
+        heads: labels of methods by the output rows that they train in common for all teachers, e.g. ``aligned``.
+        published: published accuracies of methods on the datasets of the scenario, a sentence's end each.
 
     Raises:
         TgrError: no evaluation used the selection rule.
@@ -36,7 +46,7 @@ def table(summary: pd.DataFrame, *, headline: str = "meta_val") -> Table:
         caption=f"Accuracy (%) on unseen classes, scenario {shown['scenario'].iloc[0]}",
         row_header="Method",
         blocks=[_block(part, str(dataset)) for dataset, part in shown.groupby("dataset", sort=False)],
-        notes=_notes(shown, headline),
+        notes=[*_notes(shown, headline), *_heads_note(heads or {}), *_published_note(published)],
     )
 
 
@@ -73,3 +83,14 @@ def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     if "ceiling" not in set(shown["role"]):
         notes.append("No ceiling: the method realdata takes no part.")
     return notes
+
+
+def _heads_note(heads: Mapping[str, Sequence[str]]) -> list[str]:
+    """Say which output rows the methods train whose parameters leave the choice: it moves accuracies by points."""
+    named = "; ".join(f"{', '.join(methods)}: {kind.replace('_', ' ')}" for kind, methods in heads.items())
+    return [f"Heads: {named}."] if named else []
+
+
+def _published_note(published: Sequence[str]) -> list[str]:
+    named = "; ".join(published)
+    return [f"Published: {named}. Teachers, protocol and statistics may differ: context, no comparison."] * bool(named)
