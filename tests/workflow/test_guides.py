@@ -29,7 +29,11 @@ STATIC = [
     for name in ("lint_is_clean", "tiny_configuration_runs_every_rule_that_needs_no_network")
 ]
 FAST_TESTS = {
-    "adding-a-method.md": ["tests/contract/test_methods.py", "tests/unit"],
+    "adding-a-method.md": [
+        *ALWAYS,
+        *(f"tests/unit/test_{name}.py" for name in ("cards", "equal_cost", "figures", "paper", "paper_values")),
+        "tests/contract/test_methods.py",
+    ],
     "adding-a-dataset-reader.md": [*ALWAYS, "tests/unit/test_data.py", "tests/unit/test_benchmarks.py"],
     "adding-an-architecture.md": [*ALWAYS, "tests/contract/test_architectures.py"],
     "adding-a-table.md": [*ALWAYS, *STATIC, "tests/unit/test_tables.py", "tests/unit/test_paper.py"],
