@@ -8,6 +8,8 @@ DropBlock is left out. It regularises long training on all base classes at once;
 few epochs, and it would be off wherever teachers and meta-models are asked anything.
 """
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from tgr.errors import TgrError
@@ -16,7 +18,7 @@ SLOPE = 0.1
 
 
 class Block(nn.Module):
-    """Three times 3x3 convolution and BatchNorm, added to a 1x1 convolution and BatchNorm of the input; 2x2 max-pooling.
+    """Three 3x3 convolutions with BatchNorm, added to a 1x1 convolution with BatchNorm; then 2x2 max-pooling.
 
     Pooling stands before the last leaky ReLU, which commutes with it and then has a quarter of the work.
     """
@@ -45,5 +47,5 @@ def trunk(width: int, image_size: int) -> tuple[nn.Module, int]:
     if image_size < 16:
         raise TgrError(f"architecture resnet12 halves images four times: {image_size} px is too small, use 16 or more")
     channels = [3, width, width * 5 // 2, width * 5, width * 10]
-    blocks = [Block(inputs, outputs) for inputs, outputs in zip(channels, channels[1:], strict=False)]
+    blocks = [Block(inputs, outputs) for inputs, outputs in pairwise(channels)]
     return nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1), nn.Flatten()), channels[-1]
