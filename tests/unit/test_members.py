@@ -33,8 +33,10 @@ def test_pools_are_drawn_in_proportion_and_fewer_are_among_more() -> None:
     assert sorted(drawn[20]) == sorted([*pools[0], *pools[1], *pools[2]])
 
 
-def two_pools(seed: int) -> Training:
-    training = make_training(9, seed_names=("toy", seed))
+@pytest.fixture(scope="module")
+def two_pools() -> Training:
+    """Six teachers of a pool, and three of another."""
+    training = make_training(9)
     teachers = [
         Teacher(one.card.model_copy(update={"pool": "a" if index < 6 else "b"}), one.model)
         for index, one in enumerate(training.teachers)
@@ -42,21 +44,21 @@ def two_pools(seed: int) -> Training:
     return replace(training, teachers=teachers)
 
 
-def test_members_depend_on_the_seed_and_stand_in_the_order_of_the_pools() -> None:
+def test_members_depend_on_the_seed_and_stand_in_the_order_of_the_pools(two_pools: Training) -> None:
     keys = {}
     for seed in range(6):
-        training = two_pools(seed)
+        training, again = (replace(two_pools, seed_names=("toy", seed)) for _ in range(2))
         everyone = [one.card.key for one in training.teachers]
         assert [one.card.key for one in choose_members(training, None)] == everyone
         for count in (1, 3, 6, 9):
             keys[seed, count] = [one.card.key for one in choose_members(training, count)]
             assert keys[seed, count] == [key for key in everyone if key in keys[seed, count]]
-            assert keys[seed, count] == [one.card.key for one in choose_members(two_pools(seed), count)]
+            assert keys[seed, count] == [one.card.key for one in choose_members(again, count)]
         assert set(keys[seed, 1]) < set(keys[seed, 3]) < set(keys[seed, 6]) < set(keys[seed, 9])
         assert [key[0] for key in keys[seed, 3]] == ["a", "a", "b"]
     assert len({tuple(keys[seed, 3]) for seed in range(6)}) > 2
     with pytest.raises(TgrError, match=r"methods\.ensemble\.n_teachers: 10, but the scenario has 9 teachers"):
-        choose_members(two_pools(0), 10)
+        choose_members(two_pools, 10)
 
 
 def test_an_ensemble_goes_from_teachers_to_accuracies(tmp_path: Path) -> None:
