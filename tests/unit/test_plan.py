@@ -53,7 +53,8 @@ def default(**changes: object) -> Config:
 
 
 @pytest.mark.parametrize(
-    ("architecture", "width", "size"), [("conv4", 12, 28), ("resnet10", 8, 32), ("resnet18", 16, 20)]
+    ("architecture", "width", "size"),
+    [("conv4", 12, 28), ("resnet10", 8, 32), ("resnet18", 16, 20), ("resnet12", 8, 16)],
 )
 def test_networks_are_as_large_as_the_real_ones(architecture: str, width: int, size: int) -> None:
     model, macs, outputs = build(architecture, 5, width, size, "test"), [], []
