@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor, nn
 
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
+from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build, build_own
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
@@ -83,7 +84,7 @@ class Teacher:
     def logits_and_features(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (n, n_way) and features (n, d) for images (n, 3, size, size) in its own size and normalisation.
 
-        A program has no features that can be seen: its logits stand for them.
+        If it is no ``Classifier``, its logits stand for its features.
         """
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         if isinstance(self.model, Classifier):
@@ -106,6 +107,11 @@ def teacher_name(index: int) -> str:
 def save_teacher(folder: Path, model: nn.Module, card: Card) -> None:
     """Write ``<name>.safetensors`` and ``<name>.json``; the card receives the weights' digest."""
     save_tensors(folder / card.file, model.state_dict())
+    write_card(folder, card)
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write ``<name>.json`` with the digest of the file beside it."""
     verified = card.model_copy(update={"sha256": digest(folder / card.file)})
     write_json(folder / f"{card.name}.json", verified.model_dump())
 
