@@ -32,15 +32,27 @@ def measure(architecture: str, width: int, image_size: int, options: Mapping[str
         TgrError: as ``tgr.backbones.registry.build``.
     """
     model = build(architecture, 5, width, image_size, "size", options=options).eval().to("meta")
+    with FlopCounterMode(display=False) as counter:
+        outputs = count_outputs(model, image_size)
+    parameters = sum(weight.numel() for weight in model.parameters())
+    return Size(counter.get_total_flops() / 2e6, parameters / 1e6, outputs)
+
+
+@torch.no_grad()
+def count_outputs(model: nn.Module, image_size: int) -> float:
+    """Return the millions of values that convolutions and linear layers give for one image.
+
+    Args:
+        model: in evaluation mode.
+    """
     outputs: list[int] = []
 
     def record(_layer: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
         outputs.append(output.numel())
 
-    for layer in model.modules():
-        if isinstance(layer, (nn.Conv2d, nn.Linear)):
-            layer.register_forward_hook(record)
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        model(torch.zeros(1, 3, image_size, image_size, device="meta"))
-    parameters = sum(weight.numel() for weight in model.parameters())
-    return Size(counter.get_total_flops() / 2e6, parameters / 1e6, sum(outputs) / 1e6)
+    layers = [layer for layer in model.modules() if isinstance(layer, (nn.Conv2d, nn.Linear))]
+    handles = [layer.register_forward_hook(record) for layer in layers]
+    model(torch.zeros(1, 3, image_size, image_size, device=next(model.parameters()).device))
+    for handle in handles:
+        handle.remove()
+    return sum(outputs) / 1e6

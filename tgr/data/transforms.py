@@ -35,6 +35,10 @@ def crop_pad(image_size: int) -> int:
     return image_size // 8
 
 
+Views = tuple[Tensor, Tensor]
+"""Which rows and which columns of each image are seen: int64 (n, size) each."""
+
+
 def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Tensor:
     """Shift each image by up to ``pad`` pixels (edges repeated) and mirror half of them; differentiable.
 
@@ -43,7 +47,11 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
         flips: whether mirrored images keep their class; for all images, or bool (n,) for each.
         generator: a CPU generator.
     """
-    n, _, size, _ = images.shape
+    return take_views(images, draw_views(len(images), images.shape[2], pad, flips, generator))
+
+
+def draw_views(n: int, size: int, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Views:
+    """Draw what ``random_crop_flip`` does to each of ``n`` images."""
     steps = torch.arange(-pad, size - pad)
     rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
     columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
@@ -52,7 +60,12 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
         if isinstance(flips, Tensor):
             mirrored = mirrored & flips[:, None]
         columns = torch.where(mirrored, columns.flip(1), columns)
-    rows, columns = rows.clamp_(0, size - 1), columns.clamp_(0, size - 1)
+    return rows.clamp_(0, size - 1), columns.clamp_(0, size - 1)
+
+
+def take_views(images: Tensor, views: Views) -> Tensor:
+    """Return images (n, c, size, size) as drawn; differentiable."""
+    (n, _, size, _), (rows, columns) = images.shape, views
     # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.
     pixel = (torch.arange(n).view(-1, 1, 1) * size + rows[:, :, None]) * size + columns[:, None, :]
     flat = images.permute(0, 2, 3, 1).reshape(n * size * size, -1)

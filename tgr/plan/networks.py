@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tgr.artifacts import read_json, sha256_of, write_json
+from tgr.backbones.memory import FLOAT, kept_mb
 from tgr.config.architectures import find_own_source, is_own, module_of, takes_options
 from tgr.config.learning import MetaModel
 from tgr.config.load import load
@@ -22,9 +23,6 @@ from tgr.plan.shapes import pool_pixels
 FILE = Path(__file__).parents[1] / "resources" / "networks.json"
 CACHE = Path(".snakemake/networks.json")
 """What was counted in this working directory, so that the jobs of a run need not count again."""
-FLOAT = 4
-COPIES = 3
-"""Of each layer's output that a step keeps: itself, normalised, and its gradient, about."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Network:
 
     def training_mb(self, images: float) -> float:
         """MB that a forward pass of some images keeps for the backward pass."""
-        return images * self.outputs * COPIES * FLOAT
+        return kept_mb(self.outputs, images)
 
 
 def network(section: Pool | MetaModel, image_size: int) -> Network:
