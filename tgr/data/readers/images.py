@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps
 
-from tgr.data.placeholders import refuse_placeholder
+from tgr.artifacts import refuse_placeholder
 from tgr.data.readers.base import plural, shorten
 from tgr.errors import TgrError
 
