@@ -7,8 +7,8 @@ import pandas as pd
 from tgr.evaluation.summary import REFERENCE, headline_rows
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
-    TIES,
     below_random_note,
+    bold_note,
     common_notes,
     dataset_title,
     difference_note,
@@ -71,7 +71,7 @@ def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     notes += difference_note(shown, label)
     if reference != REFERENCE:
         notes.append(f"TGR takes no part in this scenario: {label} is the reference instead.")
-    notes.append(f"{TIES} The ceiling sees real meta-train images and is left out.")
+    notes.append(bold_note(shown, "The ceiling sees real meta-train images and is left out."))
     if "floor" not in set(shown["role"]):
         notes.append("No floor: the method pixels takes no part, so it is unknown who falls below it.")
     elif shown["below_floor"].any():

@@ -7,8 +7,8 @@ import pandas as pd
 from tgr.evaluation.summary import headline_rows, over_all_datasets
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
-    TIES,
     below_random_note,
+    bold_note,
     common_notes,
     difference_note,
     headline_note,
@@ -41,7 +41,7 @@ def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> T
             *common_notes(shown),
             headline_note(headline),
             *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
-            f"{TIES} The ceiling sees real meta-train images and is left out.",
+            bold_note(shown, "The ceiling sees real meta-train images and is left out."),
             *below_random_note(shown),
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",
