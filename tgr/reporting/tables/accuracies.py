@@ -68,6 +68,23 @@ def headline_note(headline: str) -> str:
     return f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
 
 
+def bold_note(shown: pd.DataFrame, left_out: str = "") -> str:
+    """Explain bold type, and say which methods are no rivals.
+
+    Args:
+        left_out: a sentence about what else cannot be bold.
+    """
+    if shown["n_seeds"].max() < ENOUGH:
+        return f"No bold: fewer than {ENOUGH} trainings of a method do not show which is best."
+    yardsticks = labels_of(shown[shown["role"] == "yardstick"]).values()
+    several = f", and so is {', '.join(yardsticks)}, which is no single network" if yardsticks else ""
+    return (
+        f"Bold, with {ENOUGH} trainings or more: the best of a column, and methods that surely differ from it by less "
+        f"than {100 * MARGIN:g} point (two one-sided tests at 5 %). The ceiling sees real meta-train images and is "
+        f"left out{several}. {left_out}"
+    ).strip()
+
+
 def below_random_note(shown: pd.DataFrame) -> list[str]:
     """Name the methods whose training ends below the untrained network, if the two were compared."""
     if not shown["last_minus_random"].notna().any():
@@ -100,21 +117,6 @@ def phase_note(summary: pd.DataFrame, by: str, names: Mapping[Any, str]) -> list
         said = [f"{phase} ({', '.join(values)})" if len(phases) > 1 else phase for phase, values in phases.items()]
         parts.append(f"{rows['label'].iloc[0]}: {', '.join(said)}")
     return [f"Phases of the training before the chosen checkpoint: {'; '.join(parts)}."] if parts else []
-
-
-def bold_note(shown: pd.DataFrame, left_out: str = "") -> str:
-    """Explain what is bold.
-
-    Args:
-        left_out: a sentence that says what cannot be.
-    """
-    if shown["n_seeds"].max() < ENOUGH:
-        return f"No bold: fewer than {ENOUGH} trainings of a method do not show which is best."
-    bold = (
-        f"Bold, with {ENOUGH} trainings or more: the best of a column, and methods that surely differ from it by less "
-        f"than {100 * MARGIN:g} point (two one-sided tests at 5 %)."
-    )
-    return f"{bold} {left_out}".strip()
 
 
 def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:

@@ -41,7 +41,7 @@ def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> T
             *common_notes(shown),
             headline_note(headline),
             *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
-            bold_note(shown, "The ceiling sees real meta-train images and is left out."),
+            bold_note(shown),
             *below_random_note(shown),
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",
