@@ -171,6 +171,26 @@ def test_distil_without_its_term_is_bank(inputs: dict, tmp_path: Path) -> None:
     assert digest(alone / "checkpoint-01.safetensors") == digest(bank / "checkpoint-01.safetensors")
 
 
+def test_a_start_from_the_best_teacher_has_its_normalisation_and_learns(inputs: dict, tmp_path: Path) -> None:
+    best = read_json(train(inputs, "best", tmp_path / "best") / "model.json")
+    for method in ("bank", "distil"):
+        started = train(inputs, method, tmp_path / method, start="best", lr=1e-9)
+        model = read_json(started / "model.json")
+        assert (model["mean"], model["std"]) == (best["mean"], best["std"])
+        weights, teacher = (
+            load_file(f / name)
+            for f, name in ((started, "checkpoint-01.safetensors"), (tmp_path / "best", "checkpoint-00.safetensors"))
+        )
+        convolutions = [key for key in teacher if key.endswith("conv.weight")]
+        assert convolutions
+        assert all(torch.allclose(weights[key], teacher[key], atol=1e-6) for key in convolutions)
+
+
+def test_distil_learns_relations(inputs: dict, tmp_path: Path) -> None:
+    plain, related = (train(inputs, "distil", tmp_path / str(w), relation_weight=w) for w in (0, 0.3))
+    assert weights(plain) != weights(related)
+
+
 def test_tgr_samples_every_domain_and_architecture(mixed: dict, tmp_path: Path) -> None:
     counts = read_json(train(mixed, "tgr", tmp_path / "model", group_steps=40) / "model.json")["sampled"]
     assert len(counts) == 6

@@ -5,13 +5,27 @@ mirrored image may be another class than the image that it came from.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from tgr.backbones.classifier import Classifier
 from tgr.meta.bank import MEAN, STD
 from tgr.meta.synthesis import scale
 from tgr.pool.teacher import Teacher
+
+
+class Opinion(NamedTuple):
+    """What a teacher says of some images.
+
+    Attributes:
+        logits: (n, n_way).
+        features: (n, feature_dim), of its trunk; the logits, where the teacher is a program without one.
+    """
+
+    logits: Tensor
+    features: Tensor
 
 
 class Judge:
@@ -31,9 +45,17 @@ class Judge:
         # Out of the meta-model's normalisation and into the teacher's, in one pass.
         self._factor, self._offset = std / own_std, (mean - own_mean) / own_std
 
-    @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Return the logits (n, n_way) of images (n, 3, size, size) as the meta-model takes them; no gradient."""
+        return self.opinion(images).logits
+
+    @torch.no_grad()
+    def opinion(self, images: Tensor) -> Opinion:
+        """Return logits and features of images (n, 3, size, size) as the meta-model takes them; no gradient."""
         own = scale(torch.addcmul(self._offset, images, self._factor), self._teacher.card.image_size)
-        logits: Tensor = self._teacher.model(own.contiguous(memory_format=torch.channels_last))
-        return logits[:, self._classes]
+        own, model = own.contiguous(memory_format=torch.channels_last), self._teacher.model
+        if isinstance(model, Classifier):
+            features = model.trunk(own)
+            return Opinion(model.head(features)[:, self._classes], features)
+        logits: Tensor = model(own)[:, self._classes]
+        return Opinion(logits, logits)
