@@ -35,7 +35,7 @@ from tgr.task_space.fisher import embed
 from tgr.task_space.landmarks import similarity_factor
 
 BATCH, FEW, SIZE = 128, 8, 32
-FAMILIES = {"resnet": ("resnet10", 16), "timm": ("timm:lcnet_050", 1)}
+FAMILIES = {"resnet": ("resnet10", 16), "resnet12": ("resnet12", 16), "timm": ("timm:lcnet_050", 1)}
 JOB = "import torch, pandas, tgr.backbones.registry, tgr.data.dataset"
 MEMORY_ABOVE_DATA = ("load_dataset", "draw_episodes", "pretrain", "invert", "measure_transfer", "embed", "compare")
 MEMORY_ABOVE_DATA += ("train", "evaluate")

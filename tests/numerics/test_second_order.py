@@ -92,7 +92,7 @@ def test_each_part_of_a_gradient_alone(only: str) -> None:
         torch.testing.assert_close(ours, reference, rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("architecture", ["conv4", "resnet10"])
+@pytest.mark.parametrize("architecture", ["conv4", "resnet10", "resnet12"])
 def test_whole_networks_have_the_gradients_of_pytorch(architecture: str) -> None:
     model = build(architecture, 3, 8, 16, "test").double()
     with batchnorm_mode(model, "batch"):

@@ -248,6 +248,10 @@ def test_a_scenario_may_leave_methods_out() -> None:
         ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
         ({"datasets": {"icons": {"source": "npz"}}}, "datasets.icons: source npz needs both `path` and `splits`"),
         (
+            {"methods": {"ensemble": {"n_teachers": 8}}},
+            "methods.ensemble.n_teachers: 8 (ensemble), but scenario icons has 7",
+        ),
+        (
             {"methods": {"tgr": {"n_groups": 8}}},
             "methods.tgr.n_groups: 8 groups (tgr) need as many teachers, but scenario icons has 7",
         ),

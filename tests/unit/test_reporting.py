@@ -201,6 +201,18 @@ def test_accuracy_figure(tmp_path: Path) -> None:
         assert (tmp_path / f"a.{suffix}").read_bytes() == (tmp_path / f"b.{suffix}").read_bytes()
 
 
+def test_many_networks_are_a_line_where_they_were_evaluated(tmp_path: Path) -> None:
+    folders = evaluations(tmp_path, ["bank", "tgr"], selections=("last",))
+    folders.append(write_evaluation(tmp_path, "ensemble", 0.9, protocols=("ncm",)))
+    summary = summary_of(folders, METHODS | {"ensemble": "Ensemble"})
+    figure = accuracy.draw(summary, headline="last")
+    assert "ensemble, many networks" in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["Bank", "TGR"]
+    mean = 100 * summary.loc[(summary["method"] == "ensemble") & (summary["selection"] == "last"), "mean"].iloc[0]
+    lines = [[line.get_xdata()[0] for line in axes.lines if line.get_linestyle() == "-."] for axes in figure.axes[:3]]
+    assert lines == [[], [], [pytest.approx(mean)]]
+
+
 def test_figures_look_the_same_whatever_the_settings_of_matplotlib(tmp_path: Path) -> None:
     summary = summary_of(evaluations(tmp_path, ["bank"], selections=("last",)), METHODS)
     save(accuracy.draw(summary, headline="last"), tmp_path / "a.png")

@@ -50,6 +50,23 @@ def test_main_table_names_heads_and_published_accuracies(tmp_path: Path) -> None
     assert "Published: X 1 %. Teachers" in main.table(summary, published=["X 1 %"]).to_markdown()
 
 
+def test_many_networks_are_no_rival_and_say_their_number(tmp_path: Path) -> None:
+    means = {"bank": 0.5, "tgr": 0.4, "ensemble": 0.7}
+    labels = METHODS | {"ensemble": "Ensemble"}
+    summary = summary_of([write_evaluation(tmp_path, name, mean) for name, mean in means.items()], labels)
+    table = main.table(summary, networks={"Ensemble": 20})
+    markdown = table.to_markdown()
+    assert "At use each image passes 20 networks of Ensemble, and one of any other method: read these" in markdown
+    for text in (markdown, overview.table([summary]).to_markdown()):
+        assert "left out, and so is Ensemble, which is no single network." in text
+        bold = {row: any("**" in cell for cells in cells_of(text, row) for cell in cells) for row in ("Bank", "TGR")}
+        assert bold == {"Bank": True, "TGR": False}
+        assert not any("**" in cell for cells in cells_of(text, "Ensemble (many networks)") for cell in cells)
+    without = summary_of([write_evaluation(tmp_path / "a", name, 0.5) for name in METHODS], METHODS)
+    assert "and so is" not in main.table(without).to_markdown()
+    assert "networks of" not in main.table(without).to_markdown()
+
+
 def test_pools_table_leaves_out_what_is_unknown() -> None:
     row = {"scenario": "toys", "dataset": "toys", "architecture": "conv4", "image_size": "16", "n_teachers": 2}
     row |= {"n_classes": "3", "held_out_accuracy": 0.9, "agreement": 0.905, "bn_distance": 1.25, "steps": None}

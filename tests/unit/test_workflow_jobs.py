@@ -117,9 +117,18 @@ def test_recovered_images_serve_an_evaluation_that_selects_by_them() -> None:
     assert inputs.selection_recovered("first", "pixels") == []
     assert inputs.selection_recovered("first", "realdata") == inputs.recovered("first")
     single = inputs_of(meta={"n_checkpoints": 1})
-    assert single.selection_recovered("first", "bank") == single.selection_teachers("first", "bank") == []
+    assert single.selection_recovered("first", "bank") == single.evaluation_teachers("first", "bank") == []
     rules = {"shots": [1], "selections": ["last", "meta_val"]}
     assert inputs_of(evaluation=rules).selection_recovered("first", "bank") == []
+
+
+def test_teachers_that_are_the_model_are_read_by_its_evaluation() -> None:
+    inputs = inputs_of(methods={"pixels": {}, "bank": {}, "ensemble": {}}, ablations=None)
+    assert inputs.evaluation_teachers("first", "ensemble") == inputs.train_teachers("first", "ensemble") != []
+    assert inputs.train_recovered("first", "ensemble") == inputs.selection_recovered("first", "ensemble") == []
+    tree = parameters(inputs.jobs)
+    assert tree["networks"] == {"first": {"Ensemble": 5}, "second": {}}
+    assert tree["evaluation"]["first"]["ensemble"]["protocols"] == ["ncm"]
 
 
 def test_a_training_depends_on_inversion_if_it_recovers_images_itself() -> None:

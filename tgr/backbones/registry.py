@@ -24,7 +24,7 @@ def build(
     """Return a freshly initialised classifier, in channels-last layout.
 
     Args:
-        architecture: ``conv4``, ``resnet10``, ``resnet18``, or ``timm:<name>``.
+        architecture: ``conv4``, ``resnet10``, ``resnet18``, ``resnet12``, or ``timm:<name>``.
         n_classes: outputs of the head.
         width: channels of Conv4 or of the first ResNet stage; timm models have their own.
         image_size: input size in pixels.

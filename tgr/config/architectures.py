@@ -27,6 +27,7 @@ ARCHITECTURES = {
     "conv4": About("conv4"),
     "resnet10": About("resnet", {"blocks": 1}, "a ResNet", minimum_width=8),
     "resnet18": About("resnet", {"blocks": 2}, "a ResNet", minimum_width=8),
+    "resnet12": About("resnet12"),
 }
 """Those with a width of one's choice; beside them stand all of timm, as ``timm:<name>``."""
 TIMM = "timm"

@@ -31,7 +31,8 @@ class ExistingModel(Section):
 
     name: Name = Field(description="A name of your choice, unique in the table.")
     architecture: Annotated[str, StringConstraints(pattern=MODEL_PATTERN)] = Field(
-        description="`conv4`, `resnet10`, `resnet18`, `timm:<name>`, or a program: `torchscript`, `exported`."
+        description="`conv4`, `resnet10`, `resnet18`, `resnet12`, `timm:<name>`, or a program: `torchscript`, "
+        "`exported`."
     )
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
     options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model.")

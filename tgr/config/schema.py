@@ -14,6 +14,7 @@ from tgr.config.base import Name, Processor, Section
 from tgr.config.experiments import Ablation, Budget, Figures, Pairs, Scenario, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
+from tgr.config.methods.ensemble import Ensemble
 from tgr.config.methods.registry import Methods
 from tgr.config.sources import PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
@@ -64,7 +65,7 @@ class Config(Section):
         for name, budget in self.budgets.items():
             self._check_budget(name, budget)
         for name in self.scenarios:
-            self._check_groups(name)
+            self._check_teachers(name)
         for name, pairs in self.pairs.items():
             self._check_pairs(name, pairs)
         for name, sweep in self.sweeps.items():
@@ -168,10 +169,15 @@ class Config(Section):
         except ValueError as error:
             raise ValueError(f"budgets.{name}.lines: {error}") from error
 
-    def _check_groups(self, scenario: str) -> None:
-        n_teachers = sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
+    def _check_teachers(self, scenario: str) -> None:
+        n_teachers = self.n_teachers(scenario)
         for name, variant in self.all_variants(scenario).items():
             parameters = variant.parameters
+            if isinstance(parameters, Ensemble) and parameters.networks(n_teachers) > n_teachers:
+                raise ValueError(
+                    f"methods.{variant.method}.n_teachers: {parameters.n_teachers} ({name}), "
+                    f"but scenario {scenario} has {n_teachers}"
+                )
             if isinstance(parameters, GroupedParameters) and parameters.n_groups > n_teachers:
                 raise ValueError(
                     f"methods.{variant.method}.n_groups: {parameters.n_groups} groups ({name}) need as many teachers, "
@@ -196,6 +202,10 @@ class Config(Section):
     def trained_pools(self) -> dict[str, Pool]:
         """The pools for which teachers are pre-trained, by name: not from a table, nor another pool's."""
         return {name: pool for name, pool in self.pools.items() if pool.dataset and not pool.teachers_of}
+
+    def n_teachers(self, scenario: str) -> int:
+        """Return how many teachers a scenario has."""
+        return sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
 
     def swept_methods(self, sweep: str) -> list[str]:
         """Return the methods that take part in all scenarios of a sweep, in the order of the tables."""

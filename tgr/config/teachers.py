@@ -131,7 +131,9 @@ class Pool(Section):
         description="Another pool, instead of `dataset`: the first `n_teachers` of its teachers, inverted anew by this "
         "pool's `inversion`.",
     )
-    architecture: Architecture = Field("conv4", description="`conv4`, `resnet10`, `resnet18`, or `timm:<name>`.")
+    architecture: Architecture = Field(
+        "conv4", description="`conv4`, `resnet10`, `resnet18`, `resnet12`, or `timm:<name>`."
+    )
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
     options: Options = Field(
         {}, description="Options of a timm model, e.g. `{patch_size: 4}`; its `img_size` is set where it has one."

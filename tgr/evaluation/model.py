@@ -14,6 +14,8 @@ from tgr.errors import TgrError
 
 PIXELS = "pixels"
 """The architecture without weights: its features are the normalised pixels."""
+ENSEMBLE = "ensemble"
+"""The architecture without weights whose features are those of teachers (``tgr.evaluation.ensemble``)."""
 
 
 class CheckpointRecord(BaseModel):
@@ -30,6 +32,18 @@ class CheckpointRecord(BaseModel):
     phases: list[str] = []
 
 
+class Member(BaseModel):
+    """A teacher of an ensemble.
+
+    Attributes:
+        key: its name among all pools.
+        sha256: of its file.
+    """
+
+    key: str
+    sha256: str
+
+
 class ModelCard(BaseModel):
     """What ``model.json`` says of a trained model; keys that evaluation does not need are ignored."""
 
@@ -40,6 +54,7 @@ class ModelCard(BaseModel):
     mean: list[float]
     std: list[float]
     checkpoints: list[CheckpointRecord]
+    members: list[Member] = []
 
 
 @dataclass(frozen=True)
@@ -97,7 +112,9 @@ def read_model(folder: str | Path) -> TrainedModel:
         first = error.errors()[0]
         key = ".".join(str(part) for part in first["loc"])
         raise TgrError(f"{file}: {key}: {first['msg']}; delete the folder and run again") from error
-    if card.architecture != PIXELS and not card.checkpoints:
+    if card.architecture == ENSEMBLE and not card.members:
+        raise TgrError(f"{file}: names no members; delete the folder and run again")
+    if card.architecture not in (PIXELS, ENSEMBLE) and not card.checkpoints:
         raise TgrError(f"{file}: names no checkpoints; delete the folder and run again")
     for checkpoint in card.checkpoints:
         if card.architecture != PIXELS and not (file.parent / checkpoint.file).exists():

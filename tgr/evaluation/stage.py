@@ -9,7 +9,8 @@ import torch
 
 from tgr.artifacts import write_json
 from tgr.config.learning import Evaluation
-from tgr.evaluation.model import read_model
+from tgr.evaluation.ensemble import EnsembleScorer
+from tgr.evaluation.model import ENSEMBLE, read_model
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.selection import choose_checkpoints, score_checkpoints
 from tgr.evaluation.tasks import TaskSet, datafree_tasks, real_tasks
@@ -53,18 +54,22 @@ def evaluate(
         model: the folder of the trained model.
         datasets, episodes: files of the datasets, and of their frozen episodes for this shot.
         recovered, teachers: folders of the shards of the scenario's pools, for the selection rule ``datafree``; read
-            only if the model has more than one checkpoint.
+            only if the model has more than one checkpoint. An ensemble finds its members among the teachers.
 
     Raises:
         TgrError: an input is missing, damaged, or does not fit the configuration.
     """
     trained = read_model(model)
-    size = trained.card.image_size
+    size, is_ensemble = trained.card.image_size, trained.card.architecture == ENSEMBLE
     real = {
-        name: real_tasks(dataset, frozen, evaluation, shot, size)
+        name: real_tasks(dataset, frozen, evaluation, shot, None if is_ensemble else size)
         for name, dataset, frozen in zip(evaluate_on, datasets, episodes, strict=True)
     }
-    scorer = Scorer(trained, evaluation, device, f"{scenario} {method} {shot}-shot seed {seed}")
+    title = f"{scenario} {method} {shot}-shot seed {seed}"
+    if is_ensemble:
+        scorer: Scorer = EnsembleScorer(trained, evaluation, device, title, teachers)
+    else:
+        scorer = Scorer(trained, evaluation, device, title)
     candidates: dict[str, list[TaskSet]] = {
         "meta_val": [sets["meta_val"] for sets in real.values()],
         "oracle": [sets[evaluation.split] for sets in real.values()],

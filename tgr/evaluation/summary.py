@@ -18,7 +18,10 @@ COLUMNS = {
 SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
-FLOOR, CEILING = (next(name for name, card in CARDS.items() if card.role == role) for role in ("floor", "ceiling"))
+ROLES = {name: card.role for name, card in CARDS.items()}
+FLOOR, CEILING = (next(name for name, role in ROLES.items() if role == wanted) for wanted in ("floor", "ceiling"))
+APART = ("yardstick", "ceiling")
+"""Roles of methods that are no rivals of the others: the best of a column is found without them."""
 UNTRAINED = "random"
 """The method that learns nothing: what training must improve on, ..."""
 GATE = {"selection": "last", "protocol": "ncm"}
@@ -158,14 +161,14 @@ def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) 
     """Summarise all methods of one dataset, shot, protocol and selection rule."""
     frames = {name: cell[cell["method"] == name] for name in methods if (cell["method"] == name).any()}
     series = {name: per_episode(rows_of_method) for name, rows_of_method in frames.items()}
-    contenders = [name for name in series if name != CEILING]
+    contenders = [name for name in series if ROLES.get(name) not in APART]
     best = max(contenders, key=lambda name: series[name].mean(), default=None)
     rows = []
     for name, values in series.items():
         interval = mean_interval(values.to_numpy())
         row: dict[str, Any] = {
             "method": name,
-            "role": {FLOOR: "floor", CEILING: "ceiling"}.get(name, "method"),
+            "role": ROLES.get(name, "method"),
             "n_episodes": interval.n,
             "n_seeds": frames[name]["seed"].nunique(),
             "phase": " / ".join(sorted(frames[name]["phase"].unique())),
@@ -177,7 +180,7 @@ def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) 
             "difference_ci95": None,
             "p_value": None,
             "tied_with_best": best is not None
-            and name != CEILING
+            and name in contenders
             and (name == best or compare(values, series[best]).p_value >= TIED),
         }
         if name != reference and reference in series:

@@ -18,6 +18,7 @@ from tgr.evaluation.model import ModelCard
 from tgr.evaluation.protocols import Task
 from tgr.inversion.holdout import holdout_mask
 from tgr.inversion.recovered import Recovered
+from tgr.pool.teacher import Card
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class TaskSet:
     """Frozen episodes, and the images to which their indices refer.
 
     Attributes:
-        images: uint8, (n, 3, size, size), at the model's input size.
+        images: uint8, (n, 3, size, size), at the model's input size; for an ensemble as the dataset has them.
         episodes: image indices.
     """
 
@@ -38,20 +39,22 @@ class TaskSet:
     def __getitem__(self, part: slice) -> "TaskSet":
         return TaskSet(self.images, self.episodes[part])
 
-    def tasks(self, card: ModelCard, device: torch.device) -> Iterator[Task]:
+    def tasks(self, card: ModelCard | Card, device: torch.device) -> Iterator[Task]:
         """Yield the episodes, normalised for a model, on a device."""
         for support, query in zip(self.episodes.support, self.episodes.query, strict=True):
             yield Task(*(self._images(chosen, card, device) for chosen in (support, query)))
 
-    def _images(self, chosen: Tensor, card: ModelCard, device: torch.device) -> Tensor:
+    def _images(self, chosen: Tensor, card: ModelCard | Card, device: torch.device) -> Tensor:
         images = normalise(self.images[chosen.flatten()].to(device), card.mean, card.std)
         return images.unflatten(0, chosen.shape)
 
 
 def real_tasks(
-    dataset_file: Path, episode_file: Path, evaluation: Evaluation, shot: int, image_size: int
+    dataset_file: Path, episode_file: Path, evaluation: Evaluation, shot: int, image_size: int | None
 ) -> dict[str, TaskSet]:
     """Read the frozen episodes of ``meta_val`` and ``evaluation.split`` with their images, resized to ``image_size``.
+
+    ``None`` leaves images as the dataset has them.
 
     Raises:
         TgrError: a file is missing or damaged, or the episodes are not those that the configuration asks for.
@@ -66,12 +69,12 @@ def real_tasks(
     return sets
 
 
-def _compact(images: Tensor, episodes: Episodes, image_size: int) -> TaskSet:
+def _compact(images: Tensor, episodes: Episodes, image_size: int | None) -> TaskSet:
     """Keep and resize only the images that the episodes use."""
     used, positions = torch.cat([episodes.support.flatten(), episodes.query.flatten()]).unique(return_inverse=True)
     support, query = positions.split([episodes.support.numel(), episodes.query.numel()])
     renumbered = Episodes(support.view(episodes.support.shape), query.view(episodes.query.shape))
-    return TaskSet(resize(images[used], image_size), renumbered)
+    return TaskSet(resize(images[used], image_size or images.shape[-1]), renumbered)
 
 
 def datafree_tasks(

@@ -94,6 +94,7 @@ def _write(
         listed.append({"file": file, "step": step, "phases": trained.phases(step)})
     curves = pd.DataFrame(trained.curves, columns=["step", "phase", "name", "value"])
     curves.astype({"step": "int64", "value": "float64"}).to_parquet(folder / "curves.parquet", index=False)
+    members = {"members": trained.members} if trained.members else {}
     about = identity | {
         "architecture": trained.architecture,
         "width": meta_model.width,
@@ -105,4 +106,4 @@ def _write(
         "sampled": trained.sampled,
         "wall_seconds": wall_seconds,
     }
-    write_json(folder / "model.json", about)
+    write_json(folder / "model.json", about | members)

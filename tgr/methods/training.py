@@ -81,11 +81,12 @@ class Trained:
     """Checkpoints of a meta-model, in the order of training, and the curves recorded on the way.
 
     Attributes:
-        architecture: a registered architecture, or ``pixels``.
+        architecture: a registered architecture, ``pixels``, or ``ensemble``.
         checkpoints: (step, state dict); a state without ``head.*`` gets a zero head for each new task.
         curves: rows (step, phase, name, value).
         mean, std: the input normalisation that the model expects.
         sampled: how many steps each teacher took part in, by its key, where a method counts that.
+        members: of an ensemble, ``key`` and ``sha256`` of each of its teachers.
     """
 
     architecture: str
@@ -94,6 +95,7 @@ class Trained:
     mean: list[float] = field(default_factory=lambda: list(MEAN))
     std: list[float] = field(default_factory=lambda: list(STD))
     sampled: dict[str, int] = field(default_factory=dict)
+    members: list[dict[str, str]] = field(default_factory=list)
 
     def log(self, step: int, phase: str, values: dict[str, float]) -> None:
         """Append one point to some curves."""

@@ -100,7 +100,7 @@ class Parts:
 
     def n_teachers(self, scenario: str) -> int:
         """Teachers of a scenario."""
-        return sum(self.config.pools[pool].n_teachers for pool in self.config.scenarios[scenario].pools)
+        return self.config.n_teachers(scenario)
 
     def setting(self, scenario: str, shot: str) -> Setting:
         """Return where the methods of a scenario train; its typical teacher has the median size."""
@@ -147,6 +147,8 @@ class Parts:
 
     def scoring_seconds(self, scenario: str, variant: Variant, shot: int) -> float:
         """Seconds of evaluating one trained model for one shot, on all datasets of the scenario."""
+        if variant.parameters.asks_teachers:
+            return self.asking_seconds(scenario, variant, shot)
         evaluation, section = self.config.evaluation, self.config.scenarios[scenario]
         net, units, tune = self.model(scenario), self.units, self.config.evaluation.tune
         support, query = evaluation.n_way * shot, evaluation.n_way * evaluation.n_query
@@ -170,6 +172,26 @@ class Parts:
                 trajectory = max(tune.inner_steps) * step + len(tune.inner_steps) * predict
                 seconds += len(tune.inner_lr) * tune.n_episodes * trajectory
                 seconds += n * (fmean(tune.inner_steps) * step + predict)
+        return seconds
+
+    def asking_seconds(self, scenario: str, variant: Variant, shot: int) -> float:
+        """Seconds of asking teachers themselves about all episodes of one shot.
+
+        With BatchNorm on running statistics an image passes once, in however many episodes it occurs.
+        """
+        evaluation, section = self.config.evaluation, self.config.scenarios[scenario]
+        shown = evaluation.n_way * (shot + evaluation.n_query)
+        n_teachers = self.n_teachers(scenario)
+        share = variant.parameters.networks(n_teachers) / n_teachers
+        seconds = 0.0
+        for dataset in section.evaluate_on:
+            n = self.n_episodes(dataset)
+            images: float = n * shown
+            if evaluation.bn_mode == "running":
+                images = min(images, shape_of(self.config, dataset).images)
+            for pool in section.pools:
+                each = images * self.units.forward(self.teacher(pool)) + n * self.units.step_overhead / 3
+                seconds += share * self.config.pools[pool].n_teachers * each
         return seconds
 
     def n_checkpoints(self, variant: Variant) -> int:

@@ -82,6 +82,18 @@ class Teacher:
         logits: Tensor = self.model(normalise(images, self.card.mean, self.card.std))
         return logits
 
+    def logits_and_features(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (n, n_way) and features (n, d) for images (n, 3, size, size) in its own size and normalisation.
+
+        A program has no features that can be seen: its logits stand for them.
+        """
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
+        if isinstance(self.model, Classifier):
+            features = self.model.trunk(inputs)
+            return self.model.head(features), features
+        logits: Tensor = self.model(inputs)
+        return logits, logits
+
     @property
     def device(self) -> torch.device:
         """Where it computes."""

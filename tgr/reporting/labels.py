@@ -2,7 +2,12 @@
 
 from collections.abc import Mapping
 
-ROLES: Mapping[str, str] = {"floor": " (floor)", "ceiling": " (ceiling)", "method": ""}
+ROLES: Mapping[str, str] = {
+    "floor": " (floor)",
+    "yardstick": " (many networks)",
+    "ceiling": " (ceiling)",
+    "method": "",
+}
 PROTOCOLS: Mapping[str, str] = {
     "finetune": "Fine-tuning",
     "finetune_tuned": "Fine-tuning, tuned",

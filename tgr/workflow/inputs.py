@@ -270,9 +270,10 @@ class Inputs:
         names = self._settings.scenarios[scenario].evaluate_on
         return [paths.EPISODES.format(dataset=name, shot=shot) for name in names]
 
-    def selection_teachers(self, scenario: str, method: str) -> list[str]:
-        """Return the teachers of a scenario, if one of several checkpoints is chosen on recovered images."""
-        return self.teachers(scenario) if self._selects_datafree(scenario, method) else []
+    def evaluation_teachers(self, scenario: str, method: str) -> list[str]:
+        """Return the teachers of a scenario, if a checkpoint is chosen on recovered images or they are the model."""
+        asked = self.jobs.variants[scenario][method].parameters.asks_teachers
+        return self.teachers(scenario) if asked or self._selects_datafree(scenario, method) else []
 
     def selection_recovered(self, scenario: str, method: str) -> list[str]:
         """Return the recovered images of a scenario, if one of several checkpoints is chosen on them."""

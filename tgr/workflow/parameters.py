@@ -58,6 +58,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
             for scenario, members in methods
         },
         "heads": {scenario: _heads(members) for scenario, members in methods},
+        "networks": {scenario: _networks(settings, scenario, members) for scenario, members in methods},
         "published": {scenario: _published(settings, scenario, members) for scenario, members in methods},
         "looks": {
             scenario: {name: variant.parameters.look() for name, variant in members.items()}
@@ -86,6 +87,13 @@ def _heads(members: Mapping[str, Variant]) -> dict[str, list[str]]:
         if (chosen := getattr(variant.parameters, "heads", None)) is not None:
             heads.setdefault(chosen, []).append(variant.parameters.label)
     return heads
+
+
+def _networks(settings: Config, scenario: str, members: Mapping[str, Variant]) -> dict[str, int]:
+    """Return how many networks an image passes at use, by the label of each method that is no single one."""
+    cards = [variant.parameters for variant in members.values()]
+    n_teachers = settings.n_teachers(scenario)
+    return {card.label: card.networks(n_teachers) for card in cards if card.asks_teachers}
 
 
 def _published(settings: Config, scenario: str, members: Mapping[str, Variant]) -> list[str]:

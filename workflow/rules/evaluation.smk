@@ -7,7 +7,7 @@ rule evaluate:
         model=for_job(needed.model),
         datasets=for_job(needed.evaluated_datasets),
         episodes=for_job(needed.evaluated_episodes),
-        teachers=for_job(needed.selection_teachers),
+        teachers=for_job(needed.evaluation_teachers),
         recovered=for_job(needed.selection_recovered),
         code=for_job(needed.evaluate_code),
     output:

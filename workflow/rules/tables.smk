@@ -22,6 +22,7 @@ rule tabulate_main:
         module="tables.main",
         headline=parameter("headline"),
         heads=parameter("heads/{scenario}"),
+        networks=parameter("networks/{scenario}"),
         published=parameter("published/{scenario}"),
     script:
         "../scripts/report.py"

@@ -20,7 +20,7 @@ HEADS = (
 )
 Heads = Literal["aligned", "shared"]
 
-Role = Literal["method", "floor", "ceiling"]
+Role = Literal["method", "floor", "yardstick", "ceiling"]
 Embedding = Literal["fisher", "features", "logits", "parameters"]
 """Where teachers are compared; each is a module of ``tgr.task_space``."""
 
@@ -46,7 +46,7 @@ class MethodParameters(Section):
     """Parameters of a tiny training, for tests; empty for a method that trains nothing."""
 
     role: ClassVar[Role] = "method"
-    """Whether it is the floor or the ceiling of the tables."""
+    """Whether it is the floor or the ceiling of the tables, or a yardstick: many networks, no rival of single ones."""
     protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
     """The protocols that make sense for it."""
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
@@ -57,6 +57,8 @@ class MethodParameters(Section):
     """The parameters that say how long it trains: its seconds are proportional to them, if all change by one factor."""
     real_images: ClassVar[bool] = False
     """True if it sees the real images of the teachers' datasets, as no data-free method does."""
+    asks_teachers: ClassVar[bool] = False
+    """True if its model names teachers, which evaluation then reads, instead of having weights of its own."""
     checkpointed: ClassVar[bool] = True
     """True if its training keeps ``meta.n_checkpoints`` models to choose from; False if it gives one model."""
     logs_conflict: ClassVar[bool] = False
@@ -76,6 +78,10 @@ class MethodParameters(Section):
     def visits(self, setting: Setting) -> float | None:
         """Return how often it draws a teacher, on average; None if it draws none or takes all of them together."""
         return None
+
+    def networks(self, n_teachers: int) -> int:
+        """Return how many networks an image passes at use, in a scenario of some teachers."""
+        return 1
 
     @property
     def starts_from(self) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ NAMES = (
     "bidf_mkd",
     "free",
     "tgr",
+    "ensemble",
     "realdata",
 )
 """In the order of the tables."""

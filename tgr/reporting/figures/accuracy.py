@@ -15,6 +15,7 @@ from tgr.reporting.figures.style import BLACK, GREY, Looks, method_colours, styl
 DATASET_MARKERS = ("s", "^", "D", "v", "<", ">", "p", "X")
 FLOOR: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 0.9}
 CEILING: dict[str, Any] = {"color": BLACK, "linestyle": ":", "linewidth": 0.9}
+YARDSTICK: dict[str, Any] = {"color": BLACK, "linestyle": "-.", "linewidth": 0.9}
 MARK: dict[str, Any] = {"linestyle": "", "markeredgewidth": 0.6}
 HOLLOW = MARK | {"color": "none", "markersize": 3, "markeredgecolor": GREY}
 SEED = MARK | {"color": BLACK, "markersize": 4, "marker": "|"}
@@ -29,7 +30,7 @@ def draw(
     looks: Looks | None = None,
     venue: str = "icml",
 ) -> Figure:
-    """Draw mean accuracies with 95 % intervals over episodes; floor and ceiling are reference lines.
+    """Draw mean accuracies with 95 % intervals over episodes; floor, yardstick and ceiling are reference lines.
 
     With several datasets the dot is the mean over all episodes, and small hollow marks stand for each dataset. With
     several seeds, ticks below the dot are their means.
@@ -75,8 +76,9 @@ def _panel(
     main = over_all_datasets(part)
     for value in over_all_datasets(floor)["mean"].drop_duplicates() * 100:
         axes.axvline(value, zorder=1, **FLOOR)
-    for value in main.loc[main["role"] == "ceiling", "mean"] * 100:
-        axes.axvline(value, zorder=1, **CEILING)
+    for role, look in {"yardstick": YARDSTICK, "ceiling": CEILING}.items():
+        for value in main.loc[main["role"] == role, "mean"] * 100:
+            axes.axvline(value, zorder=1, **look)
     singles = _datasets(part)
     for place, (method, colour) in enumerate(colours.items()):
         rows_of_method = main[main["method"] == method]
@@ -107,6 +109,8 @@ def _entries(shown: pd.DataFrame, seeds: pd.DataFrame, names: Mapping[str, str])
         entries.append(key("mean of one seed", **SEED))
     if "floor" in roles:
         entries.append(key(f"floor: {names[roles['floor']].lower()}, nearest class mean", **FLOOR))
+    if "yardstick" in roles:
+        entries.append(key(f"{names[roles['yardstick']].lower()}, many networks", **YARDSTICK))
     if "ceiling" in roles:
         entries.append(key(f"ceiling: {names[roles['ceiling']].lower()}", **CEILING))
     return entries + [key(name, marker=marker, **HOLLOW) for name, marker in singles.items()]

@@ -70,6 +70,13 @@ def headline_note(headline: str) -> str:
     return f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
 
 
+def ties_note(shown: pd.DataFrame) -> str:
+    """Explain bold type, and say which methods are no rivals."""
+    yardsticks = labels_of(shown[shown["role"] == "yardstick"]).values()
+    several = f", and so is {', '.join(yardsticks)}, which is no single network" if yardsticks else ""
+    return f"{TIES} The ceiling sees real meta-train images and is left out{several}."
+
+
 def below_random_note(shown: pd.DataFrame) -> list[str]:
     """Name the methods whose training ends below the untrained network, if the two were compared."""
     if not shown["last_minus_random"].notna().any():

@@ -7,7 +7,6 @@ import pandas as pd
 from tgr.evaluation.summary import REFERENCE, headline_rows
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
-    TIES,
     below_random_note,
     common_notes,
     dataset_title,
@@ -18,6 +17,7 @@ from tgr.reporting.tables.accuracies import (
     result_cell,
     role_label,
     shots_and_protocols,
+    ties_note,
 )
 from tgr.reporting.tables.markup import Block, Table
 
@@ -27,6 +27,7 @@ def table(
     *,
     headline: str = "meta_val",
     heads: Mapping[str, Sequence[str]] | None = None,
+    networks: Mapping[str, int] | None = None,
     published: Sequence[str] = (),
 ) -> Table:
     """Return a block for each dataset, a row for each method, a column for each shot and protocol.
@@ -35,6 +36,7 @@ def table(
         summary: of one scenario, as ``tgr.evaluation.summary.write_summary`` makes it.
         headline: the selection rule of the table.
         heads: labels of methods by the output rows that they train in common for all teachers, e.g. ``aligned``.
+        networks: how many networks an image passes at use, by the label of each method that is no single one.
         published: published accuracies of methods on the datasets of the scenario, a sentence's end each.
 
     Raises:
@@ -46,7 +48,12 @@ def table(
         caption=f"Accuracy (%) on unseen classes, scenario {shown['scenario'].iloc[0]}",
         row_header="Method",
         blocks=[_block(part, str(dataset)) for dataset, part in shown.groupby("dataset", sort=False)],
-        notes=[*_notes(shown, headline), *_heads_note(heads or {}), *_published_note(published)],
+        notes=[
+            *_notes(shown, headline),
+            *_heads_note(heads or {}),
+            *_networks_note(networks or {}),
+            *_published_note(published),
+        ],
     )
 
 
@@ -71,7 +78,7 @@ def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     notes += difference_note(shown, label)
     if reference != REFERENCE:
         notes.append(f"TGR takes no part in this scenario: {label} is the reference instead.")
-    notes.append(f"{TIES} The ceiling sees real meta-train images and is left out.")
+    notes.append(ties_note(shown))
     if "floor" not in set(shown["role"]):
         notes.append("No floor: the method pixels takes no part, so it is unknown who falls below it.")
     elif shown["below_floor"].any():
@@ -89,6 +96,13 @@ def _heads_note(heads: Mapping[str, Sequence[str]]) -> list[str]:
     """Say which output rows the methods train whose parameters leave the choice: it moves accuracies by points."""
     named = "; ".join(f"{', '.join(methods)}: {kind.replace('_', ' ')}" for kind, methods in heads.items())
     return [f"Heads: {named}."] if named else []
+
+
+def _networks_note(networks: Mapping[str, int]) -> list[str]:
+    """Say what methods cost at use that are no single network, and how to read the others beside them."""
+    named = ", ".join(f"{count} networks of {method}" for method, count in networks.items())
+    read = "read these by how much of its accuracy one network keeps"
+    return [f"At use each image passes {named}, and one of any other method: {read}."] * bool(named)
 
 
 def _published_note(published: Sequence[str]) -> list[str]:
