@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from tgr.backbones.classifier import Classifier
 from tgr.meta.bank import MEAN, STD
 from tgr.meta.synthesis import scale
 from tgr.pool.teacher import Teacher
@@ -21,7 +20,7 @@ class Opinion(NamedTuple):
 
     Attributes:
         logits: (n, n_way).
-        features: (n, feature_dim), of its trunk; the logits, where the teacher is a program without one.
+        features: (n, d), of its trunk; of a program, the logits of all its classes.
     """
 
     logits: Tensor
@@ -53,9 +52,5 @@ class Judge:
     def opinion(self, images: Tensor) -> Opinion:
         """Return logits and features of images (n, 3, size, size) as the meta-model takes them; no gradient."""
         own = scale(torch.addcmul(self._offset, images, self._factor), self._teacher.card.image_size)
-        own, model = own.contiguous(memory_format=torch.channels_last), self._teacher.model
-        if isinstance(model, Classifier):
-            features = model.trunk(own)
-            return Opinion(model.head(features)[:, self._classes], features)
-        logits: Tensor = model(own)[:, self._classes]
-        return Opinion(logits, logits)
+        logits, features = self._teacher.logits_and_features(own)
+        return Opinion(logits[:, self._classes], features)

@@ -34,12 +34,14 @@ class Network:
     Attributes:
         family: ``conv4``, ``resnet`` or ``timm``: networks of a family take the same time for a multiplication.
         macs, parameters, outputs: millions, for one image.
+        features: numbers in front of the head.
     """
 
     family: str
     macs: float
     parameters: float
     outputs: float
+    features: float = 0.0
 
     @property
     def weights_mb(self) -> float:
