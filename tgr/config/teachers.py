@@ -4,6 +4,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from tgr.config.architectures import takes_options
 from tgr.config.base import Architecture, Name, Options, Section
 from tgr.config.sources import SOURCES, PackName, SourceName
 
@@ -132,11 +133,15 @@ class Pool(Section):
         "pool's `inversion`.",
     )
     architecture: Architecture = Field(
-        "conv4", description="`conv4`, `resnet10`, `resnet18`, `resnet12`, or `timm:<name>`."
+        "conv4",
+        description="`conv4`, `resnet10`, `resnet18`, `resnet12`, `timm:<name>`, or your own code: "
+        "`python:<module>:<callable>` (docs/bring-your-own-models.md).",
     )
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
     options: Options = Field(
-        {}, description="Options of a timm model, e.g. `{patch_size: 4}`; its `img_size` is set where it has one."
+        {},
+        description="Options of a timm model, e.g. `{patch_size: 4}`, or of your own callable; the `img_size` of a "
+        "timm model is set where it has one.",
     )
     n_teachers: int = Field(20, ge=1, description="Number of teachers; of a table, the number of its rows.")
     n_way: int = Field(5, ge=2, description="Classes of each teacher, drawn from meta-train.")
@@ -153,8 +158,8 @@ class Pool(Section):
             raise ValueError(f"`teachers_of` brings its pool's `{surplus[0]}`; leave that key out")
         if self.table is not None and "n_teachers" not in self.model_fields_set:
             raise ValueError("a pool from a table needs `n_teachers`, the number of its rows")
-        if self.options and not self.architecture.startswith("timm:"):
-            raise ValueError("`options` are those of timm models; use `width` for the other architectures")
+        if self.options and not takes_options(self.architecture):
+            raise ValueError("`options` are those of timm models and own code; `width` is for the other architectures")
         return self
 
     @property

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tgr.artifacts import read_json, write_json
-from tgr.config.architectures import module_of
+from tgr.artifacts import read_json, sha256_of, write_json
+from tgr.config.architectures import find_own_source, is_own, module_of, takes_options
 from tgr.config.learning import MetaModel
 from tgr.config.load import load
 from tgr.config.schema import Config
@@ -32,7 +32,7 @@ class Network:
     """What a network costs; see ``tgr.backbones.size``.
 
     Attributes:
-        family: ``conv4``, ``resnet`` or ``timm``: networks of a family take the same time for a multiplication.
+        family: ``conv4``, ``resnet``, ``timm`` and so on: networks of a family take the same time for a multiplication.
         macs, parameters, outputs: millions, for one image.
         features: numbers in front of the head.
     """
@@ -91,8 +91,10 @@ def _table(file: Path) -> Mapping[str, Sequence[float]]:
 
 
 def _key(architecture: str, width: int, image_size: int, options: str) -> str:
-    """Name a network; timm models have no width."""
-    channels = "" if architecture.startswith("timm:") else f" {width}"
+    """Name a network; own code is named with its digest, so that an edit counts anew."""
+    channels = "" if takes_options(architecture) else f" {width}"
+    source = find_own_source(architecture) if is_own(architecture) else None
+    channels += f" {sha256_of(source)[:16]}" if source else ""
     return f"{architecture}{channels} {image_size} px" + (f" {options}" if options != "{}" else "")
 
 

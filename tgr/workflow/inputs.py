@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tgr.config.architectures import ARCHITECTURES
+from tgr.config.architectures import ARCHITECTURES, find_own_source, is_own
 from tgr.config.existing_models import ExistingModel, read_table
 from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
@@ -51,9 +51,15 @@ class Inputs:
     # Sources of stages
 
     def code(self, script: str, *modules: str) -> list[str]:
-        """Return a script of ``workflow/scripts``, and all source files that it and further modules use."""
-        files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *modules)
-        return [os.path.relpath(file) for file in files]
+        """Return a script of ``workflow/scripts``, and all source files that it and further modules use.
+
+        Args:
+            modules: of this package; an own architecture stands for the file of its module, and for that alone.
+        """
+        own = list(filter(is_own, modules))
+        ours = [module for module in modules if module not in own]
+        files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *ours)
+        return [os.path.relpath(file) for file in [*files, *filter(None, map(find_own_source, own))]]
 
     def pretrain_code(self, pool: str) -> list[str]:
         """Return the sources of the stage `pretrain` and of a pool's architecture."""
@@ -112,7 +118,8 @@ class Inputs:
         return f"tgr.inversion.{self._settings.inversion_of(pool).engine}"
 
     def _backbones(self, *pools: str) -> list[str]:
-        """Return the modules of the architectures of some pools' teachers; timm models need none."""
+        """Return the modules of the architectures of some pools' teachers; timm models need none, own ones stand for
+        themselves."""
         architectures = {self._settings.pools[pool].architecture for pool in pools if pool not in self.tables}
         architectures |= {row.architecture for pool in pools for row in self.tables.get(pool, [])}
         return _backbones(architectures)
@@ -414,7 +421,8 @@ def find_sources(settings: Config, resources: Path) -> dict[str, SourceFiles]:
 
 
 def _backbones(architectures: Iterable[str]) -> list[str]:
-    return [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
+    ours = [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
+    return [*ours, *sorted(filter(is_own, architectures))]
 
 
 def _files(pattern: str, jobs: Iterable[Shard | Judgement | Model | Evaluation | Draw]) -> list[str]:
