@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from tgr.backbones.programs import Program
+from tests.peer_training import outputs_alone
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.distil import Distil
 from tgr.config.teachers import Inversion, Pool, Pretrain
@@ -132,9 +132,8 @@ def test_relational_term_compares_with_the_features_of_the_teachers(training: Tr
     assert float(gain) == pytest.approx(0.3 * float(relational_loss(FEATURES, features)), rel=1e-4)
 
 
-def test_a_program_without_features_is_compared_by_its_outputs(training: Training) -> None:
-    teacher, batch = training.teachers[0], batch_and_outputs(training)[0]
-    program = Teacher(teacher.card, Program(teacher.model, CPU))
-    logits, features = Judge(program, [2, 0]).opinion(batch.images)
+def test_a_network_without_a_head_is_compared_by_its_outputs(training: Training) -> None:
+    teacher, batch = outputs_alone("teacher-0000", "abc", 16), batch_and_outputs(training)[0]
+    logits, features = Judge(teacher, [2, 0]).opinion(batch.images)
     assert torch.equal(logits, features[:, [2, 0]]) and features.shape == (5, 3)
     torch.testing.assert_close(logits, Judge(teacher, [2, 0]).logits(batch.images))

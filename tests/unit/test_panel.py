@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.peer_training import outputs_alone
 from tests.teachers import make_card
 from tests.toy_training import make_training
 from tgr.artifacts import load_tensors, save_tensors
-from tgr.backbones.programs import Program
 from tgr.config.methods.panel import Panel, PanelChoice
 from tgr.errors import TgrError
 from tgr.methods.panel import Cache, train
@@ -110,10 +110,8 @@ def test_images_whose_class_a_mirror_changes_have_one_view() -> None:
     assert outputs.shape == (18, 1, 3) and features.shape == (18, 1, 8)
 
 
-def test_a_program_gives_the_outputs_of_all_its_classes_for_features() -> None:
-    training = make_training()
-    teacher = training.teachers[0]
-    outputs, features = judge(Teacher(teacher.card, Program(teacher.model, CPU)), [2, 0], training.recovered[1])
+def test_a_network_without_a_head_gives_the_outputs_of_all_its_classes_for_features() -> None:
+    outputs, features = judge(outputs_alone("teacher-0000", "abc", 16), [2, 0], make_training().recovered[1])
     torch.testing.assert_close(features[..., [2, 0]].float(), outputs, rtol=1e-3, atol=1e-3)
     assert features.shape == (18, 2, 3)
 

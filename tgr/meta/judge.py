@@ -20,7 +20,7 @@ class Opinion(NamedTuple):
 
     Attributes:
         logits: (n, n_way).
-        features: (n, d), of its trunk; of a program, the logits of all its classes.
+        features: (n, d), in front of its head; without one, the logits of all its classes.
     """
 
     logits: Tensor

@@ -23,8 +23,8 @@ class PanelChoice(Section):
     )
     likeness: Literal["features", "outputs"] = Field(
         "features",
-        description="What the likeness of images is taken from: the features of all members (a program without them "
-        "gives its outputs), or their outputs alone, as of black boxes.",
+        description="What the likeness of images is taken from: the features of all members (a network without a "
+        "head gives its outputs), or their outputs alone, as of black boxes.",
     )
 
     @property
