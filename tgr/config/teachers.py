@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import takes_options
 from tgr.config.base import Architecture, Name, Options, Section
 from tgr.config.sources import SOURCES, PackName, SourceName
+
+WHITE = "white"
+Colour = Annotated[str, StringConstraints(pattern=rf"^({WHITE}|black|grey|#[0-9a-fA-F]{{6}})$")]
 
 
 class Dataset(Section):
@@ -30,6 +33,10 @@ class Dataset(Section):
     )
     of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
+    background: Colour = Field(
+        WHITE,
+        description="Colour under the transparent pixels of a folder of images: `white`, `black`, `grey`, `'#rrggbb'`.",
+    )
     flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
     n_episodes: int | None = Field(
         None, ge=2, description="Meta-test episodes of this dataset; `null`: `evaluation.n_episodes`."
@@ -46,6 +53,8 @@ class Dataset(Section):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")
         if about.path == "required" and not self.path:
             raise ValueError(f"source {self.source} needs `path`, where its files lie (docs/datasets/benchmarks.md)")
+        if self.background != WHITE and not about.transparent:
+            raise ValueError(f"`background` is for folders of images; source {self.source} has no transparent pixels")
         if about.uneven and not self.image_size:
             raise ValueError(f"source {self.source} needs `image_size`, because its images differ in size; usual: 84")
         if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):

@@ -20,8 +20,8 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Resize uint8 images (n, 3, s, s) to (n, 3, size, size): bilinear with anti-aliasing."""
-    if images.shape[-1] == size:
+    """Resize uint8 images (n, 3, h, w) to (n, 3, size, size): bilinear with anti-aliasing."""
+    if images.shape[-2:] == (size, size):
         return images
     resized = images.new_empty((*images.shape[:2], size, size))
     for part, block in zip(resized.split(BLOCK), images.split(BLOCK), strict=True):
