@@ -8,7 +8,6 @@ from torch import Tensor, nn
 
 from tests.teachers import make_card
 from tgr import seeds
-from tgr.backbones.programs import Program
 from tgr.backbones.registry import build
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.registry import CARDS, parameters_of
@@ -42,21 +41,20 @@ def teacher(name: str, classes: Sequence[str], size: int, **changes: Any) -> Tea
     return Teacher(described, build(described.architecture, len(classes), 4, size, name).eval())
 
 
-def program(name: str, classes: Sequence[str], size: int) -> Teacher:
+def outputs_alone(name: str, classes: Sequence[str], size: int) -> Teacher:
     """All that is known of it is what it returns."""
-    described = card(name, classes, size, dataset="", format="torchscript")
+    described = card(name, classes, size, dataset="", format="outputs")
     with seeds.forked(name):
-        run = Plain(len(classes)).requires_grad_(False).eval()
-    return Teacher(described, Program(run.__call__, torch.device("cpu")).eval())
+        return Teacher(described, Plain(len(classes)).eval())
 
 
 def mixed_pool() -> list[Teacher]:
-    """Teachers of two, three and five classes, two input sizes, one of them a program without BatchNorm."""
+    """Teachers of two, three and five classes, two input sizes, one without trunk, head and BatchNorm."""
     return [
         teacher("teacher-0000", "abc", 16),
         teacher("teacher-0001", "abcde", 24),
         teacher("teacher-0002", "de", 16),
-        program("teacher-0003", "xyz", 20),
+        outputs_alone("teacher-0003", "xyz", 20),
     ]
 
 

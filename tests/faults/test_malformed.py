@@ -246,11 +246,14 @@ def test_malformed_checkpoint_is_refused(
 # Datasets and their splits
 
 
-def images() -> None:
+def images(strange: Image.Image | None = None) -> None:
+    """Write a folder of two images a class, and another one of ``bee``."""
     for name in CLASSES:
         Path("images", name).mkdir(parents=True)
         for index in range(2):
             Image.new("RGB", (16, 16), (index * 9, 9, 9)).save(f"images/{name}/{index}.png")
+    if strange:
+        strange.save("images/bee/1.tif")
     write_json("splits.json", SPLITS)
 
 
@@ -290,6 +293,18 @@ def empty_class() -> None:
     images()
     for file in Path("images/bee").iterdir():
         file.unlink()
+
+
+def sub_folder() -> None:
+    empty_class()
+    Path("images/bee/train").mkdir()
+    Image.new("RGB", (16, 16)).save("images/bee/train/0.png")
+
+
+def look_alikes() -> None:
+    images()
+    for name in ("u\xe9", "ue\u0301"):
+        Path("images", name).mkdir()
 
 
 def class_that_is_a_file() -> None:
@@ -342,7 +357,28 @@ DATASETS = [
     ("an empty class", "folder", empty_class, "images/bee: no images, but splits.json names this class"),
     ("a file for a class", "folder", class_that_is_a_file, "images/bee: no images, but splits.json names this class"),
     ("no image", "folder", lambda: broken_image(b"no picture"), "images/bee/1.png: damaged or not an image"),
-    ("an empty image", "folder", lambda: broken_image(b""), "images/bee/1.png: damaged or not an image"),
+    ("an empty image", "folder", lambda: broken_image(b""), "images/bee/1.png: empty; get it again"),
+    ("a web page for an image", "folder", lambda: broken_image(b"<html>404"), "images/bee/1.png: a web page, such as"),
+    (
+        "a pointer for an image",
+        "folder",
+        lambda: broken_image(b"version https://git-lfs.github.com/spec/v1\n"),
+        "images/bee/1.png: a pointer of Git LFS instead of the file; run `git lfs pull`",
+    ),
+    (
+        "greys without a white",
+        "folder",
+        lambda: images(Image.new("F", (16, 16), 255.0)),
+        "images/bee/1.tif: it is unclear which of its grey values is white (F, 255 to 255)",
+    ),
+    (
+        "an invisible image",
+        "folder",
+        lambda: images(Image.new("LA", (16, 16))),
+        "images/bee/1.tif: all of it is transparent",
+    ),
+    ("images below their class", "folder", sub_folder, "images/bee: no images, but splits.json names this class; it"),
+    ("classes that look alike", "folder", look_alikes, "images: the classes 'ue\\u0301' and 'u\\xe9' look alike"),
     ("a truncated image", "folder", truncated_image, "images/bee/1.png: damaged or not an image"),
     ("images of two sizes", "folder", two_sizes, "images/bee/1.png: 20 x 20 pixels, where 16 x 16 were expected"),
     ("oblong images", "folder", oblong, "images/ant/0.png: 16 x 20 pixels, where 20 x 20 were expected"),

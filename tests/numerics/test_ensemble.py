@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.peer_training import outputs_alone
 from tests.teachers import make_card
 from tgr.artifacts import load_tensors, save_tensors, write_json
 from tgr.backbones.classifier import batchnorm_layers
-from tgr.backbones.programs import Program
 from tgr.backbones.registry import build
 from tgr.config.learning import Evaluation
 from tgr.data.episodes import Episodes
@@ -170,11 +170,12 @@ def test_queries_do_not_count_for_centre_and_scale_with_running_statistics(tasks
 
 
 @pytest.mark.parametrize("mode", ["batch", "running"])
-def test_a_program_gives_its_outputs_for_features(tasks: TaskSet, mode: str) -> None:
-    program = Teacher(make_card(format="torchscript", image_size=20), Program(lambda x: x.mean((2, 3)), CPU))
-    for episode, (support, query) in enumerate(episode_features(program, tasks, mode)):
+@torch.no_grad()
+def test_a_network_without_a_head_gives_its_outputs_for_features(tasks: TaskSet, mode: str) -> None:
+    whole = outputs_alone("teacher-0000", "abc", 20)
+    for episode, (support, query) in enumerate(episode_features(whole, tasks, mode)):
         for part, chosen in ((support, tasks.episodes.support), (query, tasks.episodes.query)):
-            expected = view(program, tasks.images[chosen[episode].flatten()]).mean((2, 3))
+            expected = whole.model(view(whole, tasks.images[chosen[episode].flatten()]))
             torch.testing.assert_close(part, expected)
 
 

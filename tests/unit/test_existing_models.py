@@ -6,7 +6,6 @@ import json
 import os
 import pickle
 import warnings
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -15,9 +14,8 @@ import torch
 import yaml
 from torch import Tensor, nn
 
-from tgr.artifacts import digest, read_json, save_tensors
+from tgr.artifacts import digest, save_tensors
 from tgr.backbones import checkpoints
-from tgr.backbones.programs import Program, load_program
 from tgr.backbones.registry import build
 from tgr.config.existing_models import read_table
 from tgr.config.teachers import Inversion, TaskSpace
@@ -44,14 +42,6 @@ ROW = {
 }
 
 
-def network(n_classes: int = 3) -> nn.Module:
-    """An own architecture with Dropout, which evaluation mode switches off."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        layers = [nn.Conv2d(3, 8, 3, 2, 1), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(2), nn.Flatten()]
-        return nn.Sequential(*layers, nn.Dropout(0.5), nn.Linear(32, n_classes)).eval()
-
-
 def write_table(folder: Path, *rows: dict) -> Path:
     """Write a table; rows that have a file receive its digest."""
     for row in rows:
@@ -60,18 +50,6 @@ def write_table(folder: Path, *rows: dict) -> Path:
     file = folder / "models.yaml"
     file.write_text(yaml.safe_dump([{k: v for k, v in row.items() if v is not None} for row in rows]))
     return file
-
-
-def save_script(file: Path, model: nn.Module) -> None:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        torch.jit.save(torch.jit.script(model), file)
-
-
-def save_exported(file: Path, model: nn.Module, *, fixed: bool = False) -> None:
-    dynamic = None if fixed else ({0: torch.export.Dim.DYNAMIC},)
-    program = torch.export.export(model, (torch.zeros(4, 3, SIZE, SIZE),), dynamic_shapes=dynamic)
-    torch.export.save(program, file)
 
 
 def import_one(folder: Path, **changes: object) -> Path:
@@ -136,7 +114,10 @@ def test_classes_from_a_file(rows: Path) -> None:
         ({"sha256": "abc"}, "sha256: String should match"),
         ({"weights": "package"}, "weights: `package` fits architecture timm:tf_efficientnet_lite0 only, found conv4"),
         ({"options": {"patch_size": 4}}, "options: architecture conv4 takes none"),
-        ({"architecture": "torchscript"}, r"weights: a program of kind torchscript is a \.pt file"),
+        ({"architecture": "torchscript"}, "architecture: programs are no longer read; name the code .*python:<module>"),
+        ({"architecture": "exported"}, r"architecture: programs are no longer .*save_file\(model\.state_dict\(\)"),
+        ({"architecture": "python:numpy"}, "architecture: .*found 'python:numpy'"),
+        ({"architecture": "python:a;b:c"}, "architecture: .*found 'python:a;b:c'"),
         ({"architecture": "resnet10", "width": 4}, "width: a ResNet needs at least 8 channels"),
         ({"held_out_accuracy": 75}, "held_out_accuracy: .*less than or equal to 1"),
     ],
@@ -203,30 +184,6 @@ def test_checkpoints_of_timm_models_are_imported(tmp_path: Path, name: str, suff
     images = torch.rand(2, 3, 32, 32)
     shift, scale = (torch.tensor(ROW[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
     torch.testing.assert_close(teacher.logits(images), model((images - shift) / scale), rtol=1e-4, atol=1e-4)
-
-
-@pytest.mark.parametrize("architecture", ["torchscript", "exported"])
-@pytest.mark.parametrize("n_classes", [3, 10, 1000])
-def test_programs_go_from_import_to_recovered_images(tmp_path: Path, architecture: str, n_classes: int) -> None:
-    model = network(n_classes)
-    file = tmp_path / ("model.pt" if architecture == "torchscript" else "model.pt2")
-    (save_script if architecture == "torchscript" else save_exported)(file, model)
-    teachers = import_one(tmp_path, architecture=architecture, weights=file.name, classes=n_classes)
-    teacher = load_teachers([teachers])[0]
-    assert isinstance(teacher.model, Program)
-    assert not teacher.model.eval().training
-    images = torch.rand(5, 3, SIZE, SIZE)
-    shift, scale = (torch.tensor(ROW[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
-    torch.testing.assert_close(teacher.logits(images), model((images - shift) / scale))
-
-    config = Inversion(steps=20, lr=0.2, tv_weight=0, images_per_class=3, max_classes=6)
-    invert_shard(teachers=teachers, inversion=config, probe=TaskSpace(), recovered=tmp_path / "recovered", device=CPU)
-    recovered = load_recovered([tmp_path / "recovered"], [teachers])[0]
-    n_recovered = min(n_classes, 6)
-    assert recovered.logits.shape == (3 * n_recovered, n_recovered)
-    assert recovered.class_keys("shared") == [f"own/teacher-0000/{name}" for name in recovered.classes]
-    assert recovered.report.bn_distance is None
-    assert recovered.report.agreement > 2 / n_classes
 
 
 @pytest.mark.parametrize("n_classes", [3, 10, 1000])
@@ -313,56 +270,6 @@ def test_weights_that_do_not_fit(tmp_path: Path, changes: dict, tensors: dict, m
         import_one(tmp_path, **changes)
 
 
-class Nan(nn.Module):
-    def forward(self, images: Tensor) -> Tensor:
-        return images.mean((2, 3)) / torch.zeros(3)
-
-
-class Wide(nn.Module):
-    def forward(self, images: Tensor) -> Tensor:
-        return images.mean(3)
-
-
-class Centred(nn.Module):
-    """An image's logits depend on the whole batch."""
-
-    def forward(self, images: Tensor) -> Tensor:
-        means = images.mean((2, 3))
-        return means - means.mean(0)
-
-
-@pytest.mark.parametrize(
-    ("model", "message"),
-    [
-        (Nan(), "logits that are not finite"),
-        (Wide(), r"classes: the model gives \(3, 3, 16\) for 3 images, but 3 classes"),
-        (network(4), r"classes: the model gives \(3, 4\)"),
-        (Centred(), "exported in training mode; call eval"),
-    ],
-)
-def test_programs_that_do_not_classify(tmp_path: Path, model: nn.Module, message: str) -> None:
-    for architecture, suffix, save in (("torchscript", ".pt", save_script), ("exported", ".pt2", save_exported)):
-        folder = tmp_path / architecture
-        folder.mkdir()
-        save(folder / f"model{suffix}", model)
-        with pytest.raises(TgrError, match=rf"row 1 \(mine\): .*{message}"):
-            import_one(folder, architecture=architecture, weights=f"model{suffix}")
-
-
-def test_dropout_in_an_exported_program_is_noticed(tmp_path: Path) -> None:
-    save_exported(tmp_path / "model.pt2", network().train())
-    with pytest.raises(TgrError, match="exported in training mode"):
-        import_one(tmp_path, architecture="exported", weights="model.pt2")
-
-
-def test_a_fixed_batch_size_is_refused_with_advice(tmp_path: Path) -> None:
-    save_exported(tmp_path / "model.pt2", network(), fixed=True)
-    with pytest.raises(
-        TgrError, match=r"cannot take 2 and 3 images of 16 px .*export it with a dynamic batch dimension"
-    ):
-        import_one(tmp_path, architecture="exported", weights="model.pt2")
-
-
 # Files that would run code
 
 
@@ -386,16 +293,6 @@ def test_bomb_goes_off_if_unpickled(exploded: Path) -> None:
     assert exploded.exists()
 
 
-def rewrite(file: Path, changes: dict[str, bytes]) -> None:
-    """Replace members of an archive, or add some; names without their first folder."""
-    with zipfile.ZipFile(file) as archive:
-        members = {name.partition("/")[2]: archive.read(name) for name in archive.namelist()}
-        root = archive.namelist()[0].partition("/")[0]
-    with zipfile.ZipFile(file, "w") as archive:
-        for name, content in {**members, **changes}.items():
-            archive.writestr(f"{root}/{name}", content)
-
-
 def saved(value: object) -> bytes:
     buffer = io.BytesIO()
     torch.save(value, buffer)
@@ -403,10 +300,8 @@ def saved(value: object) -> bytes:
 
 
 @pytest.mark.parametrize("raw", [False, True])
-@pytest.mark.parametrize(
-    ("architecture", "name"),
-    [("conv4", "bomb.pth"), ("conv4", "bomb.pt"), ("torchscript", "bomb.pt"), ("exported", "bomb.pt2")],
-)
+@pytest.mark.parametrize("architecture", ["conv4", "python:tests.own_networks:make"])
+@pytest.mark.parametrize("name", ["bomb.pth", "bomb.pt"])
 def test_pickle_bomb_posing_as_a_model(tmp_path: Path, exploded: Path, architecture: str, name: str, raw: bool) -> None:
     content = {"state_dict": Bomb(exploded)}
     (tmp_path / name).write_bytes(pickle.dumps(content) if raw else saved(content))
@@ -415,125 +310,21 @@ def test_pickle_bomb_posing_as_a_model(tmp_path: Path, exploded: Path, architect
     assert not exploded.exists()
 
 
-def test_pickle_bomb_inside_torchscript(tmp_path: Path, exploded: Path) -> None:
-    file = tmp_path / "model.pt"
-    for member in ("data.pkl", "constants.pkl"):
-        for protocol in (2, 4):
-            save_script(file, network())
-            rewrite(file, {member: pickle.dumps(Bomb(exploded), protocol=protocol)})
-            with pytest.raises(TgrError, match=rf"refused before it was loaded.*{member}: its pickle"):
-                load_program(file, "torchscript")
-            assert not exploded.exists()
-
-
-class Writer(nn.Module):
-    def __init__(self, path: str) -> None:
-        super().__init__()
-        self.path = path
-
+class Scripted(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
-        torch.save(images, self.path)
         return images.mean((2, 3))
 
 
-def test_torchscript_that_writes_files(tmp_path: Path, exploded: Path) -> None:
-    save_script(tmp_path / "model.pt", Writer(str(exploded)))
-    with pytest.raises(TgrError, match=r"refused before it was loaded.*its code calls 'save'"):
-        import_one(tmp_path, architecture="torchscript", weights="model.pt")
-    assert not exploded.exists()
-
-
-def exported_json(file: Path, member: str) -> dict:
-    with zipfile.ZipFile(file) as archive:
-        root = archive.namelist()[0].partition("/")[0]
-        return json.loads(archive.read(f"{root}/{member}"))
-
-
-def test_pickle_bomb_inside_an_exported_program(tmp_path: Path, exploded: Path) -> None:
-    file = tmp_path / "model.pt2"
-    save_exported(file, network())
-    weights = exported_json(file, "data/weights/model_weights_config.json")
-    next(iter(weights["config"].values()))["use_pickle"] = True
-    constants = {"config": {"x": {**next(iter(weights["config"].values())), "path_name": "opaque_obj_0"}}}
-    bomb = saved(Bomb(exploded))
-    attacks = [
-        {"data/sample_inputs/model.pt": bomb},
-        {"data/sample_inputs/model.pt": pickle.dumps(Bomb(exploded))},
-        {"data/weights/model.pt": bomb},
-        {"data/weights/model_weights_config.json": json.dumps(weights).encode(), "data/weights/weight_0": bomb},
-        {
-            "data/constants/model_constants_config.json": json.dumps(constants).encode(),
-            "data/constants/opaque_obj_0": pickle.dumps(Bomb(exploded)),
-        },
-        {"data/aotinductor/model/model.so": b"\x7fELF"},
-    ]
-    original = file.read_bytes()
-    for changes in attacks:
-        file.write_bytes(original)
-        rewrite(file, changes)
-        with pytest.raises(TgrError, match="refused before it was loaded"):
-            import_one(tmp_path, architecture="exported", weights="model.pt2", sha256=digest(file))
+def test_files_of_programs_are_refused_with_advice(tmp_path: Path) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.save(torch.jit.script(Scripted()), tmp_path / "model.pt")
+    torch.export.save(torch.export.export(Scripted(), (torch.zeros(2, 3, SIZE, SIZE),)), tmp_path / "model.pt2")
+    (tmp_path / "again.pt").write_bytes((tmp_path / "model.pt2").read_bytes())
+    for name in ("model.pt", "model.pt2", "again.pt"):
+        with pytest.raises(TgrError, match=rf"weights: .*{name}: is a program .*architecture `python:<module>"):
+            import_one(tmp_path, weights=name)
         (tmp_path / "teachers").rmdir()
-        assert not exploded.exists()
-
-
-def test_code_inside_an_exported_program(tmp_path: Path, exploded: Path) -> None:
-    file = tmp_path / "model.pt2"
-    save_exported(file, network())
-    command = f"__import__('os').mkdir('{exploded}')"
-
-    def graph(program: dict) -> dict:
-        return program["graph_module"]["graph"]
-
-    def operator(program: dict) -> None:
-        graph(program)["nodes"][0]["target"] = "torch.os.mkdir"
-
-    def expression(program: dict) -> None:
-        graph(program)["tensor_values"]["p_0_weight"]["sizes"][0] = {"as_expr": {"expr_str": command, "hint": None}}
-
-    def name(program: dict) -> None:
-        graph(program)["nodes"][0]["name"] = f"x = {command}"
-
-    def structure(program: dict) -> None:
-        program["graph_module"]["module_call_graph"][0]["signature"]["in_spec"] = '[1, {"type": "os.x"}]'
-
-    original = file.read_bytes()
-    for attack in (operator, expression, name, structure):
-        file.write_bytes(original)
-        program = exported_json(file, "models/model.json")
-        attack(program)
-        rewrite(file, {"models/model.json": json.dumps(program).encode()})
-        with pytest.raises(TgrError, match="refused before it was loaded"):
-            load_program(file, "exported")
-        assert not exploded.exists()
-
-    file.write_bytes(original)
-    program = exported_json(file, "models/model.json") | {"guards_code": [command]}
-    rewrite(file, {"models/model.json": json.dumps(program).encode()})
-    assert load_program(file, "exported")(torch.zeros(2, 3, SIZE, SIZE)).shape == (2, 3)  # guards are left out
-    assert not exploded.exists()
-
-
-@pytest.mark.parametrize("architecture", ["torchscript", "exported"])
-def test_damaged_programs_are_refused(tmp_path: Path, architecture: str) -> None:
-    file = tmp_path / ("model.pt" if architecture == "torchscript" else "model.pt2")
-    (save_script if architecture == "torchscript" else save_exported)(file, network())
-    content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2])
-    with pytest.raises(TgrError, match=f"{file.name}: refused, because it is no archive"):
-        load_program(file, architecture)
-    file.write_bytes(content)
-    rewrite(file, {"version": b"9999\n", "archive_version": b"9999\n"})
-    with pytest.raises(TgrError, match=rf"{file.name}: (damaged, no {architecture} program|refused)"):
-        load_program(file, architecture)
-    with pytest.raises(TgrError, match=r"none\.pt: no such file"):
-        load_program(tmp_path / "none.pt", architecture)
-
-
-def test_card_of_a_program_has_the_digest_of_its_file(tmp_path: Path) -> None:
-    save_script(tmp_path / "model.pt", network())
-    teachers = import_one(tmp_path, architecture="torchscript", weights="model.pt")
-    assert read_json(teachers / "teacher-0000.json")["sha256"] == digest(tmp_path / "model.pt")
 
 
 def test_a_card_with_missing_keys_is_refused(tmp_path: Path) -> None:

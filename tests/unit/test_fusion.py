@@ -165,8 +165,8 @@ def test_bank_images_come_back_as_pixels() -> None:
 
 def test_teachers_of_another_kind_take_no_part() -> None:
     alone = ota.train(Ota(), training(teacher(0))).checkpoints[0][1]
-    program = teacher(1, 1, accuracy=0.9, format="torchscript")
-    state = ota.train(Ota(), training(teacher(0), program)).checkpoints[0][1]
+    outputs_alone = teacher(1, 1, accuracy=0.9, format="outputs")
+    state = ota.train(Ota(), training(teacher(0), outputs_alone)).checkpoints[0][1]
     for name in ("trunk.0.conv.weight", "trunk.3.norm.bias"):
         assert torch.equal(state[name], alone[name])
 

@@ -67,9 +67,9 @@ def test_a_teacher_is_like_its_copy_and_unlike_others(dissimilarity: Dissimilari
 
 @pytest.mark.parametrize("dissimilarity", EMBEDDINGS[:2], ids=NAMES[:2])
 def test_teachers_of_any_format_and_size(dissimilarity: Dissimilarity) -> None:
-    program = teacher(1, n_way=2, architecture="resnet10", size=24)
-    program = Teacher(program.card.model_copy(update={"format": "torchscript"}), program.model)
-    actual = dissimilarity(*pool(teacher(0), program, teacher(2, n_way=4, width=4)), SMALL, CPU)
+    other = teacher(1, n_way=2, architecture="resnet10", size=24)
+    other = Teacher(other.card.model_copy(update={"format": "outputs"}), other.model)
+    actual = dissimilarity(*pool(teacher(0), other, teacher(2, n_way=4, width=4)), SMALL, CPU)
     assert actual.shape == (3, 3)
     assert float(actual[~torch.eye(3, dtype=torch.bool)].min()) > 0
 
@@ -161,10 +161,10 @@ def test_outputs_that_are_not_finite_are_refused() -> None:
 
 
 def test_parameters_of_another_architecture_or_format_are_unlike() -> None:
-    program = teacher(3)
-    program = Teacher(program.card.model_copy(update={"format": "exported"}), program.model)
+    other = teacher(3)
+    other = Teacher(other.card.model_copy(update={"format": "outputs"}), other.model)
     actual = parameters.dissimilarity(
-        *pool(teacher(0), teacher(1), teacher(2, width=4), teacher(2, size=32), program, program), SMALL, CPU
+        *pool(teacher(0), teacher(1), teacher(2, width=4), teacher(2, size=32), other, other), SMALL, CPU
     )
     assert 0.4 < float(actual[0, 1]) < 0.6
     comparable = torch.zeros(6, 6, dtype=torch.bool)

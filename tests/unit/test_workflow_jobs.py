@@ -180,6 +180,13 @@ def test_code_of_a_job_has_the_architectures_of_its_pool_or_scenario() -> None:
     assert all({Path(file).name for file in files} & {"conv4.py", "resnet.py"} == {"conv4.py"} for files in shallow)
 
 
+def test_code_of_a_job_has_the_file_of_an_own_architecture() -> None:
+    own = {"dataset": "icons", "architecture": "python:tests.own_networks:Net", "n_way": 2}
+    inputs = inputs_of(pools=yaml.safe_load(SMALL)["pools"] | {"own": own})
+    assert any(Path(file).name == "own_networks.py" for file in inputs.invert_code("own"))
+    assert not any(Path(file).name == "own_networks.py" for file in inputs.invert_code("icons-conv4"))
+
+
 def test_constraints_match_the_names_of_the_configuration_and_no_others() -> None:
     patterns = paths.constraints(configured())
     names = {

@@ -1,6 +1,5 @@
 """Interrupted, moved, and differently parallel runs end in the same bytes."""
 
-import shutil
 import signal
 import subprocess
 import time
@@ -29,9 +28,6 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
     finished: Project, tmp_path: Path
 ) -> None:
     project = copy_project(tmp_path / "bench")
-    shutil.copytree(
-        finished.root / "data", project.root / "data", dirs_exist_ok=True
-    )  # a traced program is never the same
     process = subprocess.Popen(
         project.command(cores=1),
         cwd=project.root,

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from torch import nn
 
+from tgr import seeds
 from tgr.artifacts import digest, is_record, save_tensors
 from tgr.backbones.registry import build
 
@@ -25,6 +26,13 @@ STAGES = ("datasets", "episodes", "teachers", "recovered", "transfer", "embeddin
 STAGES += ("evaluation", "summary", "analysis", "tables", "figures")
 ABLATION = {"tabulate_ablation", "summarise_ablation", "plot_ablation", "plot_conflict"}
 """The rules that only a configuration with ablations needs."""
+NETWORK = """from torch import nn
+
+
+def make(n_classes):
+    return nn.Sequential(nn.Flatten(), nn.Linear(768, n_classes))
+"""
+"""A stranger's code."""
 VOLATILE = "cost*.*"
 """Tables of seconds, which differ from run to run."""
 ENVIRONMENT = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "TGR_WORKFLOW_PID")}
@@ -106,13 +114,15 @@ def _not_copied(folder: str, names: list[str]) -> set[str]:
 
 
 def write_models(folder: Path) -> None:
-    """Write two models of strangers, of 2 and of 3 classes, and their table."""
+    """Write two models of strangers, of 2 and of 3 classes, one with code of its own, and their table."""
     rows = ["name,architecture,width,weights,sha256,classes,image_size,mean,std,licence"]
     plain = build("conv4", 2, 4, 16, "stranger")
     save_tensors(folder / "plain.safetensors", plain.state_dict())
-    traced = torch.jit.trace(build("conv4", 3, 4, 16, "program").eval(), torch.zeros(2, 3, 16, 16))
-    torch.jit.save(traced, folder / "program.pt")
-    for name, architecture, file, n in (("a", "conv4", "plain.safetensors", 2), ("b", "torchscript", "program.pt", 3)):
+    (folder / "network.py").write_text(NETWORK)
+    with seeds.forked("stranger"):
+        save_tensors(folder / "own.safetensors", nn.Sequential(nn.Flatten(), nn.Linear(768, 3)).state_dict())
+    own = "python:data.network:make"
+    for name, architecture, file, n in (("a", "conv4", "plain.safetensors", 2), ("b", own, "own.safetensors", 3)):
         sha256 = hashlib.sha256((folder / file).read_bytes()).hexdigest()
         rows.append(f'{name},{architecture},4,{file},{sha256},{n},16,"[0.5, 0.5, 0.5]","[0.25, 0.25, 0.25]",CC0')
     (folder / "models.csv").write_text("\n".join(rows) + "\n")

@@ -1,6 +1,7 @@
 """Reading weights from elsewhere without ever running code from a file."""
 
 import pickle
+import zipfile
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -32,9 +33,10 @@ def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
         raise TgrError(f"{key}: {file}: no such file")
     if file.suffix == ".safetensors":
         return load_tensors(file)[0]
-    if file.suffix not in (".pth", ".pt"):
+    if file.suffix not in (".pth", ".pt", ".pt2"):
         raise TgrError(f"{key}: {file}: wanted a .safetensors, .pth or .pt file")
     refuse_bombs(file)
+    _refuse_program(file, key)
     try:
         content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
@@ -45,6 +47,20 @@ def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, MemoryError) as error:
         raise TgrError(f"{key}: {file}: damaged or not a checkpoint ({error})") from error
     return _state_dict(content, file, key)
+
+
+def _refuse_program(file: Path, key: str) -> None:
+    """Raise TgrError if a file is an archive of TorchScript or of torch.export."""
+    if not zipfile.is_zipfile(file):
+        return
+    with zipfile.ZipFile(file) as archive:
+        members = {name.partition("/")[2].partition("/")[0] for name in archive.namelist()}
+    if file.suffix == ".pt2" or {"constants.pkl", "code"} <= members or {"archive_format", "models"} <= members:
+        raise TgrError(
+            f"{key}: {file}: is a program (TorchScript, torch.export), and programs are no longer read; save tensors "
+            "alone (safetensors.torch.save_file(model.state_dict(), 'model.safetensors')), and name the code that "
+            "builds the network: architecture `python:<module>:<callable>`"
+        )
 
 
 def _state_dict(content: Any, file: Path, key: str) -> dict[str, Tensor]:

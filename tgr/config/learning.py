@@ -53,7 +53,7 @@ class MetaModel(Section):
 
     architecture: Architecture = Field("conv4", description="Backbone of the meta-model.")
     width: int = Field(32, ge=4, description="Width of the meta-model.")
-    options: Options = Field({}, description="Options of a timm model, as in `pools`.")
+    options: Options = Field({}, description="Options of a timm model or of your own callable, as in `pools`.")
     image_size: int = Field(32, ge=8, le=512, description="Input size of the meta-model; images are resized to it.")
 
 

@@ -2,10 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
+from tgr.config.architectures import takes_options
 from tgr.config.base import Architecture, Name, Options, Section
 from tgr.config.sources import SOURCES, PackName, SourceName
+
+WHITE = "white"
+Colour = Annotated[str, StringConstraints(pattern=rf"^({WHITE}|black|grey|#[0-9a-fA-F]{{6}})$")]
 
 
 class Dataset(Section):
@@ -29,6 +33,10 @@ class Dataset(Section):
     )
     of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
+    background: Colour = Field(
+        WHITE,
+        description="Colour under the transparent pixels of a folder of images: `white`, `black`, `grey`, `'#rrggbb'`.",
+    )
     flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
     n_episodes: int | None = Field(
         None, ge=2, description="Meta-test episodes of this dataset; `null`: `evaluation.n_episodes`."
@@ -45,6 +53,8 @@ class Dataset(Section):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")
         if about.path == "required" and not self.path:
             raise ValueError(f"source {self.source} needs `path`, where its files lie (docs/datasets/benchmarks.md)")
+        if self.background != WHITE and not about.transparent:
+            raise ValueError(f"`background` is for folders of images; source {self.source} has no transparent pixels")
         if about.uneven and not self.image_size:
             raise ValueError(f"source {self.source} needs `image_size`, because its images differ in size; usual: 84")
         if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
@@ -132,11 +142,15 @@ class Pool(Section):
         "pool's `inversion`.",
     )
     architecture: Architecture = Field(
-        "conv4", description="`conv4`, `resnet10`, `resnet18`, `resnet12`, or `timm:<name>`."
+        "conv4",
+        description="`conv4`, `resnet10`, `resnet18`, `resnet12`, `timm:<name>`, or your own code: "
+        "`python:<module>:<callable>` (docs/bring-your-own-models.md).",
     )
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
     options: Options = Field(
-        {}, description="Options of a timm model, e.g. `{patch_size: 4}`; its `img_size` is set where it has one."
+        {},
+        description="Options of a timm model, e.g. `{patch_size: 4}`, or of your own callable; the `img_size` of a "
+        "timm model is set where it has one.",
     )
     n_teachers: int = Field(20, ge=1, description="Number of teachers; of a table, the number of its rows.")
     n_way: int = Field(5, ge=2, description="Classes of each teacher, drawn from meta-train.")
@@ -153,8 +167,8 @@ class Pool(Section):
             raise ValueError(f"`teachers_of` brings its pool's `{surplus[0]}`; leave that key out")
         if self.table is not None and "n_teachers" not in self.model_fields_set:
             raise ValueError("a pool from a table needs `n_teachers`, the number of its rows")
-        if self.options and not self.architecture.startswith("timm:"):
-            raise ValueError("`options` are those of timm models; use `width` for the other architectures")
+        if self.options and not takes_options(self.architecture):
+            raise ValueError("`options` are those of timm models and own code; `width` is for the other architectures")
         return self
 
     @property

@@ -12,8 +12,8 @@ Dvornik et al., Selecting Relevant Features from a Multi-domain Representation, 
 Ours: features of a teacher are centred and scaled to unit mean squared norm, so that none counts for more because its
 numbers are larger; over support and query images together under ``bn_mode: batch``, which is transductive anyway, over
 the support images alone under ``running``. Every teacher sees the images in its own size and normalisation, not in
-those of the meta-model. A program has no features that can be seen: its outputs stand for them, and its BatchNorm is as
-it was exported. ``tgr.evaluation.ensemble`` computes all this; the model that is stored names teachers only.
+those of the meta-model. Of an own network that does not end with a linear layer, outputs stand for features.
+``tgr.evaluation.ensemble`` computes all this; the model that is stored names teachers only.
 """
 
 import torch

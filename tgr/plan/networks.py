@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from tgr.artifacts import read_json, write_json
-from tgr.config.architectures import module_of
+from tgr.artifacts import read_json, sha256_of, write_json
+from tgr.config.architectures import find_own_source, is_own, module_of, takes_options
 from tgr.config.learning import MetaModel
 from tgr.config.load import load
 from tgr.config.schema import Config
@@ -22,6 +22,8 @@ from tgr.plan.shapes import pool_pixels
 FILE = Path(__file__).parents[1] / "resources" / "networks.json"
 CACHE = Path(".snakemake/networks.json")
 """What was counted in this working directory, so that the jobs of a run need not count again."""
+N_VALUES = 4
+"""Of a network in both files, in the order of ``Network``."""
 FLOAT = 4
 COPIES = 3
 """Of each layer's output that a step keeps: itself, normalised, and its gradient, about."""
@@ -32,14 +34,16 @@ class Network:
     """What a network costs; see ``tgr.backbones.size``.
 
     Attributes:
-        family: ``conv4``, ``resnet`` or ``timm``: networks of a family take the same time for a multiplication.
+        family: ``conv4``, ``resnet``, ``timm`` and so on: networks of a family take the same time for a multiplication.
         macs, parameters, outputs: millions, for one image.
+        features: numbers in front of the head.
     """
 
     family: str
     macs: float
     parameters: float
     outputs: float
+    features: float = 0.0
 
     @property
     def weights_mb(self) -> float:
@@ -69,7 +73,7 @@ def named(architecture: str, width: int, image_size: int, **options: bool | int 
 def _network(architecture: str, width: int, image_size: int, options: str) -> Network:
     key = _key(architecture, width, image_size, options)
     size = _table(FILE).get(key) or _table(CACHE).get(key)
-    if size is None:
+    if size is None or len(size) != N_VALUES:  # an earlier version counted less
         size = _measure(architecture, width, image_size, options)
         if CACHE.parent.is_dir():
             write_json(CACHE, {**_table(CACHE), key: size})
@@ -89,8 +93,10 @@ def _table(file: Path) -> Mapping[str, Sequence[float]]:
 
 
 def _key(architecture: str, width: int, image_size: int, options: str) -> str:
-    """Name a network; timm models have no width."""
-    channels = "" if architecture.startswith("timm:") else f" {width}"
+    """Name a network; own code is named with its digest, so that an edit counts anew."""
+    channels = "" if takes_options(architecture) else f" {width}"
+    source = find_own_source(architecture) if is_own(architecture) else None
+    channels += f" {sha256_of(source)[:16]}" if source else ""
     return f"{architecture}{channels} {image_size} px" + (f" {options}" if options != "{}" else "")
 
 

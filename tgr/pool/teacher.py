@@ -1,4 +1,4 @@
-"""A teacher on disk: weights as safetensors or a program, and a card that says what it is."""
+"""A teacher on disk: weights as safetensors, and a card that says what it is."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,8 +11,7 @@ from torch import Tensor, nn
 
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
 from tgr.backbones.classifier import Classifier
-from tgr.backbones.programs import SUFFIXES, Program, load_program
-from tgr.backbones.registry import build
+from tgr.backbones.registry import build, build_own
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 
@@ -21,8 +20,8 @@ class Card(BaseModel):
     """What is known of a teacher. Label ``i`` of its head means ``classes[i]``.
 
     A model from elsewhere has no ``dataset`` (empty) but the ``title`` that its table gives it, and may lack accuracies
-    (None). ``format`` says what its file is: weights of a registered architecture, or a program that brings its own
-    (TorchScript, torch.export).
+    (None). ``format`` says what its file holds: ``weights`` of a trunk and a linear head, or those of an own network of
+    which ``outputs`` alone can be used.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -35,7 +34,7 @@ class Card(BaseModel):
     architecture: str
     width: int
     options: dict[str, bool | int | float | str] = {}
-    format: Literal["weights", "torchscript", "exported"] = "weights"
+    format: Literal["weights", "outputs"] = "weights"
     image_size: int
     mean: list[float]
     std: list[float]
@@ -63,15 +62,15 @@ class Card(BaseModel):
 
     @property
     def file(self) -> str:
-        """The name of the file of weights, or of the program, beside the card."""
-        return self.name + (".safetensors" if self.format == "weights" else SUFFIXES[self.format])
+        """The name of the file of weights, beside the card."""
+        return f"{self.name}.safetensors"
 
 
 @dataclass(frozen=True)
 class Teacher:
     """A trained classifier in evaluation mode, and its card.
 
-    ``model`` maps normalised images to logits: a ``Classifier``, or a ``Program`` without trunk and head.
+    ``model`` maps normalised images to logits: a ``Classifier``, or a network without trunk and head.
     """
 
     card: Card
@@ -85,7 +84,7 @@ class Teacher:
     def logits_and_features(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         """Return logits (n, n_way) and features (n, d) for images (n, 3, size, size) in its own size and normalisation.
 
-        A program has no features that can be seen: its logits stand for them.
+        If it is no ``Classifier``, its logits stand for its features.
         """
         inputs = inputs.contiguous(memory_format=torch.channels_last)
         if isinstance(self.model, Classifier):
@@ -97,7 +96,7 @@ class Teacher:
     @property
     def device(self) -> torch.device:
         """Where it computes."""
-        return self.model.device if isinstance(self.model, Program) else next(self.model.parameters()).device
+        return next(self.model.parameters()).device
 
 
 def teacher_name(index: int) -> str:
@@ -105,7 +104,7 @@ def teacher_name(index: int) -> str:
     return f"teacher-{index:04d}"
 
 
-def save_teacher(folder: Path, model: Classifier, card: Card) -> None:
+def save_teacher(folder: Path, model: nn.Module, card: Card) -> None:
     """Write ``<name>.safetensors`` and ``<name>.json``; the card receives the weights' digest."""
     save_tensors(folder / card.file, model.state_dict())
     write_card(folder, card)
@@ -144,10 +143,12 @@ def load_teacher(folder: str | Path, card: Card, device: torch.device | str = "c
     Raises:
         TgrError: its file is missing, damaged, or does not fit the card.
     """
-    file = Path(folder) / card.file
-    if card.format != "weights":
-        return Teacher(card, load_program(file, card.format, device))
-    model = build(card.architecture, len(card.classes), card.width, card.image_size, "loading", options=card.options)
+    file, n_classes = Path(folder) / card.file, len(card.classes)
+    model: nn.Module
+    if card.format == "outputs":
+        model = build_own(card.architecture, n_classes, card.image_size, "loading", options=card.options)
+    else:
+        model = build(card.architecture, n_classes, card.width, card.image_size, "loading", options=card.options)
     try:
         model.load_state_dict(load_tensors(file)[0])
     except RuntimeError as error:

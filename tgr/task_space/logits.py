@@ -33,7 +33,7 @@ def dissimilarity(
     """Return one minus the linear CKA of the teachers' logits on common images.
 
     Each teacher sees recovered images of every teacher, resized to its own input size, and gives the logits of its
-    recovered classes, without their mean, which carries no probability. Teachers may be of any format. A teacher that
+    recovered classes, without their mean, which carries no probability. Any teacher will do. A teacher that
     says the same about every image is unlike all others. (Probabilities, saturated as they are, tell teachers that
     share classes less well from others.)
 

@@ -24,7 +24,7 @@ def dissimilarity(
     Standardising (mean 0, variance 1 within a tensor) keeps the layers with the largest weights from deciding alone.
     Weights are compared place by place, so teachers that started from different initialisations, whose channels have
     nothing to do with each other, lie near 0.5. Pairs of different architecture, width, options or image size, and
-    teachers that are programs instead of weights, have dissimilarity 1.
+    teachers that are not a trunk and a head, have dissimilarity 1.
 
     Args:
         recovered, config: not used; the weights say all.

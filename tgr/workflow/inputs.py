@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from tgr.config.architectures import ARCHITECTURES
+from tgr.config.architectures import ARCHITECTURES, find_own_source, is_own
 from tgr.config.existing_models import ExistingModel, read_table
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.data.readers import registry as readers
 from tgr.data.readers.base import SourceFiles
 from tgr.errors import TgrError
 from tgr.run import source_graph
 from tgr.workflow import paths
-from tgr.workflow.jobs import Draw, Evaluation, Jobs, Model, Shard, groups_names
+from tgr.workflow.jobs import Draw, Evaluation, Jobs, Judgement, Model, Shard, groups_names
 
 Files = TypeVar("Files")
 SERVED = ("package", "random")
@@ -50,9 +51,15 @@ class Inputs:
     # Sources of stages
 
     def code(self, script: str, *modules: str) -> list[str]:
-        """Return a script of ``workflow/scripts``, and all source files that it and further modules use."""
-        files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *modules)
-        return [os.path.relpath(file) for file in files]
+        """Return a script of ``workflow/scripts``, and all source files that it and further modules use.
+
+        Args:
+            modules: of this package; an own architecture stands for the file of its module, and for that alone.
+        """
+        own = list(filter(is_own, modules))
+        ours = [module for module in modules if module not in own]
+        files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *ours)
+        return [os.path.relpath(file) for file in [*files, *filter(None, map(find_own_source, own))]]
 
     def pretrain_code(self, pool: str) -> list[str]:
         """Return the sources of the stage `pretrain` and of a pool's architecture."""
@@ -83,6 +90,10 @@ class Inputs:
         """Return the sources of the stage `invert`, of a pool's engine and of its architectures."""
         return self.code("invert.py", self._engine(pool), *self._backbones(pool))
 
+    def judge_code(self, scenario: str) -> list[str]:
+        """Return the sources of the stage `judge` and of the architectures of a scenario's teachers."""
+        return self.code("judge.py", *self._backbones(*self._pools(scenario)))
+
     def compare_code(self, scenario: str, embedding: str) -> list[str]:
         """Return the sources of the stage `compare`, of one embedding, and of the architectures that it looks into."""
         if embedding == paths.PROBE_EMBEDDING:
@@ -107,7 +118,8 @@ class Inputs:
         return f"tgr.inversion.{self._settings.inversion_of(pool).engine}"
 
     def _backbones(self, *pools: str) -> list[str]:
-        """Return the modules of the architectures of some pools' teachers; timm models need none."""
+        """Return the modules of the architectures of some pools' teachers; timm models need none, own ones stand for
+        themselves."""
         architectures = {self._settings.pools[pool].architecture for pool in pools if pool not in self.tables}
         architectures |= {row.architecture for pool in pools for row in self.tables.get(pool, [])}
         return _backbones(architectures)
@@ -244,6 +256,16 @@ class Inputs:
         if not self.jobs.variants[scenario][method].parameters.inverts:
             return []
         return [*dict.fromkeys(file for pool in self._pools(scenario) for file in self.invert_weights(pool))]
+
+    def train_judgements(self, scenario: str, method: str) -> list[str]:
+        """Return what a panel says of a scenario's recovered images, for a method that starts from it."""
+        parameters: object = self.jobs.variants[scenario][method].parameters
+        panels = [parameters.panel_name] if isinstance(parameters, PanelChoice) else []
+        return _files(paths.JUDGEMENTS, self.jobs.judgements(scenario, panels))
+
+    def main_judgements(self, scenario: str) -> list[str]:
+        """Return what the panels of a scenario's main methods say."""
+        return [file for method in self.jobs.main[scenario] for file in self.train_judgements(scenario, method)]
 
     def task_groups(self, scenario: str, method: str) -> str | list[str]:
         """Return the task groups of a method that uses them."""
@@ -399,8 +421,9 @@ def find_sources(settings: Config, resources: Path) -> dict[str, SourceFiles]:
 
 
 def _backbones(architectures: Iterable[str]) -> list[str]:
-    return [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
+    ours = [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
+    return [*ours, *sorted(filter(is_own, architectures))]
 
 
-def _files(pattern: str, jobs: Iterable[Shard | Model | Evaluation | Draw]) -> list[str]:
+def _files(pattern: str, jobs: Iterable[Shard | Judgement | Model | Evaluation | Draw]) -> list[str]:
     return [pattern.format(**job._asdict()) for job in jobs]

@@ -51,6 +51,7 @@ def read(inputs: SourceFiles, name: str) -> Source:
     repeated = [image for image, count in Counter(image for image, _ in rows).items() if count > 1]
     if repeated:
         raise TgrError(f"{folder.parent}: {shorten(repeated)} are listed more than once; take the original lists")
+    unlisted = sorted(present - {image for image, _ in rows})
     numbers = list_classes(splits)
     counts = Counter(label for _, label in rows)
     if set(counts.values()) != {IMAGES_PER_CLASS}:
@@ -63,6 +64,7 @@ def read(inputs: SourceFiles, name: str) -> Source:
         labels=[position[label] for _, label in rows],
         class_names=[names[number] for number in numbers],
         splits=index_splits(splits, numbers),
+        left_out=[f"{len(unlisted)} in {folder} that no list names: {shorten(unlisted)}"] if unlisted else [],
     )
 
 
