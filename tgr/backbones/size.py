@@ -18,11 +18,13 @@ class Size(NamedTuple):
         macs: millions of multiplications and additions of its forward pass.
         parameters: millions of weights, a head of five outputs included.
         outputs: millions of values that convolutions and linear layers give: what training keeps in memory.
+        features: numbers in front of the head.
     """
 
     macs: float
     parameters: float
     outputs: float
+    features: float
 
 
 def measure(architecture: str, width: int, image_size: int, options: Mapping[str, Option]) -> Size:
@@ -43,4 +45,4 @@ def measure(architecture: str, width: int, image_size: int, options: Mapping[str
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         model(torch.zeros(1, 3, image_size, image_size, device="meta"))
     parameters = sum(weight.numel() for weight in model.parameters())
-    return Size(counter.get_total_flops() / 2e6, parameters / 1e6, sum(outputs) / 1e6)
+    return Size(counter.get_total_flops() / 2e6, parameters / 1e6, sum(outputs) / 1e6, model.feature_dim)

@@ -43,10 +43,16 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
         flips: whether mirrored images keep their class; for all images, or bool (n,) for each.
         generator: a CPU generator.
     """
+    return crop_flip(images, pad, flips, generator)[0]
+
+
+def crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,)."""
     n, _, size, _ = images.shape
     steps = torch.arange(-pad, size - pad)
     rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
     columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
+    mirrored = torch.zeros(n, 1, dtype=torch.bool)
     if isinstance(flips, Tensor) or flips:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         if isinstance(flips, Tensor):
@@ -56,4 +62,5 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
     # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.
     pixel = (torch.arange(n).view(-1, 1, 1) * size + rows[:, :, None]) * size + columns[:, None, :]
     flat = images.permute(0, 2, 3, 1).reshape(n * size * size, -1)
-    return flat.index_select(0, pixel.view(-1).to(images.device)).view(n, size, size, -1).permute(0, 3, 1, 2)
+    moved = flat.index_select(0, pixel.view(-1).to(images.device)).view(n, size, size, -1).permute(0, 3, 1, 2)
+    return moved, mirrored[:, 0]

@@ -18,6 +18,7 @@ NAMES = (
     "dro",
     "bank",
     "distil",
+    "panel",
     "replay",
     "purer",
     "bidf_mkd",
