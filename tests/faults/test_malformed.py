@@ -130,6 +130,12 @@ CONFIGURATIONS = [
         "datasets.shapes.path: a path names one file or",
     ),
     ("a stranger's home", tiny("data/shapes.npz", "~nobody-here/a.npz"), "datasets.shapes.path: nobody has this home"),
+    (
+        "a dataset twice",
+        tiny("evaluate_on: [shapes]", "evaluate_on: [shapes, shapes]"),
+        "evaluate_on: 'shapes' stands there",
+    ),
+    ("a shot twice", tiny("shots: [1]", "shots: [1, 1]"), "evaluation.shots: 1 stands there twice; name each once"),
     ("infinite", tiny("epochs: 2", "lr: .inf"), "pretrain.lr: Input should be a finite number"),
     ("a fraction of classes", tiny("n_way: 2", "n_way: 2.5"), "n_way: Input should be a valid integer"),
     ("an unknown dataset", tiny("dataset: shapes", "dataset: shape"), "dataset: unknown name 'shape'; valid: shapes"),

@@ -51,6 +51,13 @@ def test_lint_is_clean(pristine: Project) -> None:
     assert "Congratulations" in Project(pristine.root, "").run("--lint")
 
 
+def test_a_target_stands_before_the_configuration(pristine: Project) -> None:
+    """As docs/datasets/benchmarks.md has it: behind `--configfile` it would be one more configuration."""
+    dataset = "results/datasets/shapes.safetensors"
+    planned = Project(pristine.root, "").planned(dataset, "--configfile", pristine.config)
+    assert planned == {"load_dataset": 1}
+
+
 def test_given_configuration_replaces_the_default(pristine: Project) -> None:
     assert "icons" not in pristine.run("--dry-run")
 

@@ -1,9 +1,9 @@
 """The base of all configuration sections."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from tgr.config import architectures
 
@@ -16,6 +16,20 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+
+Item = TypeVar("Item")
+
+
+def refuse_repeats(values: list[Item]) -> list[Item]:
+    """Return a list as it is; raise ValueError if an entry stands there twice."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{value!r} stands there twice; name each once")
+    return values
+
+
+Distinct = Annotated[list[Item], AfterValidator(refuse_repeats), Field(json_schema_extra={"uniqueItems": True})]
+"""A list without repeated entries, each of which would be trained, or shown, once more under the same name."""
 
 WILDCARDS = frozenset("{}*?[]")
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import takes_options
-from tgr.config.base import Architecture, Name, Options, Section, UserPath
+from tgr.config.base import Architecture, Distinct, Name, Options, Section, UserPath
 from tgr.config.sources import SOURCES, PackName, SourceName
 
 WHITE = "white"
@@ -31,7 +31,7 @@ class Dataset(Section):
         description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; for folder and npz "
         "only: the others have their own.",
     )
-    of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
+    of: Distinct[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
     background: Colour = Field(
         WHITE,
