@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 PROVENANCE = "provenance.json"
 METADATA = "metadata"
 """The entry of a safetensors header that holds an artefact's metadata."""
+HEAD = 512
+"""Bytes of a file by which a web page and a pointer are known."""
 UNPACKED_BYTES = 2**30
 UNPACKED_RATIO = 100
 """An archive may unpack to this many bytes, or to this many times its size, whichever is more."""
@@ -63,11 +65,12 @@ def read_json(path: str | Path) -> Any:
         TgrError: the file is missing or is not JSON.
     """
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise TgrError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:
-        raise TgrError(f"{path}: damaged or not JSON ({error}); mend it, or delete it if a run made it") from error
+        what = placeholder(path) or f"damaged or not JSON ({error})"
+        raise TgrError(f"{path}: {what}; mend it, or delete it if a run made it") from error
 
 
 def read_frame(path: str | Path) -> "pd.DataFrame":
@@ -113,6 +116,26 @@ def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]
         raise TgrError(f"{path}: no such file") from error
     except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
         raise TgrError(f"{path}: damaged or not a safetensors file ({error}); delete it and run again") from error
+
+
+def placeholder(file: str | Path) -> str:
+    """Say what lies in the place of a file that was to be fetched; an empty text if it is none of the usual things."""
+    try:
+        with Path(file).open("rb") as opened:
+            head = opened.read(HEAD).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    except OSError:
+        return ""  # its reader says so
+    if head.startswith(b"version https://git-lfs"):
+        return "a pointer of Git LFS instead of the file (`git lfs pull` fetches it)"
+    if head.startswith((b"<!doctype html", b"<html", b"<?xml")) and b"<svg" not in head:
+        return "a web page, such as a server's error, instead of the file"
+    return "" if head else "empty"
+
+
+def refuse_placeholder(file: str | Path) -> None:
+    """Raise TgrError if a file is empty, a web page, or a pointer of Git LFS: what a failed download leaves."""
+    if what := placeholder(file):
+        raise TgrError(f"{file}: {what}; get it again")
 
 
 def refuse_bombs(file: str | Path) -> None:

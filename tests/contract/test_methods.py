@@ -11,6 +11,7 @@ from tgr.artifacts import digest, read_json, write_json
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Meta
 from tgr.config.methods.base import MethodParameters
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
@@ -22,6 +23,7 @@ from tgr.inversion.stage import invert_shard
 from tgr.meta.group_sampler import GroupSampler
 from tgr.meta.learners import LEARNERS
 from tgr.methods.stage import train_method
+from tgr.panel.stage import judge_shard
 from tgr.pool.pretrain import pretrain_shard
 
 CPU = torch.device("cpu")
@@ -33,6 +35,23 @@ META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_ch
 
 def parameters(method: str, **changes: object) -> MethodParameters:
     return parameters_of(method, {**CARDS[method].small, **changes})
+
+
+def let_judge(teachers: list[Path], recovered: list[Path], folder: Path) -> list[Path]:
+    """Let a panel judge all recovered images of some shards; return the folders of the judgements."""
+    made = [folder / f"judgements-{shard}" for shard in range(len(teachers))]
+    for owners, images, judgements in zip(teachers, recovered, made, strict=True):
+        judge_shard(
+            scenario="tiny",
+            teachers=teachers,
+            recovered=recovered,
+            owners=owners,
+            images=images,
+            choice=PanelChoice(panel_size=3),
+            judgements=judgements,
+            device=CPU,
+        )
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -62,6 +81,7 @@ def inputs(tiny_dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory)
         "recovered": [folder / "recovered"],
         "groups": folder / "groups.json",
         "datasets": [folder / "tiny.safetensors"],
+        "judgements": let_judge([folder / "teachers"], [folder / "recovered"], folder),
     }
 
 
@@ -87,9 +107,11 @@ def mixed(inputs: dict, tiny_dataset: ImageDataset, tmp_path_factory: pytest.Tem
     )
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1, 0, 1]})
     other.save(folder / "other.safetensors")
+    teachers, recovered = ([*inputs[part], folder / part] for part in ("teachers", "recovered"))
     return {
-        "teachers": [*inputs["teachers"], folder / "teachers"],
-        "recovered": [*inputs["recovered"], folder / "recovered"],
+        "teachers": teachers,
+        "recovered": recovered,
+        "judgements": let_judge(teachers, recovered, folder),
         "groups": folder / "groups.json",
         "datasets": [*inputs["datasets"], folder / "other.safetensors"],
     }
@@ -152,6 +174,7 @@ def test_trains_on_what_it_says_it_needs(inputs: dict, tmp_path: Path, method: s
     sources = {
         "teachers": "teachers" in card.starts_from,
         "recovered": "recovered" in card.starts_from,
+        "judgements": "judgements" in card.starts_from,
         "datasets": card.real_images,
     }
     needed = {name: inputs[name] if is_needed else [] for name, is_needed in sources.items()}
@@ -169,6 +192,38 @@ def test_classes_of_teachers_are_the_same_or_their_own(inputs: dict, tmp_path: P
 def test_distil_without_its_term_is_bank(inputs: dict, tmp_path: Path) -> None:
     alone, bank = train(inputs, "distil", tmp_path / "a", kd_weight=0), train(inputs, "bank", tmp_path / "b")
     assert digest(alone / "checkpoint-01.safetensors") == digest(bank / "checkpoint-01.safetensors")
+
+
+def test_a_start_from_the_best_teacher_has_its_normalisation_and_learns(inputs: dict, tmp_path: Path) -> None:
+    best = read_json(train(inputs, "best", tmp_path / "best") / "model.json")
+    for method in ("bank", "distil", "panel"):
+        started = train(inputs, method, tmp_path / method, start="best", lr=1e-9)
+        model = read_json(started / "model.json")
+        assert (model["mean"], model["std"]) == (best["mean"], best["std"])
+        weights, teacher = (
+            load_file(f / name)
+            for f, name in ((started, "checkpoint-01.safetensors"), (tmp_path / "best", "checkpoint-00.safetensors"))
+        )
+        convolutions = [key for key in teacher if key.endswith("conv.weight")]
+        assert convolutions
+        assert all(torch.allclose(weights[key], teacher[key], atol=1e-6) for key in convolutions)
+
+
+def test_panel_without_its_terms_is_bank(inputs: dict, tmp_path: Path) -> None:
+    alone = train(inputs, "panel", tmp_path / "panel", kd_weight=0, cka_weight=0)
+    bank = train(inputs, "bank", tmp_path / "bank", start="best")
+    assert digest(alone / "checkpoint-01.safetensors") == digest(bank / "checkpoint-01.safetensors")
+
+
+def test_panel_learns_from_distributions_features_and_outputs(inputs: dict, tmp_path: Path) -> None:
+    changes = ({}, {"kd_weight": 0}, {"cka_weight": 0}, {"likeness": "outputs"})
+    folders = [train(inputs, "panel", tmp_path / str(index), **change) for index, change in enumerate(changes)]
+    assert len({digest(folder) for folder in folders}) == len(folders)
+
+
+def test_distil_learns_relations(inputs: dict, tmp_path: Path) -> None:
+    plain, related = (train(inputs, "distil", tmp_path / str(w), relation_weight=w) for w in (0, 0.3))
+    assert weights(plain) != weights(related)
 
 
 def test_tgr_samples_every_domain_and_architecture(mixed: dict, tmp_path: Path) -> None:

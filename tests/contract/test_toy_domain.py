@@ -15,6 +15,7 @@ from torch.nn.functional import interpolate
 from tgr.artifacts import write_json
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Meta
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
@@ -23,6 +24,7 @@ from tgr.evaluation.model import read_model
 from tgr.evaluation.protocols import Task, ncm
 from tgr.inversion.stage import invert_shard
 from tgr.methods.stage import train_method
+from tgr.panel.stage import judge_shard
 from tgr.pool.pretrain import pretrain_shard
 
 CPU = torch.device("cpu")
@@ -33,6 +35,7 @@ EPISODES = 60
 LENGTHS = {
     "bank": {"steps": 60},
     "distil": {"steps": 60},
+    "panel": {"steps": 60, "start": "random"},
     "replay": {"steps": 60},
     "purer": {"steps": 60},
     "bidf_mkd": {"steps": 8},
@@ -82,7 +85,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> dict:
         device=CPU,
     )
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1, 0, 1]})
-    return {"teachers": [folder / "teachers"], "recovered": [folder / "recovered"], "groups": folder / "groups.json"}
+    judge_shard(
+        scenario="colours",
+        teachers=[folder / "teachers"],
+        recovered=[folder / "recovered"],
+        owners=folder / "teachers",
+        images=folder / "recovered",
+        choice=PanelChoice(),
+        judgements=folder / "judgements",
+        device=CPU,
+    )
+    made = {name: [folder / name] for name in ("teachers", "recovered", "judgements")}
+    return {**made, "groups": folder / "groups.json"}
 
 
 @pytest.fixture(scope="module")

@@ -6,6 +6,7 @@ through Snakemake itself in tests/workflow.
 
 import runpy
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -113,6 +114,28 @@ CONFIGURATIONS = [
     ("text for a number", tiny("epochs: 2", "epochs: two"), "pretrain.epochs: Input should be a valid integer"),
     ("too small a number", tiny("epochs: 2", "epochs: 0"), "pretrain.epochs: Input should be greater than or equal"),
     ("not a number", tiny("epochs: 2", "lr: .nan"), "pretrain.lr: Input should be a finite number"),
+    (
+        "a name that YAML reads as no",
+        tiny("evaluate_on: [shapes]", "evaluate_on: [no]"),
+        "valid string; put it in quotes",
+    ),
+    (
+        "a comment for a value",
+        tiny("dataset: shapes", "table: #a"),
+        "pools.shapes-conv4: a pool needs one of `dataset`",
+    ),
+    (
+        "wildcards in a path",
+        tiny("data/shapes.npz", "'data/{x}*.npz'"),
+        "datasets.shapes.path: a path names one file or",
+    ),
+    ("a stranger's home", tiny("data/shapes.npz", "~nobody-here/a.npz"), "datasets.shapes.path: nobody has this home"),
+    (
+        "a dataset twice",
+        tiny("evaluate_on: [shapes]", "evaluate_on: [shapes, shapes]"),
+        "evaluate_on: 'shapes' stands there",
+    ),
+    ("a shot twice", tiny("shots: [1]", "shots: [1, 1]"), "evaluation.shots: 1 stands there twice; name each once"),
     ("infinite", tiny("epochs: 2", "lr: .inf"), "pretrain.lr: Input should be a finite number"),
     ("a fraction of classes", tiny("n_way: 2", "n_way: 2.5"), "n_way: Input should be a valid integer"),
     ("an unknown dataset", tiny("dataset: shapes", "dataset: shape"), "dataset: unknown name 'shape'; valid: shapes"),
@@ -159,6 +182,26 @@ TABLES = [
     ("no digest of SHA-256", table(sha256="abc"), "row 1 (mine): sha256: "),
     ("a mean of one channel", table(mean=[0.5]), "row 1 (mine): mean: "),
     ("a mean that is not finite", table(mean=[0.5, float("nan"), 0.5]), "mean.1: Input should be a finite number"),
+    (
+        "classes of truth values",
+        table(classes=[True, False]),
+        "classes.0: Input should be a valid string; put it in quotes",
+    ),
+    (
+        "a date for a class",
+        table(classes=[date(2024, 5, 1), "b"]),
+        "classes.0: Input should be a valid string; put it in",
+    ),
+    (
+        "nothing for a class",
+        table().replace("classes: 2", "classes: [a, ~]"),
+        "classes.1: Input should be a valid string; ",
+    ),
+    (
+        "a path of wildcards",
+        table(weights="*.pth"),
+        "row 1 (mine): weights: a path names one file or folder, and cannot hol",
+    ),
     ("two of a name", table() + table(), "row 2: name: 'mine' is also row 1's"),
 ]
 
@@ -246,11 +289,14 @@ def test_malformed_checkpoint_is_refused(
 # Datasets and their splits
 
 
-def images() -> None:
+def images(strange: Image.Image | None = None) -> None:
+    """Write a folder of two images a class, and another one of ``bee``."""
     for name in CLASSES:
         Path("images", name).mkdir(parents=True)
         for index in range(2):
             Image.new("RGB", (16, 16), (index * 9, 9, 9)).save(f"images/{name}/{index}.png")
+    if strange:
+        strange.save("images/bee/1.tif")
     write_json("splits.json", SPLITS)
 
 
@@ -292,6 +338,18 @@ def empty_class() -> None:
         file.unlink()
 
 
+def sub_folder() -> None:
+    empty_class()
+    Path("images/bee/train").mkdir()
+    Image.new("RGB", (16, 16)).save("images/bee/train/0.png")
+
+
+def look_alikes() -> None:
+    images()
+    for name in ("u\xe9", "ue\u0301"):
+        Path("images", name).mkdir()
+
+
 def class_that_is_a_file() -> None:
     empty_class()
     Path("images/bee").rmdir()
@@ -326,6 +384,11 @@ def single_array() -> None:
         np.save(file, np.zeros(3))
 
 
+def foreign_arrays() -> None:
+    arrays()
+    np.savez("d.npz", x_train=np.zeros(3), y_train=np.zeros(3))
+
+
 def cut_archive() -> None:
     arrays()
     Path("d.npz").write_bytes(Path("d.npz").read_bytes()[:300])
@@ -342,10 +405,37 @@ DATASETS = [
     ("an empty class", "folder", empty_class, "images/bee: no images, but splits.json names this class"),
     ("a file for a class", "folder", class_that_is_a_file, "images/bee: no images, but splits.json names this class"),
     ("no image", "folder", lambda: broken_image(b"no picture"), "images/bee/1.png: damaged or not an image"),
-    ("an empty image", "folder", lambda: broken_image(b""), "images/bee/1.png: damaged or not an image"),
+    ("an empty image", "folder", lambda: broken_image(b""), "images/bee/1.png: empty; get it again"),
+    ("a web page for an image", "folder", lambda: broken_image(b"<html>404"), "images/bee/1.png: a web page, such as"),
+    (
+        "a pointer for an image",
+        "folder",
+        lambda: broken_image(b"version https://git-lfs.github.com/spec/v1\n"),
+        "images/bee/1.png: a pointer of Git LFS instead of the file (`git lfs pull` fetches it); get",
+    ),
+    (
+        "greys without a white",
+        "folder",
+        lambda: images(Image.new("F", (16, 16), 255.0)),
+        "images/bee/1.tif: it is unclear which of its grey values is white (F, 255 to 255)",
+    ),
+    (
+        "an invisible image",
+        "folder",
+        lambda: images(Image.new("LA", (16, 16))),
+        "images/bee/1.tif: all of it is transparent",
+    ),
+    ("images below their class", "folder", sub_folder, "images/bee: no images, but splits.json names this class; it"),
+    ("classes that look alike", "folder", look_alikes, "images: the classes 'ue\\u0301' and 'u\\xe9' look alike"),
     ("a truncated image", "folder", truncated_image, "images/bee/1.png: damaged or not an image"),
     ("images of two sizes", "folder", two_sizes, "images/bee/1.png: 20 x 20 pixels, where 16 x 16 were expected"),
     ("oblong images", "folder", oblong, "images/ant/0.png: 16 x 20 pixels, where 20 x 20 were expected"),
+    (
+        "splits: a web page",
+        "folder",
+        lambda: text_splits("<html>"),
+        "splits.json: a web page, such as a server's error",
+    ),
     ("splits: no JSON", "folder", lambda: text_splits("{"), "splits.json: damaged or not JSON"),
     ("splits: too deep", "folder", lambda: text_splits("[" * 100_000), "splits.json: damaged or not JSON"),
     ("splits: a list", "folder", lambda: text_splits("[]"), "splits.json: wanted a JSON object with the class lists"),
@@ -362,10 +452,36 @@ DATASETS = [
     ("splits: a pattern", "folder", lambda: splits(meta_val=["*"]), "images/*: no images"),
     ("not there", "npz", lambda: write_json("splits.json", SPLITS), "d.npz: No such file or directory"),
     ("no archive", "npz", lambda: raw(b"PK no archive"), "d.npz: damaged, or not an npz file"),
-    ("an empty file", "npz", lambda: raw(b""), "d.npz: damaged, or not an npz file"),
+    ("an empty file", "npz", lambda: raw(b""), "d.npz: empty; get it again"),
+    ("a web page", "npz", lambda: raw(b"<!DOCTYPE html>"), "d.npz: a web page, such as a server's error"),
+    ("a pointer", "npz", lambda: raw(b"version https://git-lfs.github.com/spec/v1\n"), "d.npz: a pointer of Git LFS"),
     ("a truncated archive", "npz", cut_archive, "d.npz: damaged, or not an npz file"),
-    ("an array alone", "npz", single_array, "d.npz: damaged, or not an npz file"),
-    ("an array missing", "npz", lambda: arrays(labels=None), "d.npz: the array 'labels is not a file in"),
+    ("an array alone", "npz", single_array, "d.npz: one array alone; wanted images, labels, class_names"),
+    (
+        "an array missing",
+        "npz",
+        lambda: arrays(labels=None),
+        "d.npz: no array labels; it holds images, class_names; want",
+    ),
+    ("another's arrays", "npz", foreign_arrays, "d.npz: no array images; it holds x_train, y_train; wanted: images, "),
+    (
+        "oblong images",
+        "npz",
+        lambda: arrays(images=np.zeros((8, 16, 20, 3), np.uint8)),
+        "d.npz: images of 20 x 16 pixels: they must be square; set datasets.mine.image_size to resize them",
+    ),
+    (
+        "channels first",
+        "npz",
+        lambda: arrays(images=np.zeros((8, 3, 16, 16), np.uint8)),
+        "found uint8 (8, 3, 16, 16); put the channels last: np.moveaxis(images, 1, -1)",
+    ),
+    (
+        "classes that look alike",
+        "npz",
+        lambda: arrays(class_names=np.array(["\xe9", "e\u0301", "cat", "dog"])),
+        "d.npz: the classes '\\xe9' and 'e\\u0301' look alike",
+    ),
     ("objects", "npz", lambda: arrays(class_names=np.array([{}, 1, 2, 3])), "d.npz: damaged, or not an npz file"),
     (
         "floats",

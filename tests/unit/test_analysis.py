@@ -229,6 +229,9 @@ def measured_cost(root: Path, seconds: dict[str, float], needs: dict[str, list[s
     return outputs
 
 
+WALL_SECONDS = {"teachers": 100.0, "recovered": 20.0, "judgements": 5.0, "task_space": 3.0, "embeddings": 2.0}
+
+
 def write_cost_inputs(root: Path, seconds: dict[str, float]) -> dict[str, Any]:
     evaluations, models = [], []
     for index, (name, spent) in enumerate(seconds.items()):
@@ -238,7 +241,7 @@ def write_cost_inputs(root: Path, seconds: dict[str, float]) -> dict[str, Any]:
         write_json(models[-1] / "model.json", {"scenario": "toys", "method": name, "shot": "any", "seed": 0})
         write_json(models[-1] / "provenance.json", {"wall_seconds": spent, "threads": 1, "peak_memory_mb": 9})
     stages = {}
-    for stage, spent in {"teachers": 100.0, "recovered": 20.0, "task_space": 3.0, "embeddings": 2.0}.items():
+    for stage, spent in WALL_SECONDS.items():
         stages[stage] = [root / stage / "shard-0", root / stage / "shard-1"]
         for folder in stages[stage]:
             folder.mkdir(parents=True)
@@ -247,19 +250,20 @@ def write_cost_inputs(root: Path, seconds: dict[str, float]) -> dict[str, Any]:
 
 
 NEEDS = {"random": [], "free": ["teachers"], "tgr": ["teachers", "recovered", "task_space"]}
+NEEDS["panel"] = ["teachers", "recovered", "judgements"]
 
 
 def test_cost_counts_what_a_method_needs(tmp_path: Path) -> None:
-    files = measured_cost(tmp_path, {"random": 1.0, "free": 50.0, "tgr": 10.0}, NEEDS)
+    files = measured_cost(tmp_path, {"random": 1.0, "free": 50.0, "tgr": 10.0, "panel": 9.0}, NEEDS)
     table, stages = pd.read_csv(files["cost"]), pd.read_parquet(files["stages"]).set_index("stage")
-    assert len(table) == 3 * 2 * 3
+    assert len(table) == 4 * 2 * 3
     one = table[(table["shot"] == 5) & (table["protocol"] == "ncm")].set_index("method")
-    assert one["seconds"].to_dict() == {"random": 1.0, "free": 50.0, "tgr": 33.0}
-    assert one["teachers"].to_dict() == {"random": 0.0, "free": 100.0, "tgr": 100.0}
-    assert one["front"].to_dict() == {"random": True, "free": False, "tgr": True}
+    assert one["seconds"].to_dict() == {"random": 1.0, "free": 50.0, "tgr": 33.0, "panel": 34.0}
+    assert one["teachers"].to_dict() == {"random": 0.0, "free": 100.0, "tgr": 100.0, "panel": 100.0}
+    assert one["front"].to_dict() == {"random": True, "free": False, "tgr": True, "panel": True}
     assert stages["seconds"].to_dict() == {
-        "teachers": 50.0, "recovered images": 10.0, "embeddings": 1.0,
-        "training of Random": 1.0, "training of Free": 50.0, "training of Tgr": 10.0,
+        "teachers": 50.0, "recovered images": 10.0, "judgements": 2.5, "embeddings": 1.0,
+        "training of Random": 1.0, "training of Free": 50.0, "training of Tgr": 10.0, "training of Panel": 9.0,
     }  # fmt: skip
 
 

@@ -220,7 +220,7 @@ def test_wrong_content_of_pickles_is_named(
     ("damage", "message"),
     [
         (lambda file: file.write_bytes(file.read_bytes()[:1000]), "damaged or not a tar archive"),
-        (lambda file: file.write_bytes(b"<html>not found</html>"), "damaged or not a tar archive"),
+        (lambda file: file.write_bytes(b"<html>not found</html>"), "a web page, such as a server's error, instead of"),
         (lambda file: file.write_bytes(file.read_bytes()[:9000] + bytes(9000)), "damaged or not a tar archive"),
         (lambda file: tarfile.open(file, "w:gz").close(), "holds no cifar-100-python/train; get https://"),
     ],
@@ -280,7 +280,10 @@ def append(file: Path, row: str) -> None:
         (lambda path: shutil.rmtree(path), "does not exist; it must name a folder with images/*.jpg"),
         (lambda path: (path / "val.csv").unlink(), "has no val.csv; it must name"),
         (lambda path: shutil.rmtree(path / "images"), "has no images; it must name"),
-        (lambda path: (path / "val.csv").write_text("file,class\n"), "val.csv: the first line must be filename,label"),
+        (
+            lambda path: (path / "val.csv").write_text("file,class\n"),
+            "val.csv: the first line names no column filename; it has: file",
+        ),
         (lambda path: (path / "val.csv").write_bytes(b"\xff\xfe\x00"), "val.csv: not a CSV file"),
         (
             lambda path: (path / "val.csv").write_text("filename,label\n"),
@@ -291,7 +294,8 @@ def append(file: Path, row: str) -> None:
             "test.csv: not the meta_test classes of miniImageNet: n01532829 differ",
         ),
         (lambda path: append(path / "train.csv", "../x.jpg,n01532829"), "the row '../x.jpg,n01532829' does not name"),
-        (lambda path: append(path / "train.csv", "x.jpg"), "the row 'x.jpg,None' does not name"),
+        (lambda path: append(path / "train.csv", "x.jpg"), "train.csv: row 129: has more or fewer cells than the head"),
+        (lambda path: append(path / "train.csv", "x.jpg,"), "the row 'x.jpg,' does not name an image"),
         (lambda path: append(path / "train.csv", "x.jpg,n01532829"), "images: x.jpg are listed but missing"),
         (
             lambda path: append(path / "train.csv", "n0153282900000000.jpg,n01532829"),

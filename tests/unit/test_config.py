@@ -107,6 +107,58 @@ def test_what_a_scenario_cannot_change(parameters: dict[str, dict[str, Any]], me
         validate(minimal(**in_scenario(**parameters)), "a.yaml")
 
 
+def test_a_method_without_a_value_takes_part_with_its_defaults() -> None:
+    values = yaml.safe_load("methods:\n  bank:\n  tgr: {n_groups: 2}\n  pixels: {}\n")
+    active = validate(minimal(**values), "a.yaml").methods.active()
+    assert (
+        active
+        == validate(minimal(methods={"bank": {}, "tgr": {"n_groups": 2}, "pixels": {}}), "a.yaml").methods.active()
+    )
+    assert list(active) == ["pixels", "bank", "tgr"]
+
+
+SCENARIO = {"pools": ["icons-conv4"], "evaluate_on": ["icons"]}
+LINE = {"method": "tgr", "lengths": {"group_steps": [5, 5], "replay_steps": [1, 1]}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"evaluation": {"shots": [1, 5, 1]}}, "evaluation.shots: 1"),
+        ({"evaluation": {"seeds": [0, 0]}}, "evaluation.seeds: 0"),
+        ({"evaluation": {"protocols": ["ncm", "ncm"]}}, "evaluation.protocols: 'ncm'"),
+        ({"evaluation": {"selections": ["meta_val", "meta_val"]}}, "evaluation.selections: 'meta_val'"),
+        ({"evaluation": {"selection_protocols": ["ncm", "ncm"]}}, "evaluation.selection_protocols: 'ncm'"),
+        ({"evaluation": {"tune": {"inner_lr": ["1e-1", 0.1]}}}, "evaluation.tune.inner_lr: 0.1"),
+        ({"evaluation": {"tune": {"inner_steps": [5, 5]}}}, "evaluation.tune.inner_steps: 5"),
+        ({"scenarios": {"icons": SCENARIO | {"pools": ["icons-conv4"] * 2}}}, "scenarios.icons.pools: 'icons-conv4'"),
+        ({"scenarios": {"icons": SCENARIO | {"evaluate_on": ["icons"] * 2}}}, "scenarios.icons.evaluate_on: 'icons'"),
+        ({"scenarios": {"icons": SCENARIO | {"methods": ["bank", "bank"]}}}, "scenarios.icons.methods: 'bank'"),
+        ({"datasets": {"m": {"source": "mix", "of": ["a", "a"], "image_size": 8}}}, "datasets.m.of: 'a'"),
+        (
+            {"ablations": {"a": {"scenario": "icons", "methods": ["tgr"] * 2, "factors": {"lr": [1]}}}},
+            "a.methods: 'tgr'",
+        ),
+        ({"ablations": {"a": {"scenario": "icons", "factors": {"lr": [0.1, 0.1]}}}}, "ablations.a.factors.lr: 0.1"),
+        ({"pairs": {"two": {"pool": "icons-conv4", "others": ["b", "b"]}}}, "pairs.two.others: 'b'"),
+        ({"sweeps": {"s": {"label": "n", "scenarios": {1: "icons", 2: "icons"}}}}, "sweeps.s.scenarios: 'icons'"),
+        ({"budgets": {"b": {"scenario": "icons", "lines": {"long": LINE}}}}, "budgets.b.lines.long: (5, 1)"),
+    ],
+)
+def test_repeated_entries_are_refused_with_their_key(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(f"{key} stands there twice; name each once")):
+        validate(minimal(**changes), "a.yaml")
+
+
+def test_home_is_expanded_in_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    mine = {"source": "npz", "path": "~/mine.npz", "splits": "data/./splits.json"}
+    pools = {"icons-conv4": {"dataset": "icons", "n_teachers": 7}, "own": {"table": "~/own.csv", "n_teachers": 1}}
+    config = validate(minimal(datasets={"icons": {}, "mine": mine}, pools=pools), "a.yaml")
+    assert (config.datasets["mine"].path, config.datasets["mine"].splits) == ("/home/me/mine.npz", "data/./splits.json")
+    assert config.pools["own"].table == "/home/me/own.csv"
+
+
 def derived(**section: Any) -> dict[str, Any]:
     pools = {
         "icons-conv4": {"dataset": "icons", "width": 16, "inversion": {"steps": 7, "lr": 0.1}},
@@ -164,6 +216,7 @@ def test_a_sweep_shows_what_its_scenarios_have_in_common() -> None:
     ("section", "message"),
     [
         ({"pairs": {"pool": "none"}}, "pairs.two.pool: unknown name 'none'; valid: icons-conv4"),
+        ({"pairs": {"others": ["icons-conv4"]}}, "pairs.two.others: icons-conv4 is the base's pool, which is compared"),
         ({"pairs": {"others": ["small"]}}, "pairs.two.others: unknown name 'small'"),
         ({"sweeps": {"scenarios": {1: "none"}}}, "sweeps.many.scenarios: unknown name 'none'; valid: icons"),
         ({"sweeps": {"scenarios": {"a lot": "icons"}}}, "sweeps.many.scenarios.a lot: "),
@@ -246,6 +299,20 @@ def test_a_scenario_may_leave_methods_out() -> None:
         ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
         ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),
         ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
+        (
+            {"task_space": {"weights": "~/{a}.pth"}},
+            "task_space.weights: a path names one file or folder, and cannot hold { }",
+        ),
+        ({"datasets": {"icons": {"source": "cub", "path": "birds[1]", "image_size": 8}}}, "cannot hold [ ]; rename it"),
+        (
+            {"scenarios": {"icons": {"pools": [2], "evaluate_on": ["icons"]}}},
+            "pools.0: Input should be a valid string; put",
+        ),
+        ({"datasets": {True: {}}}, "datasets.1: Input should be a valid string; put it in quotes (found True)"),
+        (
+            {"datasets": {"icons": {"background": None}}},
+            "background: Input should be a valid string; put it in quotes if",
+        ),
         ({"datasets": {"icons": {"source": "npz"}}}, "datasets.icons: source npz needs both `path` and `splits`"),
         (
             {"methods": {"ensemble": {"n_teachers": 8}}},

@@ -138,6 +138,53 @@ def test_missing_folder_is_named(tmp_path: Path) -> None:
         load("mine", config("folder", tmp_path / "nowhere", write_splits(tmp_path)))
 
 
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (
+            np.zeros((6, 20, 16, 3), np.uint8),
+            "images of 16 x 20 pixels: they must be square; set datasets.mine.image_size",
+        ),
+        (np.zeros((6, 3, 16, 16), np.uint8), "found uint8 (6, 3, 16, 16); put the channels last: np.moveaxis"),
+        (np.zeros((6, 16, 16), np.uint8), "found uint8 (6, 16, 16); make grey ones RGB: np.repeat"),
+        (np.zeros((6, 16, 16, 1), np.uint8), "found uint8 (6, 16, 16, 1); make grey ones RGB: np.repeat"),
+        (np.zeros((6, 16, 16, 3)), "found float64 (6, 16, 16, 3); scale them, here from 0..1"),
+    ],
+    ids=["oblong", "channels first", "grey", "one channel", "floats"],
+)
+def test_npz_of_another_shape_is_named_with_what_to_do(tmp_path: Path, images: np.ndarray, message: str) -> None:
+    np.savez(tmp_path / "d.npz", images=images, labels=np.arange(6), class_names=np.array(CLASSES))
+    with pytest.raises(TgrError) as caught:
+        load("mine", config("npz", tmp_path / "d.npz", write_splits(tmp_path)))
+    assert str(caught.value).startswith(f"{tmp_path / 'd.npz'}: ") and message in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [16, 20, 24])
+def test_oblong_images_of_an_npz_are_resized_to_squares(tmp_path: Path, size: int) -> None:
+    images = np.zeros((6, 20, 16, 3), np.uint8)
+    images[:, 10:] = 200
+    np.savez(tmp_path / "d.npz", images=images, labels=np.arange(6), class_names=np.array(CLASSES))
+    read = load("mine", config("npz", tmp_path / "d.npz", write_splits(tmp_path), size)).images
+    assert read.shape == (6, 3, size, size)
+    assert read[0, 0, :, 0].tolist()[:: size - 1] == [0, 200] and read[0, 0].float().std(1).max() == 0
+
+
+def test_splits_spell_classes_as_the_npz_does(tmp_path: Path) -> None:
+    names = [*CLASSES[:5], "e\u0301l\xe9phant"]
+    images = np.zeros((6, 8, 8, 3), np.uint8)
+    np.savez(tmp_path / "d.npz", images=images, labels=np.arange(6), class_names=np.array(names))
+    splits = write_splits(tmp_path, SPLITS | {"meta_test": ["eel", "\xe9le\u0301phant"]})
+    splits.write_bytes(b"\xef\xbb\xbf" + splits.read_bytes())
+    dataset = load("mine", config("npz", tmp_path / "d.npz", splits))
+    assert [dataset.class_names[index] for index in dataset.splits["meta_test"]] == ["eel", names[5]]
+
+
+def test_faults_of_the_split_name_its_file(image_folder: Path) -> None:
+    overlapping(image_folder)
+    with pytest.raises(TgrError, match=r"splits\.json: class 'ant' is in meta_train and in meta_test"):
+        load("mine", config("folder", image_folder / "images", image_folder / "splits.json"))
+
+
 def test_pickled_npz_is_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "d.npz", images=np.array([object()]), labels=np.zeros(1), class_names=np.array(["a"]))
     with pytest.raises(TgrError, match="not an npz file of plain arrays"):

@@ -11,7 +11,7 @@ DOCUMENTS = [
     *(ROOT / "docs").rglob("*.md"),
     *(ROOT / folder / "README.md" for folder in ("config", "results")),
 ]
-COMMANDS = [*DOCUMENTS, *(ROOT / "config").glob("*.yaml")]
+COMMANDS = [*DOCUMENTS, *(ROOT / "config").rglob("*.yaml")]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 CODE = re.compile(r"`([^`\n]+)`")
 FOLDERS = ("benchmarks", "config", "docs", "envs", "profiles", "resources", "tests", "tgr", "workflow")

@@ -77,6 +77,15 @@ def test_yaml_table_is_read(rows: Path) -> None:
     assert other.sha256 == "a" * 64
 
 
+def test_names_of_classes_begin_after_a_byte_order_mark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "names.txt").write_bytes("\ufeffant\r\nbee\r\n".encode())
+    row = {"name": "mine", **ROW, "weights": "~/w.pth", "classes": "~/names.txt"}
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump([row]))
+    [model] = read_table(tmp_path / "t.yaml")
+    assert model.classes == ["ant", "bee"] and model.weights == f"{tmp_path}/w.pth"
+
+
 def test_csv_table_equals_the_yaml_table(rows: Path) -> None:
     table = yaml.safe_load(rows.read_text())
     file = rows.with_suffix(".csv")

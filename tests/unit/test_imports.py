@@ -23,6 +23,7 @@ STAGES = (
     "backbones",
     "pool",
     "inversion",
+    "panel",
     "task_space",
     "meta",
     "methods",

@@ -34,7 +34,7 @@ def test_data_are_complete_and_stay_inside_their_element(page: str) -> None:
     data = json.loads(text[0])
     frame = pd.DataFrame(data["data"], columns=data["columns"])
     assert len(frame) == 2 * 4 * (3 * 3 + 1)
-    assert {"label", "mean", "ci95", "n_episodes", "n_seeds", "tied_with_best", "role"} <= set(frame.columns)
+    assert {"label", "mean", "ci95", "n_episodes", "n_seeds", "as_good_as_best", "role"} <= set(frame.columns)
     assert set(frame["label"]) == {"Pixels (floor)", "Bank </script>", "TGR", "Real data (ceiling)"}
     assert data["defaults"] == {"selection": "meta_val", "protocol": "finetune", "shot": "5"}
     assert data["files"] == ["tables/toys/main.csv"]

@@ -166,6 +166,14 @@ def test_everything_printed_goes_into_the_log(snakemake: SimpleNamespace, capfd:
     assert capfd.readouterr().out == "again on the terminal\n"
 
 
+def test_warnings_are_repeated_on_the_terminal(snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str]) -> None:
+    with job.stage(snakemake) as run:
+        write(run)
+        print("WARNING: datasets.mine: left out: 3 files")
+        print("no WARNING: this")
+    assert capfd.readouterr().err == "warning in invert (pool=p, shard=0): datasets.mine: left out: 3 files\n"
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [

@@ -23,6 +23,7 @@ from tgr.config.teachers import Dataset, Pool
 from tgr.config.variants import Variant
 from tgr.errors import TgrError
 from tgr.inversion.registry import ENGINES, module
+from tgr.meta import components
 from tgr.meta.stall import Stall
 from tgr.plan import networks, parts
 from tgr.plan.__main__ import lines, main
@@ -71,6 +72,7 @@ def test_networks_are_as_large_as_the_real_ones(architecture: str, width: int, s
     assert network.macs == pytest.approx(sum(macs) / 1e6)
     assert network.outputs == pytest.approx(sum(outputs) / 1e6)
     assert network.parameters == pytest.approx(sum(p.numel() for p in model.parameters()) / 1e6)
+    assert network.features == model.feature_dim
 
 
 def test_table_of_networks_is_what_is_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -85,7 +87,14 @@ def test_network_is_counted_once_in_a_working_directory(monkeypatch: pytest.Monk
     (tmp_path / ".snakemake").mkdir()
     counted = named("conv4", 11, 32)
     networks._network.cache_clear()
+    measure = networks._measure
     monkeypatch.setattr(networks, "_measure", None)
+    assert named("conv4", 11, 32) == counted
+    known = json.loads(networks.CACHE.read_text())
+    networks.CACHE.write_text(json.dumps({key: values[:3] for key, values in known.items()}))  # of an earlier version
+    networks._network.cache_clear()
+    networks._table.cache_clear()
+    monkeypatch.setattr(networks, "_measure", measure)
     assert named("conv4", 11, 32) == counted
 
 
@@ -96,6 +105,9 @@ def test_unknown_network_is_an_error() -> None:
 
 def test_constants_are_those_of_the_stages() -> None:
     assert (parts.DIRECT_LIMIT, parts.N_LANDMARKS) == (landmarks.DIRECT_LIMIT, landmarks.N_LANDMARKS)
+    assert (parts.EXACT, parts.N_COMPONENTS) == (components.EXACT, components.LIMIT)
+    assert parts.N_DIRECTIONS == components.LIMIT + components.SPARE
+    assert parts.COMPONENT_PASSES == 2 * components.ITERATIONS + 1
     assert {engine: importlib.import_module(module(engine)).DEFAULT_STEPS for engine in ENGINES} == DEFAULT_STEPS
     probe = timm.create_model("tf_efficientnet_lite0", num_classes=0)
     assert sum(len(layer.weight) for layer in weight_layers(probe).values()) == parts.EMBEDDING_VALUES
@@ -139,6 +151,36 @@ def test_costs_follow_the_configuration(units: Units) -> None:
         assert seeds[rule].jobs == 3 * before[rule].jobs
         assert seeds[rule].seconds == pytest.approx(3 * before[rule].seconds)
     assert seeds["pretrain"] == before["pretrain"]
+
+
+def with_panel(n_teachers: int = 20, **choice: object) -> Config:
+    """Return the default configuration with a panel."""
+    pool = default().pools["icons-conv4"].model_copy(update={"n_teachers": n_teachers})
+    methods = default().methods.model_copy(update={"panel": parameters_of("panel", {"panel_size": None, **choice})})
+    return default(pools={"icons-conv4": pool}, methods=methods)
+
+
+def test_judgement_costs_images_times_members(units: Units) -> None:
+    assert "judge" not in counted(default(), units)
+    all_judge, half, twice, black_box = (
+        counted(with_panel(**choice), units)["judge"]
+        for choice in ({}, {"panel_size": 10}, {"n_teachers": 40}, {"likeness": "outputs"})
+    )
+    own = all_judge.seconds - all_judge.jobs * units.job_start
+    assert half.seconds - half.jobs * units.job_start == pytest.approx(own / 2)
+    assert twice.seconds - twice.jobs * units.job_start == pytest.approx(4 * own)
+    assert half.disk_mb == pytest.approx(all_judge.disk_mb / 2) == pytest.approx(twice.disk_mb / 8)
+    # Of each member and view 5 outputs of 4 bytes, and 128 features of 2.
+    assert all_judge.disk_mb / black_box.disk_mb == pytest.approx((20 + 256) / 20)
+    assert black_box.memory_mb < all_judge.memory_mb
+    with_features, without = (
+        Estimates(with_panel(1000, **choice), units).of("train", PANEL_JOB).memory_mb
+        for choice in ({}, {"likeness": "outputs"})
+    )
+    assert with_features > without > Estimates(with_panel(1000, panel_size=20), units).of("train", PANEL_JOB).memory_mb
+
+
+PANEL_JOB = {"scenario": "icons", "method": "panel", "shot": "any", "seed": 0}
 
 
 def test_generator_and_second_order_cost_more(units: Units) -> None:

@@ -32,18 +32,20 @@ METHODS = {"pixels": "Pixels", "random": "Random", "bank": "Bank", "tgr": "TGR",
 MEANS = {"pixels": 0.35, "random": 0.3, "bank": 0.52, "tgr": 0.6, "realdata": 0.8}
 
 
-def evaluations(root: Path, methods: Iterable[str], **options: object) -> list[Path]:
+def evaluations(root: Path, methods: Iterable[str], n_seeds: int = 1, **options: object) -> list[Path]:
     return [
         write_evaluation(
             root,
             m,
             MEANS[m],
             shot=shot,
+            seed=seed,
             **({"protocols": ("ncm",)} if m == "pixels" else {}),
             **options,  # type: ignore[arg-type]
         )
         for m in methods
         for shot in (1, 5)
+        for seed in range(n_seeds)
     ]
 
 
@@ -67,16 +69,31 @@ def test_main_table(tmp_path: Path) -> None:
     own = raw[(raw["protocol"] == "ncm") & (raw["selection"] == "meta_val")]["accuracy"].mean()
     found = csv[(csv["method"] == "tgr") & (csv["shot"] == 1) & (csv["protocol"] == "ncm")]["mean"].item()
     assert found == pytest.approx(own, rel=1e-12), "the CSV keeps full precision"
-    assert f"**{100 * own:.1f} ±" in markdown
-    assert f"\\mathbf{{{100 * own:.1f}}}" in latex
-    assert "**" not in markdown.split("Real data (ceiling)")[1].splitlines()[0]
-    for fact in ("40 meta-test episodes", "one seed", "bn\\_mode = batch", "meta-val", "difference to TGR"):
+    assert f"{100 * own:.1f} ±" in markdown
+    for fact in (
+        "40 meta-test episodes",
+        "the one training of each method",
+        "No bold: fewer than 3 trainings",
+        "bn\\_mode = batch",
+        "meta-val",
+        "difference to TGR",
+    ):
         assert fact in markdown
     assert "below the floor (nearest class mean on raw pixels, same shot): Random" in markdown
     assert latex.count("\\toprule") == latex.count("\\bottomrule") == 1
     assert latex.count("{") == latex.count("}")
     widths = {line.replace("\\&", "").count("&") for line in latex.splitlines() if line.startswith("Bank")}
     assert widths == {6}
+
+
+def test_three_trainings_earn_bold_and_stars(tmp_path: Path) -> None:
+    _, markdown, latex = main_table(evaluations(tmp_path, METHODS, n_seeds=3), METHODS)
+    lines = {line.split("|")[1].strip(): line for line in markdown.splitlines() if line.startswith("| ")}
+    assert lines["TGR"].count("**") == 2 * 6 and "\\mathbf{" in latex
+    assert "**" not in lines["Real data (ceiling)"] + lines["Random"]
+    assert "\\*" in lines["Random"]
+    for fact in ("over 3 trainings of each method and over episodes", "Holm", "less than 1 point"):
+        assert fact in markdown
 
 
 def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
@@ -109,8 +126,8 @@ def test_seeds_are_reported_apart(tmp_path: Path) -> None:
     csv, markdown, _ = main_table(folders, METHODS)
     assert csv["n_seeds"].item() == 2
     assert csv["seed_std"].item() == pytest.approx(0.1 / np.sqrt(2), abs=0.02)
-    assert f"s {100 * csv['seed_std'].item():.1f}" in markdown
-    assert "averaged over 2 seeds" in markdown
+    assert f"s {100 * csv['seed_std'].item():.0f}" in markdown
+    assert "over 2 trainings of each method" in markdown
 
 
 def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
@@ -124,7 +141,7 @@ def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
 
 
 def test_selection_table_labels_the_oracle(tmp_path: Path) -> None:
-    table = selection.table(summary_of(evaluations(tmp_path, METHODS), METHODS))
+    table = selection.table(summary_of(evaluations(tmp_path, METHODS, n_seeds=3), METHODS))
     markdown = table.to_markdown()
     header = next(line for line in markdown.splitlines() if line.startswith("| "))
     assert [c.split(":")[-1].strip() for c in header.split("|")[2:-1]] == [

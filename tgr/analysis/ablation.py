@@ -10,7 +10,7 @@ import pandas as pd
 from tgr.artifacts import read_json
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.selection import CRITERION
-from tgr.evaluation.statistics import mean_interval, per_episode
+from tgr.evaluation.statistics import crossed, interval
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
 
 CONFLICT = ("gradient_cosine", "relative_variance")
@@ -130,12 +130,11 @@ def _gaps(evaluations: Sequence[Path], episodes: pd.DataFrame, headline: str) ->
 
 
 def _half_width(episodes: pd.DataFrame) -> tuple[float, int]:
-    """Return the half width of the interval of the mean over datasets of mean accuracies, and the episodes."""
+    """Return the half width of the interval of the mean accuracy, and the episodes."""
     if episodes.empty:
         return math.nan, 0
-    intervals = [mean_interval(part.to_numpy()) for _, part in per_episode(episodes).groupby("dataset")]
-    half = math.sqrt(sum(interval.half_width**2 for interval in intervals)) / len(intervals)
-    return half, sum(interval.n for interval in intervals)
+    accuracy = interval(crossed(episodes))
+    return accuracy.half_width, accuracy.n
 
 
 def _conflict(curves: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from tgr.evaluation.summary import headline_rows, over_all_datasets
 from tgr.pool.teacher import read_cards
 
 TRAINING = "training"
-STAGES = ("teachers", "recovered", "task_space")
+STAGES = ("teachers", "recovered", "judgements", "task_space")
 """What a method may need besides its own training, in the order in which it is made."""
 
 
@@ -25,6 +25,7 @@ def measure_cost(
     teachers: Sequence[Path],
     recovered: Sequence[Path],
     embeddings: Sequence[Path],
+    judgements: Sequence[Path],
     task_space: Sequence[Path],
     needs: Mapping[str, Sequence[str]],
     headline: str,
@@ -37,6 +38,7 @@ def measure_cost(
         summary: of one scenario, as ``tgr.evaluation.summary.write_summary`` makes it.
         models: the trained models of the methods in the summary.
         teachers, recovered, embeddings: the shards of the scenario's pools.
+        judgements: what a panel says of the recovered images, a folder for each of their shards.
         task_space: everything behind the task groups that the scenario's figures show.
         needs: for each method those of ``STAGES`` from which it starts.
         headline: the selection rule of the accuracies.
@@ -44,13 +46,14 @@ def measure_cost(
     Raises:
         TgrError: an artefact does not know its cost.
     """
-    shared = {"teachers": teachers, "recovered": recovered, "task_space": task_space}
+    shared = {"teachers": teachers, "recovered": recovered, "judgements": judgements, "task_space": task_space}
     seconds = {stage: sum(map(thread_seconds, artefacts)) for stage, artefacts in shared.items()}
     cost_by_method(summary, models, seconds, needs, headline).to_csv(cost, index=False)
     n_teachers = sum(len(read_cards(folder)) for folder in teachers)
     units = {
         "teachers": (teachers, n_teachers, "teacher"),
-        "recovered images": (recovered, count_images(recovered), "image"),
+        "recovered images": (recovered, n_images := count_images(recovered), "image"),
+        "judgements": (judgements, n_images, "image"),
         "embeddings": (embeddings, n_teachers, "teacher"),
     }
     labels = dict(zip(summary["method"], summary["label"], strict=True))
@@ -134,9 +137,9 @@ def cost_by_method(
 
     Returns:
         columns method, label, role, shot, protocol, mean, ci95, n (episodes); ``teachers``, ``recovered``,
-        ``task_space`` and ``training``, the thread-seconds of what the method needs (0: it does not); ``seconds``,
-        their sum without ``teachers``, which were there before; ``front``, whether no other method of the same shot
-        and protocol is both cheaper and more accurate (floor and ceiling are no contenders).
+        ``judgements``, ``task_space`` and ``training``, the thread-seconds of what the method needs (0: it does not);
+        ``seconds``, their sum without ``teachers``, which were there before; ``front``, whether no other method of the
+        same shot and protocol is both cheaper and more accurate (floor and ceiling are no contenders).
     """
     shown = over_all_datasets(headline_rows(summary, headline))
     rows = []

@@ -26,7 +26,7 @@ from scipy import integrate, stats
 
 from tgr.artifacts import read_json
 from tgr.evaluation.selection import CRITERION
-from tgr.evaluation.statistics import compare, mean_interval, per_episode
+from tgr.evaluation.statistics import crossed, difference, interval
 from tgr.evaluation.summary import read_episodes
 
 COUNTS = (2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 60, 80, 100)
@@ -95,17 +95,17 @@ def _checkpoints(evaluations: Sequence[Path]) -> dict[tuple[str, int], int]:
 
 
 def _gains(accuracies: pd.DataFrame) -> list[dict[str, Any]]:
-    series = {
-        rule: per_episode(accuracies[accuracies["selection"] == rule])
+    tables = {
+        rule: crossed(accuracies[accuracies["selection"] == rule])
         for rule in RULES
         if rule in set(accuracies["selection"])
     }
-    reference = next(iter(series.values()))
+    reference = next(iter(tables.values()))
     rows = []
-    for rule, values in series.items():
-        interval, gain = mean_interval(values.to_numpy()), compare(values, reference)
-        row = {"rule": rule, "mean": interval.mean, "ci95": interval.half_width, "gain": gain.mean}
-        rows.append(row | {"gain_ci95": gain.half_width, "n": interval.n, "n_seeds": accuracies["seed"].nunique()})
+    for rule, table in tables.items():
+        accuracy, gain = interval(table), difference(table, reference)
+        row = {"rule": rule, "mean": accuracy.mean, "ci95": accuracy.half_width, "gain": gain.mean}
+        rows.append(row | {"gain_ci95": gain.half_width, "n": accuracy.n, "n_seeds": accuracy.n_trainings})
     return rows
 
 
@@ -114,7 +114,7 @@ def _inflation(accuracies: pd.DataFrame, k_own: int) -> list[dict[str, Any]]:
     sigma = float(np.mean([standard_error(part[part["selection"] == part["selection"].iloc[0]]) for part in seeds]))
     rhos = [rho for part in seeds for rho in correlations(part)]
     rho = float(np.mean(rhos)) if rhos else math.nan
-    n = len(per_episode(accuracies[accuracies["selection"] == accuracies["selection"].iloc[0]]))
+    n = crossed(accuracies[accuracies["selection"] == accuracies["selection"].iloc[0]]).shape[1]
     rows = []
     for k in sorted({*COUNTS, k_own}):
         independent = sigma * expected_maximum(k)

@@ -1,8 +1,9 @@
 """The base of all configuration sections."""
 
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from tgr.config import architectures
 
@@ -15,6 +16,42 @@ class Section(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+
+Item = TypeVar("Item")
+
+
+def refuse_repeats(values: list[Item]) -> list[Item]:
+    """Return a list as it is; raise ValueError if an entry stands there twice."""
+    for position, value in enumerate(values):
+        if value in values[:position]:
+            raise ValueError(f"{value!r} stands there twice; name each once")
+    return values
+
+
+Distinct = Annotated[list[Item], AfterValidator(refuse_repeats), Field(json_schema_extra={"uniqueItems": True})]
+"""A list without repeated entries, each of which would be trained, or shown, once more under the same name."""
+
+WILDCARDS = frozenset("{}*?[]")
+
+
+def check_path(path: str) -> str:
+    """Return a path of the user's with the home directory in the place of `~`; a URL as it is.
+
+    Raises:
+        ValueError: it holds characters that the workflow or a shell takes for wildcards.
+    """
+    if "://" in path:
+        return path
+    if found := sorted(WILDCARDS & {*path}):
+        raise ValueError(f"a path names one file or folder, and cannot hold {' '.join(found)}; rename it")
+    try:
+        return str(Path(path).expanduser()) if path.startswith("~") else path
+    except RuntimeError:
+        raise ValueError("nobody has this home directory; write the path out") from None
+
+
+UserPath = AfterValidator(check_path)
+"""Beside a type of text: it is a path."""
 
 NAME_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 

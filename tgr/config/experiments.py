@@ -1,10 +1,10 @@
 """Sections of the configuration about what is compared and shown."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
-from tgr.config.base import Name, Section
+from tgr.config.base import Distinct, Name, Section, refuse_repeats
 from tgr.config.learning import MetaModel
 from tgr.config.variants import Factors, Value
 
@@ -12,9 +12,11 @@ from tgr.config.variants import Factors, Value
 class Scenario(MetaModel):
     """One question: which teachers, which methods, and on which unseen classes."""
 
-    pools: list[Name] = Field(min_length=1, description="Keys of `pools`; all their teachers take part.")
-    evaluate_on: list[Name] = Field(min_length=1, description="Keys of `datasets`; their meta-test classes are used.")
-    methods: list[str] | None = Field(None, min_length=1, description="Keys of `methods`; `null`: all of them.")
+    pools: Distinct[Name] = Field(min_length=1, description="Keys of `pools`; all their teachers take part.")
+    evaluate_on: Distinct[Name] = Field(
+        min_length=1, description="Keys of `datasets`; their meta-test classes are used."
+    )
+    methods: Distinct[str] | None = Field(None, min_length=1, description="Keys of `methods`; `null`: all of them.")
     parameters: dict[str, dict[str, Value]] = Field(
         {}, description="Changes to `methods` in this scenario, by method, e.g. `{free: {steps: 60}}`."
     )
@@ -24,7 +26,7 @@ class Ablation(Section):
     """Variants of some methods in one scenario, beside these methods as configured: a table and a figure."""
 
     scenario: Name = Field(description="A key of `scenarios`.")
-    methods: list[str] = Field(["tgr"], min_length=1, description="Keys of `methods` that are varied.")
+    methods: Distinct[str] = Field(["tgr"], min_length=1, description="Keys of `methods` that are varied.")
     factors: Factors = Field(
         min_length=1, description="Parameters of these methods, each with its values; all combinations are run."
     )
@@ -41,6 +43,11 @@ class Line(Section):
         "training, all second ones the second.",
     )
     parameters: dict[str, Value] = Field({}, description="What else is changed of the method, in all its trainings.")
+
+    @model_validator(mode="after")
+    def _check_lengths(self) -> Self:
+        refuse_repeats([*zip(*self.lengths.values(), strict=False)])
+        return self
 
     @property
     def trainings(self) -> list[dict[str, Value]]:
@@ -62,7 +69,7 @@ class Pairs(Section):
     """What a second teacher adds to a base teacher, by common classes and by architecture: a figure."""
 
     pool: Name = Field(description="A key of `pools` with `dataset`: how the base teacher and its like are made.")
-    others: list[Name] = Field(
+    others: Distinct[Name] = Field(
         [],
         description="Further such pools of the same `n_way`: second teachers without a class in common with the base.",
     )
@@ -77,6 +84,12 @@ class Sweep(Section):
     scenarios: dict[float, Name] = Field(
         min_length=1, description="Keys of `scenarios`, each at its value; their common methods are shown."
     )
+
+    @field_validator("scenarios")
+    @classmethod
+    def _check_scenarios(cls, scenarios: dict[float, str]) -> dict[float, str]:
+        refuse_repeats([*scenarios.values()])
+        return scenarios
 
 
 class Figures(Section):

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from tgr.config.base import Architecture, Options, Section
+from tgr.config.base import Architecture, Distinct, Options, Section
 
 Protocol = Literal["finetune", "finetune_tuned", "ncm"]
 Selection = Literal["last", "datafree", "meta_val", "oracle"]
@@ -60,16 +60,16 @@ class MetaModel(Section):
 class Tune(Section):
     """The grid of the protocol `finetune_tuned`, searched on meta-val for each method."""
 
-    inner_lr: list[float] = Field([0.01, 0.03, 0.1, 0.3], min_length=1, description="Step sizes.")
-    inner_steps: list[int] = Field([5, 10, 20], min_length=1, description="Step counts, read off one trajectory.")
+    inner_lr: Distinct[float] = Field([0.01, 0.03, 0.1, 0.3], min_length=1, description="Step sizes.")
+    inner_steps: Distinct[int] = Field([5, 10, 20], min_length=1, description="Step counts, read off one trajectory.")
     n_episodes: int = Field(20, ge=1, description="Meta-val episodes of the search.")
 
 
 class Evaluation(Section):
     """How methods are compared on unseen classes."""
 
-    shots: list[Annotated[int, Field(ge=1)]] = Field([1, 5], min_length=1, description="Support images a class.")
-    seeds: list[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
+    shots: Distinct[Annotated[int, Field(ge=1)]] = Field([1, 5], min_length=1, description="Support images a class.")
+    seeds: Distinct[Annotated[int, Field(ge=0)]] = Field([0], min_length=1, description="Seeds of meta-training.")
     split: Literal["meta_test", "meta_val"] = Field(
         "meta_test",
         description="Classes on which accuracies are measured; with `meta_val`, while parameters are chosen, nothing "
@@ -79,11 +79,11 @@ class Evaluation(Section):
     n_query: int = Field(15, ge=1, description="Query images a class.")
     n_episodes: int = Field(600, ge=2, description="Meta-test episodes (paper: 600).")
     n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
-    protocols: list[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
-    selections: list[Selection] = Field(
+    protocols: Distinct[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
+    selections: Distinct[Selection] = Field(
         list(SELECTIONS), min_length=1, description="Rules that choose the checkpoint; `oracle` sees meta-test."
     )
-    selection_protocols: list[Protocol] = Field(
+    selection_protocols: Distinct[Protocol] = Field(
         ["ncm"],
         description="Protocols under which all selection rules are compared; the others are run for the headline only.",
     )

@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from tgr.config.messages import describe_value
 from tgr.config.schema import Config
 from tgr.errors import TgrError, escape
 
@@ -78,7 +79,7 @@ def _describe(problem: ErrorDetails) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "value_error" and not key:
         return message
-    return f"{key}: {message} (found {problem['input']!r})"
+    return f"{key}: {describe_value(problem)}"
 
 
 def _suggestion(location: tuple[int | str, ...]) -> str:

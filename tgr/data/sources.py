@@ -11,7 +11,8 @@ from tqdm import tqdm
 from tgr.config.teachers import Dataset
 from tgr.data.dataset import ImageDataset, check
 from tgr.data.readers import registry
-from tgr.data.readers.base import SourceFiles, read_image
+from tgr.data.readers.base import SourceFiles
+from tgr.data.readers.images import Decoder
 from tgr.data.splits import SPLITS
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
@@ -46,26 +47,37 @@ def load_dataset(name: str, config: Dataset, inputs: SourceFiles) -> ImageDatase
     if reader.ABOUT:
         print(reader.ABOUT.notice)
     source = reader.read(inputs, name)
+    left_out = list(source.left_out)
     if isinstance(source.images, np.ndarray):
+        height, width = source.images.shape[1:3]
+        if height != width and not config.image_size:
+            raise TgrError(
+                f"{inputs.files[0]}: images of {width} x {height} pixels: they must be square; set "
+                f"datasets.{name}.image_size to resize them"
+            )
         images = torch.from_numpy(np.ascontiguousarray(source.images.transpose(0, 3, 1, 2)))
         images = resize(images, config.image_size) if config.image_size else images
     else:
-        images = decode(source.images, config.image_size, name)
+        decoder = Decoder(config.background)
+        images = decode(source.images, config.image_size, name, decoder)
+        left_out += decoder.describe()
+    if left_out:
+        print(f"WARNING: datasets.{name}: left out: {'; '.join(left_out)}")
     labels = torch.tensor(source.labels, dtype=torch.int64)
     dataset = ImageDataset(name, images, labels, source.class_names, source.splits, config.flips)
-    return check(dataset, inputs.folder or inputs.files[-1])
+    return check(dataset, inputs.files[-1])
 
 
-def decode(files: Sequence[Path], image_size: int | None, name: str) -> Tensor:
+def decode(files: Sequence[Path], image_size: int | None, name: str, decoder: Decoder) -> Tensor:
     """Decode images into one uint8 tensor (n, 3, size, size).
 
     Raises:
         TgrError: an image is damaged, or images differ in size, or are not square, and ``image_size`` is not given.
     """
-    size = image_size or read_image(files[0]).shape[0]
+    size = image_size or Decoder().read(files[0]).shape[0]
     images = torch.empty((len(files), 3, size, size), dtype=torch.uint8)
     for index, file in enumerate(tqdm(files, desc="decoding", unit="image")):
-        image = read_image(file, image_size)
+        image = decoder.read(file, image_size)
         if image.shape != (size, size, 3):
             height, width = image.shape[:2]
             raise TgrError(

@@ -1,6 +1,7 @@
 """Tensor transforms that every stage shares."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,8 +21,8 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
 
 
 def resize(images: Tensor, size: int) -> Tensor:
-    """Resize uint8 images (n, 3, s, s) to (n, 3, size, size): bilinear with anti-aliasing."""
-    if images.shape[-1] == size:
+    """Resize uint8 images (n, 3, h, w) to (n, 3, size, size): bilinear with anti-aliasing."""
+    if images.shape[-2:] == (size, size):
         return images
     resized = images.new_empty((*images.shape[:2], size, size))
     for part, block in zip(resized.split(BLOCK), images.split(BLOCK), strict=True):
@@ -35,8 +36,12 @@ def crop_pad(image_size: int) -> int:
     return image_size // 8
 
 
-Views = tuple[Tensor, Tensor]
-"""Which rows and which columns of each image are seen: int64 (n, size) each."""
+class Views(NamedTuple):
+    """What is seen of each image: rows and columns, int64 (n, size) each, and whether it is mirrored, bool (n,)."""
+
+    rows: Tensor
+    columns: Tensor
+    mirrored: Tensor
 
 
 def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Tensor:
@@ -47,7 +52,13 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
         flips: whether mirrored images keep their class; for all images, or bool (n,) for each.
         generator: a CPU generator.
     """
-    return take_views(images, draw_views(len(images), images.shape[2], pad, flips, generator))
+    return crop_flip(images, pad, flips, generator)[0]
+
+
+def crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,)."""
+    views = draw_views(len(images), images.shape[2], pad, flips, generator)
+    return take_views(images, views.rows, views.columns), views.mirrored
 
 
 def draw_views(n: int, size: int, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Views:
@@ -55,17 +66,18 @@ def draw_views(n: int, size: int, pad: int, flips: bool | Tensor, generator: tor
     steps = torch.arange(-pad, size - pad)
     rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
     columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
+    mirrored = torch.zeros(n, 1, dtype=torch.bool)
     if isinstance(flips, Tensor) or flips:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         if isinstance(flips, Tensor):
             mirrored = mirrored & flips[:, None]
         columns = torch.where(mirrored, columns.flip(1), columns)
-    return rows.clamp_(0, size - 1), columns.clamp_(0, size - 1)
+    return Views(rows.clamp_(0, size - 1), columns.clamp_(0, size - 1), mirrored[:, 0])
 
 
-def take_views(images: Tensor, views: Views) -> Tensor:
-    """Return images (n, c, size, size) as drawn; differentiable."""
-    (n, _, size, _), (rows, columns) = images.shape, views
+def take_views(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return images (n, c, size, size) of which these rows and columns are seen; differentiable."""
+    n, _, size, _ = images.shape
     # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.
     pixel = (torch.arange(n).view(-1, 1, 1) * size + rows[:, :, None]) * size + columns[:, None, :]
     flat = images.permute(0, 2, 3, 1).reshape(n * size * size, -1)

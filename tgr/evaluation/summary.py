@@ -9,7 +9,7 @@ import pandas as pd
 
 from tgr.config.methods.registry import CARDS
 from tgr.errors import TgrError
-from tgr.evaluation.statistics import Difference, compare, mean_interval, per_episode, seed_spread
+from tgr.evaluation.statistics import OUTSIDE, Difference, crossed, difference, holm, interval, seed_spread
 
 COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
@@ -29,8 +29,10 @@ GATE = {"selection": "last", "protocol": "ncm"}
 REFERENCE = "tgr"
 FALLBACKS = ("replay", "bank", "average", "best", "random")
 """References in the order of preference if a scenario runs without TGR."""
-TIED = 0.05
-"""Methods whose paired p-value against the best is at least this count as tied with it."""
+ENOUGH = 3
+"""Fewer trainings than these say too little of the next one: no star, no bold."""
+MARGIN = 0.01
+"""Methods that surely differ from the best by less than this are as good as it."""
 
 
 def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
@@ -78,13 +80,16 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
 
     Returns:
         columns scenario, dataset, method, role, shot, protocol, selection, bn_mode, split, n_episodes, n_seeds, phase,
-        mean, ci95, seed_std, reference, difference, difference_ci95, p_value, tied_with_best, below_floor,
-        last_minus_random, last_below_random. Accuracies are shares of 1; ``ci95`` and ``difference_ci95`` are half
-        widths over episodes. With several datasets, the dataset ``all`` pools their episodes and comes first. ``phase``
-        says which phases the training of the chosen checkpoint had had, e.g. ``group + replay``; where seeds differ,
-        all that occurred, separated by ``/``. ``last_minus_random``: paired difference of the last checkpoint to the
-        untrained network under ``ncm``, whatever the row's protocol and rule; missing if one of the two was not
-        evaluated so. ``last_below_random``: its interval lies below 0.
+        mean, ci95, seed_std, reference, difference, difference_ci95, p_value, p_holm, significant, as_good_as_best,
+        below_floor, last_minus_random, last_below_random. Accuracies are shares of 1; ``ci95`` and ``difference_ci95``
+        are half widths over trainings and episodes (``tgr.evaluation.statistics``). With several datasets, the dataset
+        ``all`` pools their episodes and comes first. ``phase`` says which phases the training of the chosen checkpoint
+        had had, e.g. ``group + replay``; where seeds differ, all that occurred, separated by ``/``. ``p_holm`` holds
+        for all methods of a column together, ``significant`` says that it is below 0.05 with three trainings or more;
+        ``as_good_as_best``, with as many, that a method is the best, or surely less than ``MARGIN`` away from it.
+        ``last_minus_random``: paired difference of the last checkpoint to the untrained network under ``ncm``, whatever
+        the row's protocol and rule; missing if one of the two was not evaluated so. ``last_below_random``: its interval
+        lies below 0.
 
     Raises:
         TgrError: a method that ``methods`` does not list, or methods that do not share their episodes.
@@ -160,38 +165,49 @@ def over_all_datasets(summary: pd.DataFrame) -> pd.DataFrame:
 def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) -> list[dict[str, Any]]:
     """Summarise all methods of one dataset, shot, protocol and selection rule."""
     frames = {name: cell[cell["method"] == name] for name in methods if (cell["method"] == name).any()}
-    series = {name: per_episode(rows_of_method) for name, rows_of_method in frames.items()}
-    contenders = [name for name in series if ROLES.get(name) not in APART]
-    best = max(contenders, key=lambda name: series[name].mean(), default=None)
+    tables = {name: crossed(rows_of_method) for name, rows_of_method in frames.items()}
+    contenders = [name for name in tables if ROLES.get(name) not in APART]
+    best = max(contenders, key=lambda name: tables[name].to_numpy().mean(), default=None)
     rows = []
-    for name, values in series.items():
-        interval = mean_interval(values.to_numpy())
+    for name, table in tables.items():
+        accuracy = interval(table)
         row: dict[str, Any] = {
             "method": name,
             "role": ROLES.get(name, "method"),
-            "n_episodes": interval.n,
-            "n_seeds": frames[name]["seed"].nunique(),
+            "n_episodes": accuracy.n,
+            "n_seeds": accuracy.n_trainings,
             "phase": " / ".join(sorted(frames[name]["phase"].unique())),
-            "mean": interval.mean,
-            "ci95": interval.half_width,
-            "seed_std": seed_spread(frames[name]),
+            "mean": accuracy.mean,
+            "ci95": accuracy.half_width,
+            "seed_std": seed_spread(table),
             "reference": reference,
-            "difference": None,
-            "difference_ci95": None,
-            "p_value": None,
-            "tied_with_best": best is not None
-            and name in contenders
-            and (name == best or compare(values, series[best]).p_value >= TIED),
+            "as_good_as_best": name in contenders and best is not None and _as_good(table, tables[best]),
         }
-        if name != reference and reference in series:
-            difference = compare(values, series[reference])
-            row |= {
-                "difference": difference.mean,
-                "difference_ci95": difference.half_width,
-                "p_value": difference.p_value,
-            }
         rows.append(row)
-    return rows
+    compared = {name: table for name, table in tables.items() if name != reference and reference in tables}
+    differences = [difference(table, tables[reference]) for table in compared.values()]
+    adjusted = holm([each.p_value for each in differences])
+    found = dict(zip(compared, zip(differences, adjusted, strict=True), strict=True))
+    return [row | _difference_columns(*found.get(row["method"], (None, math.nan))) for row in rows]
+
+
+def _as_good(table: pd.DataFrame, best: pd.DataFrame) -> bool:
+    """Return whether a method is the best, or as good as that; with too few trainings nobody knows."""
+    behind = difference(table, best)
+    return behind.n_trainings >= ENOUGH and (table is best or behind.equivalent(MARGIN))
+
+
+def _difference_columns(compared: Difference | None, p_holm: float) -> dict[str, Any]:
+    if compared is None:
+        nothing = dict.fromkeys(("difference", "difference_ci95", "p_value", "p_holm"), math.nan)
+        return nothing | {"significant": False}
+    return {
+        "difference": compared.mean,
+        "difference_ci95": compared.half_width,
+        "p_value": compared.p_value,
+        "p_holm": p_holm,
+        "significant": compared.n_trainings >= ENOUGH and p_holm < OUTSIDE,
+    }
 
 
 def _below_floor(summary: pd.DataFrame) -> pd.DataFrame:
@@ -200,8 +216,7 @@ def _below_floor(summary: pd.DataFrame) -> pd.DataFrame:
     floor = summary[summary["role"] == "floor"].groupby(keys)["mean"].max().rename("floor_mean")
     joined = summary.join(floor, on=keys)
     below = (joined["mean"] < joined["floor_mean"]) & (joined["role"] != "floor")
-    for column in ("seed_std", "difference", "difference_ci95", "p_value"):
-        joined[column] = joined[column].astype("float64")
+    joined["seed_std"] = joined["seed_std"].astype("float64")
     return joined.drop(columns="floor_mean").assign(below_floor=below)
 
 
@@ -211,11 +226,11 @@ def _below_random(summary: pd.DataFrame, frame: pd.DataFrame) -> pd.DataFrame:
     found: dict[tuple[str, int, str], Difference] = {}
     for dataset, shot in set(zip(summary["dataset"], summary["shot"], strict=True)):
         part = last[(last["shot"] == shot) & ((last["dataset"] == dataset) | (dataset == ALL))]
-        series = {str(name): per_episode(rows) for name, rows in part.groupby("method")}
-        untrained = series.pop(UNTRAINED, None)
-        series.pop(FLOOR, None)
+        tables = {str(name): crossed(rows) for name, rows in part.groupby("method")}
+        untrained = tables.pop(UNTRAINED, None)
+        tables.pop(FLOOR, None)
         if untrained is not None:
-            found |= {(dataset, shot, name): compare(values, untrained) for name, values in series.items()}
+            found |= {(dataset, shot, name): difference(table, untrained) for name, table in tables.items()}
     keys = zip(summary["dataset"], summary["shot"], summary["method"], strict=True)
     compared = [found.get(key) for key in keys]
     return summary.assign(

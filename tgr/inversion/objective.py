@@ -123,8 +123,7 @@ class _Chunked:
         views = draw_views(len(fixed), fixed.shape[2], config.crop_pad, teacher.card.flips, self._generator)
 
         def view(images: Tensor, part: slice) -> Tensor:
-            rows, columns = views
-            return take_views(images, (rows[part], columns[part]))
+            return take_views(images, views.rows[part], views.columns[part])
 
         losses = [self._teacher_loss(view(fixed[part], part) for part in self._parts)]
         if self._probe is not None:

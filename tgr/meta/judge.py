@@ -5,6 +5,7 @@ mirrored image may be another class than the image that it came from.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +13,18 @@ from torch import Tensor
 from tgr.meta.bank import MEAN, STD
 from tgr.meta.synthesis import scale
 from tgr.pool.teacher import Teacher
+
+
+class Opinion(NamedTuple):
+    """What a teacher says of some images.
+
+    Attributes:
+        logits: (n, n_way).
+        features: (n, d), in front of its head; without one, the logits of all its classes.
+    """
+
+    logits: Tensor
+    features: Tensor
 
 
 class Judge:
@@ -31,9 +44,13 @@ class Judge:
         # Out of the meta-model's normalisation and into the teacher's, in one pass.
         self._factor, self._offset = std / own_std, (mean - own_mean) / own_std
 
-    @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
         """Return the logits (n, n_way) of images (n, 3, size, size) as the meta-model takes them; no gradient."""
+        return self.opinion(images).logits
+
+    @torch.no_grad()
+    def opinion(self, images: Tensor) -> Opinion:
+        """Return logits and features of images (n, 3, size, size) as the meta-model takes them; no gradient."""
         own = scale(torch.addcmul(self._offset, images, self._factor), self._teacher.card.image_size)
-        logits: Tensor = self._teacher.model(own.contiguous(memory_format=torch.channels_last))
-        return logits[:, self._classes]
+        logits, features = self._teacher.logits_and_features(own)
+        return Opinion(logits[:, self._classes], features)

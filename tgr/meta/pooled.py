@@ -1,6 +1,7 @@
 """Training one classifier over all classes of an image bank."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -9,13 +10,29 @@ from tqdm import trange
 
 from tgr.backbones.classifier import Classifier
 from tgr.config.methods.bank import ClassifierTraining
-from tgr.data.transforms import crop_pad, random_crop_flip
+from tgr.data.transforms import crop_flip, crop_pad
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 
 Observer = Callable[[int, dict[str, float]], None]
-Term = Callable[[Tensor, Tensor], Tensor]
-"""Maps a batch, normalised and augmented (n, 3, size, size), and the model's logits of it (n, classes) to a scalar."""
+
+
+class Batch(NamedTuple):
+    """Images of one step.
+
+    Attributes:
+        chosen: int64 (n,), which images of the bank they are.
+        mirrored: bool (n,), which of them the augmentation mirrored.
+        images: (n, 3, size, size), normalised and augmented, on the model's device.
+    """
+
+    chosen: Tensor
+    mirrored: Tensor
+    images: Tensor
+
+
+Term = Callable[[Batch, Tensor, Tensor], Tensor]
+"""Maps a batch, the model's features of it (n, feature_dim) and its logits (n, classes) to a scalar."""
 
 
 def fit_pooled(
@@ -43,14 +60,15 @@ def fit_pooled(
     for step in trange(1, config.steps + 1, desc="pooled classifier", unit="step"):
         model.train()
         chosen = draw()
-        images = bank.images[chosen].to(device)
+        images, mirrored = bank.images[chosen].to(device), torch.zeros(len(chosen), dtype=torch.bool)
         if config.augment:
-            images = random_crop_flip(images, crop_pad(images.shape[-1]), bank.flips[chosen], generator)
+            images, mirrored = crop_flip(images, crop_pad(images.shape[-1]), bank.flips[chosen], generator)
         labels = bank.classes[chosen].to(device)
-        logits = model(images)
+        features = model.trunk(images)
+        logits = model.head(features)
         loss = cross_entropy(logits, labels)
         if term is not None:
-            loss = loss + term(images, logits)
+            loss = loss + term(Batch(chosen, mirrored, images), features, logits)
         if not torch.isfinite(loss):
             raise TgrError(f"the loss is not finite at step {step}; lower the learning rate ({config.lr})")
         optimizer.zero_grad()

@@ -9,39 +9,9 @@ import torch
 from torch import Tensor
 
 from tgr.config.methods.average import Average
-from tgr.errors import TgrError
+from tgr.methods.start import find_matching_teachers
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import Card, Teacher
-
-
-def find_matching_teachers(training: Training, method: str) -> list[Teacher]:
-    """Return the teachers whose trunk has the meta-model's architecture and width; others cannot take part.
-
-    Args:
-        method: the name of the method, for the error.
-
-    Raises:
-        TgrError: there is none.
-    """
-    meta_model = training.meta_model
-    teachers = [
-        teacher
-        for teacher in training.teachers
-        if (teacher.card.architecture, teacher.card.width) == (meta_model.architecture, meta_model.width)
-        and teacher.card.format == "weights"
-        and teacher.card.options == meta_model.options
-    ]
-    if not teachers:
-        raise TgrError(
-            f"method {method}: no teacher has the meta-model's architecture, {meta_model.architecture} of width "
-            f"{meta_model.width}; give the scenario the architecture of one of its pools, or leave the method out"
-        )
-    return teachers
-
-
-def choose_best(teachers: Sequence[Teacher]) -> Teacher:
-    """Return the teacher with the highest held-out accuracy; among equals the first."""
-    return max(teachers, key=lambda t: t.card.held_out_accuracy or 0)
+from tgr.pool.teacher import Card
 
 
 def average_trunks(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
@@ -65,7 +35,7 @@ def train(parameters: Average, training: Training) -> Trained:
     Raises:
         TgrError: no teacher has the meta-model's architecture.
     """
-    teachers = find_matching_teachers(training, "average")
+    teachers = find_matching_teachers(training, "method average")
     model = training.model(training.meta.n_way)
     model.load_state_dict(average_trunks([teacher.model.state_dict() for teacher in teachers]), strict=False)
     centre, scale = average_normalisations([teacher.card for teacher in teachers])

@@ -7,18 +7,36 @@ A simple baseline that the literature on data-free meta-learning lacks; with rea
 from tgr.config.methods.bank import Bank, ClassifierTraining
 from tgr.meta.bank import ImageBank
 from tgr.meta.pooled import Term, fit_pooled
+from tgr.methods.start import start_training
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 
 
 def train(parameters: Bank, training: Training) -> Trained:
-    """Train on the recovered images of all teachers."""
-    return train_on(training.bank(parameters.class_identity), parameters, training)
+    """Train on the recovered images of all teachers.
+
+    Raises:
+        TgrError: as ``train_on``.
+    """
+    return train_on(training.bank(parameters.class_identity), parameters, training, start=parameters.start)
 
 
-def train_on(bank: ImageBank, parameters: ClassifierTraining, training: Training, term: Term | None = None) -> Trained:
-    """Train the pooled classifier on any bank; a ``term`` may be added to its loss."""
-    trained = Trained(training.meta_model.architecture)
-    model = training.model(len(bank.class_names))
+def train_on(
+    bank: ImageBank,
+    parameters: ClassifierTraining,
+    training: Training,
+    term: Term | None = None,
+    start: str = "random",
+) -> Trained:
+    """Train the pooled classifier on any bank.
+
+    Args:
+        term: what is added to its loss.
+        start: from random weights, or from the trunk of the ``best`` teacher, see ``start_training``.
+
+    Raises:
+        TgrError: the loss is not finite, or no teacher has the meta-model's architecture to start from.
+    """
+    model, trained = start_training(start, len(bank.class_names), training)
     marks = checkpoint_steps(0, parameters.steps, training.meta.n_checkpoints)
 
     def observe(step: int, values: dict[str, float]) -> None:

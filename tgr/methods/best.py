@@ -5,7 +5,7 @@ can serve.
 """
 
 from tgr.config.methods.best import Best
-from tgr.methods.average import choose_best, find_matching_teachers
+from tgr.methods.start import choose_best, find_matching_teachers
 from tgr.methods.training import Trained, Training
 
 
@@ -15,7 +15,7 @@ def train(parameters: Best, training: Training) -> Trained:
     Raises:
         TgrError: no teacher has the meta-model's architecture.
     """
-    teacher = choose_best(find_matching_teachers(training, "best"))
+    teacher = choose_best(find_matching_teachers(training, "method best"))
     trained = Trained(training.meta_model.architecture, mean=teacher.card.mean, std=teacher.card.std)
     trained.keep(0, teacher.model, head=False)
     return trained

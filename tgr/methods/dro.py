@@ -34,7 +34,7 @@ from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
 from tgr.meta.rounds import Rounds
-from tgr.methods.average import average_normalisations, choose_best
+from tgr.methods.average import average_normalisations
 from tgr.methods.ota import (
     Order,
     align,
@@ -44,6 +44,7 @@ from tgr.methods.ota import (
     permute_channels,
     spread_images,
 )
+from tgr.methods.start import choose_best
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
 from tgr.pool.teacher import Teacher
 

@@ -23,7 +23,8 @@ from tgr.config.methods.ota import Ota
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
-from tgr.methods.average import average_normalisations, average_trunks, choose_best, find_matching_teachers
+from tgr.methods.average import average_normalisations, average_trunks
+from tgr.methods.start import choose_best, find_matching_teachers
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import Teacher
 
@@ -73,7 +74,7 @@ def conv4_teachers(training: Training, method: str) -> list[Teacher]:
             "connections or attention tie the channels of several layers; leave it out of scenarios.*.methods, or use "
             "`average` or `best`"
         )
-    return find_matching_teachers(training, method)
+    return find_matching_teachers(training, f"method {method}")
 
 
 def align(

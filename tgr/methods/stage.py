@@ -3,7 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 import torch
@@ -17,6 +17,8 @@ from tgr.inversion.recovered import load_recovered
 from tgr.methods import registry
 from tgr.methods.training import Trained, Training
 from tgr.pool.teacher import load_teachers, read_cards
+
+T = TypeVar("T")
 
 
 def train_method(
@@ -36,6 +38,7 @@ def train_method(
     device: torch.device,
     inversions: Sequence[Inversion] = (),
     probe: TaskSpace | None = None,
+    judgements: Sequence[Path] = (),
 ) -> None:
     """Train a method and write its checkpoints, curves and ``model.json`` into the folder ``model``.
 
@@ -49,6 +52,7 @@ def train_method(
         datasets: files of the scenario's real datasets, read by the ceiling only.
         inversions: one for each of the folders ``teachers``, for a method that recovers images as it trains.
         probe: names the probe network, if one of these inversions uses it.
+        judgements: one folder for each of ``teachers``, for a method that starts from a panel's judgement.
 
     Raises:
         TgrError: as the method does.
@@ -66,14 +70,18 @@ def train_method(
         groups=read_json(groups)["groups"] if groups else [],
         real=[ImageDataset.load(file) for file in datasets],
         device=device,
-        inversions=[
-            one for folder, one in zip(teachers, inversions, strict=bool(inversions)) for _ in read_cards(folder)
-        ],
+        inversions=_for_each_teacher(teachers, inversions),
         probe=probe,
+        judgements=_for_each_teacher(teachers, judgements),
     )
     trained = registry.get(name)(parameters, training)
     identity: dict[str, str | int] = {"scenario": scenario, "method": method, "shot": shot, "seed": seed}
     _write(trained, meta_model, identity, round(time.perf_counter() - started, 2), model)
+
+
+def _for_each_teacher(teachers: Sequence[Path], values: Sequence[T]) -> list[T]:
+    """Return for each teacher the value of its shard, from one value for each of the shards ``teachers``, or none."""
+    return [one for folder, one in zip(teachers, values, strict=bool(values)) for _ in read_cards(folder)]
 
 
 def _training_shot(meta: Meta, shot: str) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,8 @@ class Training:
         device: where to compute.
         inversions: each teacher's inversion, in the same order; only for a method that recovers images as it trains.
         probe: names the probe network, if one of these inversions uses it.
+        judgements: the folder with what a panel says of each teacher's recovered images, in the same order; only for a
+            method that starts from it.
     """
 
     meta_model: MetaModel
@@ -48,6 +51,7 @@ class Training:
     device: torch.device
     inversions: Sequence[Inversion] = ()
     probe: TaskSpace | None = None
+    judgements: Sequence[Path] = ()
 
     def bank(self, class_identity: str) -> ImageBank:
         """Return all recovered images, without those held out for selection; classes ``shared`` or ``local``."""

@@ -13,7 +13,7 @@ from tgr.plan.planner import Cost, costs, total
 from tgr.plan.shapes import UNKNOWN, known_shape
 from tgr.plan.units import Units, load_units
 
-METHOD_HEADINGS = ("training", "images", "task space", "all", "visits", "of tgr", "equal cost")
+METHOD_HEADINGS = ("training", "images", "panel", "task space", "all", "visits", "of tgr", "equal cost")
 HEADINGS = ("rule", "jobs", "CPU hours", "GPU hours", "memory (GB)", "disk (GB)")
 
 
@@ -73,7 +73,9 @@ def method_lines(config: Config, units: Units) -> Iterator[str]:
 
 def method_cells(cost: MethodCost, reference: MethodCost | None) -> tuple[str, ...]:
     """Return the row of one method."""
-    seconds = [f"{value:.0f}" for value in (cost.training, cost.recovered, cost.task_space, cost.total)]
+    seconds = [
+        f"{value:.0f}" for value in (cost.training, cost.recovered, cost.judgements, cost.task_space, cost.total)
+    ]
     visits = f"{cost.visits:.1f}" if cost.visits else ""
     if reference is None:
         return cost.method, *seconds, visits, "", ""

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from math import ceil
 
 from tgr.backbones.memory import FLOAT
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.plan.parts import DIRECT_LIMIT, Parts
 from tgr.plan.shapes import MB, shape_of
 from tgr.plan.units import Units
+from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import PROBE_EMBEDDING
 
 ARCHIVE_MB = 169.0
@@ -20,7 +22,17 @@ STUDENT_STEPS, STUDENT_BATCH = 100, 64
 TRAINING_BATCH = 150
 """Images of a meta-model's step, about, whose feature maps are kept."""
 
-DEVICE_RULES = ("pretrain", "invert", "measure_transfer", "embed", "compare", "train", "evaluate", "measure_pairs")
+DEVICE_RULES = (
+    "pretrain",
+    "invert",
+    "measure_transfer",
+    "judge",
+    "embed",
+    "compare",
+    "train",
+    "evaluate",
+    "measure_pairs",
+)
 """Rules that use a GPU where there is one."""
 
 TIME_MARGIN, TIME_ALLOWANCE = 3.0, 10.0
@@ -60,7 +72,7 @@ class Estimates:
 
     def __init__(self, config: Config, units: Units) -> None:
         self.config, self.units = config, units
-        self.parts = Parts(config, units)
+        self.parts, self.jobs = Parts(config, units), Jobs(config)
         for scenario, section in config.scenarios.items():  # so that a network which cannot be built is an error here
             self.parts.model(scenario)
             for pool in section.pools:
@@ -74,6 +86,7 @@ class Estimates:
             "import_models": self._import,
             "invert": self._invert,
             "measure_transfer": self._transfer,
+            "judge": self._judge,
             "embed": self._embed,
             "compare": self._compare,
             "group": self._group,
@@ -134,6 +147,14 @@ class Estimates:
         count = min(self.config.evaluation.n_students, section.n_teachers)
         return count * (tested + learnt), self.parts.pool_dataset_mb(section), 0.01
 
+    def _judge(self, scenario: str, panel: str, pool: str, shard: object) -> tuple[float, float, float]:
+        choice, count = self.jobs.panels(scenario)[panel], self._n(pool, shard)
+        member = max(self.parts.teacher(name).weights_mb for name in self.config.scenarios[scenario].pools)
+        judged = count * self.parts.judged_mb(scenario, choice, pool)
+        images = count * self.parts.recovered_mb(pool)
+        # Judgements are joined before they are written; beside the images are their resized and their mirrored copies.
+        return count * self.parts.judging_seconds(scenario, choice, pool), 2 * judged + 3 * images + member, judged
+
     def _embed(self, pool: str, shard: object) -> tuple[float, float, float]:
         count = self._n(pool, shard)
         share = count / self.config.pools[pool].n_teachers
@@ -158,7 +179,11 @@ class Estimates:
         model = self.parts.model(scenario)
         seconds = variant.parameters.training_seconds(self.parts.setting(scenario, str(shot)))
         disk = self.parts.n_checkpoints(variant) * model.weights_mb
-        return seconds, bank + model.training_mb(TRAINING_BATCH), disk
+        memory = bank + model.training_mb(TRAINING_BATCH)
+        if isinstance(variant.parameters, PanelChoice):
+            seconds += self.parts.components_seconds(scenario, variant.parameters)
+            memory += self.parts.components_mb(scenario, variant.parameters)
+        return seconds, memory, disk
 
     def _evaluate(self, scenario: str, method: str, shot: object, seed: object) -> tuple[float, float, float]:
         section, variant = self.config.scenarios[scenario], self.parts.variants[scenario][method]

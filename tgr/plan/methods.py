@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from tgr.config.methods.base import GroupedParameters
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.config.variants import Variant
 from tgr.plan.parts import Parts
@@ -24,6 +25,7 @@ class MethodCost:
     Attributes:
         training: its own.
         recovered: of the images that it needs, recovered from all teachers.
+        judgements: of what a panel of teachers says of these images, if it needs that.
         task_space: of the teachers' embeddings and their comparison, if it needs them.
         visits: how often it draws each teacher, on average; None if it draws none.
         lengths: its parameters to which ``training`` is proportional.
@@ -33,6 +35,7 @@ class MethodCost:
     method: str
     training: float
     recovered: float
+    judgements: float
     task_space: float
     visits: float | None
     lengths: dict[str, int]
@@ -41,11 +44,11 @@ class MethodCost:
     @property
     def total(self) -> float:
         """All of it; teachers were there before."""
-        return self.training + self.recovered + self.task_space
+        return self.training + self.recovered + self.judgements + self.task_space
 
     def lengths_at(self, total: float) -> dict[str, int] | None:
         """Return the lengths with which it would take some seconds in all; None if there are none."""
-        own = total - self.recovered - self.task_space
+        own = total - (self.total - self.training)
         if own <= 0 or not self.training or not self.lengths:
             return None
         factor = own / self.training
@@ -71,6 +74,7 @@ def method_cost(parts: Parts, scenario: str, name: str, variant: Variant) -> Met
         method=name,
         training=fmean(parameters.training_seconds(setting) for setting in settings),
         recovered=sum(recovered) if "recovered" in parameters.starts_from else 0.0,
+        judgements=parts.judgement_seconds(scenario, parameters) if isinstance(parameters, PanelChoice) else 0.0,
         task_space=_task_space(parts, scenario, parameters) if isinstance(parameters, GroupedParameters) else 0.0,
         visits=parameters.visits(settings[0]),
         lengths={key: getattr(parameters, key) for key in lengths},

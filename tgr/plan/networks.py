@@ -23,6 +23,8 @@ from tgr.plan.shapes import pool_pixels
 FILE = Path(__file__).parents[1] / "resources" / "networks.json"
 CACHE = Path(".snakemake/networks.json")
 """What was counted in this working directory, so that the jobs of a run need not count again."""
+N_VALUES = 4
+"""Of a network in both files, in the order of ``Network``."""
 
 
 @dataclass(frozen=True)
@@ -32,12 +34,14 @@ class Network:
     Attributes:
         family: ``conv4``, ``resnet``, ``timm`` and so on: networks of a family take the same time for a multiplication.
         macs, parameters, outputs: millions, for one image.
+        features: numbers in front of the head.
     """
 
     family: str
     macs: float
     parameters: float
     outputs: float
+    features: float = 0.0
 
     @property
     def weights_mb(self) -> float:
@@ -67,7 +71,7 @@ def named(architecture: str, width: int, image_size: int, **options: bool | int 
 def _network(architecture: str, width: int, image_size: int, options: str) -> Network:
     key = _key(architecture, width, image_size, options)
     size = _table(FILE).get(key) or _table(CACHE).get(key)
-    if size is None:
+    if size is None or len(size) != N_VALUES:  # an earlier version counted less
         size = _measure(architecture, width, image_size, options)
         if CACHE.parent.is_dir():
             write_json(CACHE, {**_table(CACHE), key: size})

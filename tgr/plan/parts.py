@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 
 from tgr.backbones.memory import FLOAT, chunk_size, kept_mb
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.config.teachers import Pool
 from tgr.config.variants import Variant
@@ -23,6 +24,12 @@ EMBEDDING_VALUES = 21_008
 PROBE_PARAMETERS = 3_371_008
 DIRECT_LIMIT, N_LANDMARKS = 1000, 128
 """As in ``tgr.task_space.landmarks``, which imports torch; a test compares them."""
+EXACT, N_COMPONENTS, N_DIRECTIONS, COMPONENT_PASSES = 1024, 256, 288, 7
+"""As in ``tgr.meta.components``, which imports torch (a test compares them); products of its rows with directions."""
+N_EIGEN = 10
+"""Multiplications of an eigendecomposition for each cube of the matrix's size, about."""
+HALF = 2
+"""Bytes of a feature that is kept."""
 GENERATOR_OUTPUTS = 2
 """Values that the layers of the generator give for each of its channels and each pixel, about."""
 IMAGE_COPIES = 5
@@ -121,6 +128,61 @@ class Parts:
         if inversion.engine == "generator":  # whose BatchNorm layers need all images at once
             memory += kept_mb(GENERATOR_OUTPUTS * inversion.generator_width * area / 1e6, images)
         return memory
+
+    def members(self, scenario: str, choice: PanelChoice) -> dict[str, float]:
+        """Return how many teachers of each pool sit on a panel; a share need not be a whole number."""
+        counts = {pool: self.config.pools[pool].n_teachers for pool in self.config.scenarios[scenario].pools}
+        share = min(1.0, (choice.panel_size or sum(counts.values())) / sum(counts.values()))
+        return {pool: share * count for pool, count in counts.items()}
+
+    def n_views(self, name: str) -> int:
+        """Views of all images recovered from one teacher: mirrored ones too, where classes are known to allow it."""
+        dataset = self.config.pools[name].dataset
+        return self.n_recovered(name) * (2 if dataset is None or self.config.datasets[dataset].flips else 1)
+
+    def judging_seconds(self, scenario: str, choice: PanelChoice, pool: str) -> float:
+        """Seconds in which a panel judges the images recovered from one teacher."""
+        members = self.members(scenario, choice).items()
+        return self.n_views(pool) * sum(count * self.units.forward(self.teacher(name)) for name, count in members)
+
+    def judged_columns(self, scenario: str, choice: PanelChoice) -> tuple[float, float]:
+        """Return how many outputs and how many features of a panel are kept for each view."""
+        members = self.members(scenario, choice).items()
+        outputs = sum(count * self.n_outputs(name) for name, count in members)
+        features = sum(count * self.teacher(name).features for name, count in members)
+        return outputs, features if choice.likeness == "features" else 0.0
+
+    def n_outputs(self, name: str) -> int:
+        """Classes of a teacher that are recovered."""
+        return min(self.n_classes(name), self.config.inversion_of(name).max_classes)
+
+    def judged_mb(self, scenario: str, choice: PanelChoice, pool: str) -> float:
+        """MB of a panel's judgement of the images recovered from one teacher."""
+        outputs, features = self.judged_columns(scenario, choice)
+        return self.n_views(pool) * (FLOAT * outputs + HALF * features) / MB
+
+    def components_seconds(self, scenario: str, choice: PanelChoice) -> float:
+        """Seconds in which a training finds the principal components of a panel's judgement."""
+        views = sum(self.config.pools[pool].n_teachers * self.n_views(pool) for pool in self.members(scenario, choice))
+        outputs, features = self.judged_columns(scenario, choice)
+        columns = features or outputs
+        passes = views * columns * (columns if columns <= EXACT else COMPONENT_PASSES * N_DIRECTIONS)
+        return self.units.multiplications(passes + N_EIGEN * min(columns, EXACT) ** 3)
+
+    def components_mb(self, scenario: str, choice: PanelChoice) -> float:
+        """MB that a training takes for a panel's judgement: outputs, components, and what finding these keeps."""
+        pools = self.members(scenario, choice)
+        views = [self.config.pools[pool].n_teachers * self.n_views(pool) for pool in pools]
+        outputs, features = self.judged_columns(scenario, choice)
+        kept = sum(views) * 2 * (outputs + N_COMPONENTS)  # each is joined from parts
+        block = 4 * max(map(self.n_views, pools)) * (features or outputs)
+        return FLOAT * (kept + block + 4 * (features or outputs) * N_DIRECTIONS) / MB
+
+    def judgement_seconds(self, scenario: str, choice: PanelChoice) -> float:
+        """Seconds of all that a method needs of a panel."""
+        pools = self.config.scenarios[scenario].pools
+        judged = sum(self.config.pools[p].n_teachers * self.judging_seconds(scenario, choice, p) for p in pools)
+        return judged + self.components_seconds(scenario, choice)
 
     def n_teachers(self, scenario: str) -> int:
         """Teachers of a scenario."""

@@ -60,6 +60,10 @@ class Units(Section):
         """
         return self.generator_image * (width / GENERATOR_WIDTH) ** 1.5 * (pixels / GENERATOR_PIXELS) ** 2
 
+    def multiplications(self, count: float) -> float:
+        """Seconds of some multiplications of matrices, which are taken to be as fast as those of a forward pass."""
+        return self.forward_image * count / (1e6 * REFERENCE.macs)
+
     def _relative(self, network: Network) -> float:
         return network.macs / REFERENCE.macs * self.families.get(network.family, 1.0)
 

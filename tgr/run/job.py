@@ -42,6 +42,8 @@ LIBRARIES = {"sklearn": "scikit-learn"} | {
     for name in ("torch", "timm", "numpy", "scipy", "pandas", "pyarrow", "safetensors", "matplotlib", "seaborn")
 }
 """Modules whose version provenance records if they were imported, and their distributions."""
+WARNING = "WARNING: "
+"""How a line begins with which a stage warns of its input."""
 CODE = "code"
 """The input that holds a stage's source files."""
 Result = TypeVar("Result")
@@ -172,6 +174,7 @@ def stage(snakemake: Any) -> Iterator[Run]:
             with _complete_outputs(snakemake, started) as run:
                 yield run
             print("done")
+        _repeat_warnings(snakemake)
     except Exception as error:
         _fail(snakemake, error)
 
@@ -288,9 +291,8 @@ def _log(snakemake: Any) -> Path:
 def _fail(snakemake: Any, error: Exception) -> NoReturn:
     """Print one line on stderr and into the log, for an unexpected error with its traceback, and exit with code 1."""
     message = _message(error)
-    wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     reason = " | ".join((message or f"unexpected {type(error).__name__}: {error}").splitlines())
-    line = f"error in {snakemake.rule}{f' ({wildcards})' if wildcards else ''}: {reason}"
+    line = f"error in {_describe(snakemake)}: {reason}"
     with suppress(OSError), _log(snakemake).open("a", encoding="utf-8") as file:  # the disk may be full
         if message is None:
             traceback.print_exception(error, file=file)
@@ -298,6 +300,19 @@ def _fail(snakemake: Any, error: Exception) -> NoReturn:
     log = f" [log: {_log(snakemake)}]" if snakemake.log else ""
     os.write(2, f"{line}{log}\n".encode())
     raise SystemExit(1)
+
+
+def _repeat_warnings(snakemake: Any) -> None:
+    """Print on stderr what a stage warned of in its log, which few people open if all went well."""
+    for line in _log(snakemake).read_text(encoding="utf-8", errors="replace").splitlines():
+        if line.startswith(WARNING):
+            os.write(2, f"warning in {_describe(snakemake)}: {line.removeprefix(WARNING)}\n".encode())
+
+
+def _describe(snakemake: Any) -> str:
+    """Name a job by its rule and wildcards."""
+    wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
+    return f"{snakemake.rule} ({wildcards})" if wildcards else str(snakemake.rule)
 
 
 def _message(error: Exception) -> str | None:

@@ -11,13 +11,14 @@ from typing import Any, TypeVar
 
 from tgr.config.architectures import ARCHITECTURES, find_own_source, is_own
 from tgr.config.existing_models import ExistingModel, read_table
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.data.readers import registry as readers
 from tgr.data.readers.base import SourceFiles
 from tgr.errors import TgrError
 from tgr.run import source_graph
 from tgr.workflow import paths
-from tgr.workflow.jobs import Draw, Evaluation, Jobs, Model, Shard, groups_names
+from tgr.workflow.jobs import Draw, Evaluation, Jobs, Judgement, Model, Shard, groups_names
 
 Files = TypeVar("Files")
 SERVED = ("package", "random")
@@ -88,6 +89,10 @@ class Inputs:
     def invert_code(self, pool: str) -> list[str]:
         """Return the sources of the stage `invert`, of a pool's engine and of its architectures."""
         return self.code("invert.py", self._engine(pool), *self._backbones(pool))
+
+    def judge_code(self, scenario: str) -> list[str]:
+        """Return the sources of the stage `judge` and of the architectures of a scenario's teachers."""
+        return self.code("judge.py", *self._backbones(*self._pools(scenario)))
 
     def compare_code(self, scenario: str, embedding: str) -> list[str]:
         """Return the sources of the stage `compare`, of one embedding, and of the architectures that it looks into."""
@@ -252,6 +257,16 @@ class Inputs:
             return []
         return [*dict.fromkeys(file for pool in self._pools(scenario) for file in self.invert_weights(pool))]
 
+    def train_judgements(self, scenario: str, method: str) -> list[str]:
+        """Return what a panel says of a scenario's recovered images, for a method that starts from it."""
+        parameters: object = self.jobs.variants[scenario][method].parameters
+        panels = [parameters.panel_name] if isinstance(parameters, PanelChoice) else []
+        return _files(paths.JUDGEMENTS, self.jobs.judgements(scenario, panels))
+
+    def main_judgements(self, scenario: str) -> list[str]:
+        """Return what the panels of a scenario's main methods say."""
+        return [file for method in self.jobs.main[scenario] for file in self.train_judgements(scenario, method)]
+
     def task_groups(self, scenario: str, method: str) -> str | list[str]:
         """Return the task groups of a method that uses them."""
         for grouping in groups_names([self.jobs.variants[scenario][method]]):
@@ -410,5 +425,5 @@ def _backbones(architectures: Iterable[str]) -> list[str]:
     return [*ours, *sorted(filter(is_own, architectures))]
 
 
-def _files(pattern: str, jobs: Iterable[Shard | Model | Evaluation | Draw]) -> list[str]:
+def _files(pattern: str, jobs: Iterable[Shard | Judgement | Model | Evaluation | Draw]) -> list[str]:
     return [pattern.format(**job._asdict()) for job in jobs]

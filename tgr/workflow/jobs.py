@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import NamedTuple, TypeVar
 
 from tgr.config.methods.base import GroupedParameters
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.config.sources import SOURCES
 from tgr.config.variants import Variant
@@ -24,6 +25,7 @@ RULES = (
     "import_models",
     "invert",
     "measure_transfer",
+    "judge",
     "embed",
     "compare",
     "group",
@@ -44,6 +46,15 @@ class Episodes(NamedTuple):
 class Shard(NamedTuple):
     """Some teachers of a pool."""
 
+    pool: str
+    shard: int
+
+
+class Judgement(NamedTuple):
+    """What a panel of a scenario's teachers says of the images recovered from some teachers of a pool."""
+
+    scenario: str
+    panel: str
     pool: str
     shard: int
 
@@ -168,6 +179,19 @@ class Jobs:
         """The pools whose recovered images are compared with real ones."""
         return [pool for pool in self.pools if self.settings.pools[pool].dataset]
 
+    def panels(self, scenario: str) -> dict[str, PanelChoice]:
+        """Return the panels that methods of a scenario and their variants ask, by name."""
+        cards: list[object] = [variant.parameters for variant in self.variants[scenario].values()]
+        return {card.panel_name: card for card in cards if isinstance(card, PanelChoice)}
+
+    def judgements(self, scenario: str, panels: Iterable[str] | None = None) -> list[Judgement]:
+        """Return what the panels of a scenario judge, or some of them."""
+        return [
+            Judgement(scenario, panel, *shard)
+            for panel in (self.panels(scenario) if panels is None else panels)
+            for shard in self.shards(self.settings.scenarios[scenario].pools)
+        ]
+
     def groupings(self, scenario: str) -> list[Grouping]:
         """Return the groupings that methods of a scenario and their variants use."""
         return [Grouping(scenario, name) for name in _distinct(groups_names(self.variants[scenario].values()))]
@@ -232,6 +256,7 @@ class Jobs:
             "pretrain": [*self.pretrained],
             "import_models": [*self.imported],
             "invert": [*self.inverted],
+            "judge": [job for name in scenarios for job in self.judgements(name)],
             "embed": [*self.embedded],
             "compare": [job for name in scenarios for job in self.comparisons(name)],
             "group": [job for name in scenarios for job in self.groupings(name)],

@@ -7,6 +7,7 @@ from typing import Any
 from tgr.config.base import Section
 from tgr.config.experiments import Pairs
 from tgr.config.methods.base import MethodParameters
+from tgr.config.methods.panel import PanelChoice
 from tgr.config.methods.registry import bibliography
 from tgr.config.schema import Config
 from tgr.config.teachers import Dataset, Pool
@@ -46,6 +47,10 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
                 for name, variant in members.items()
             }
             for scenario, members in variants
+        },
+        "panel": {
+            scenario: {name: dump(choice, include={*PanelChoice.model_fields}) for name, choice in panels.items()}
+            for scenario, panels in ((scenario, jobs.panels(scenario)) for scenario in settings.scenarios)
         },
         "meta": dump(settings.meta),
         "held_out_per_class": settings.meta.held_out_per_class,

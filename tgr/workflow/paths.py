@@ -3,7 +3,8 @@
 A pool is handled in shards of teachers, each a folder. ``{method}`` is a method, or a variant of one that an ablation
 asks for, e.g. ``tgr.treatment-none``. ``{shot}`` is the number of support images a class, or ``any`` for a training
 that serves every shot. ``{grouping}`` names an embedding, a kind of grouping (perhaps at a level) and a number of
-groups, e.g. ``fisher-heterogeneous-5`` or ``fisher-balanced@0.5-5``.
+groups, e.g. ``fisher-heterogeneous-5`` or ``fisher-balanced@0.5-5``. ``{panel}`` names what is kept of a panel of
+teachers, how they are drawn and how many they are, e.g. ``features-random-20``.
 """
 
 import re
@@ -17,6 +18,7 @@ DATASET = "results/datasets/{dataset}.safetensors"
 EPISODES = "results/episodes/{dataset}/shot-{shot}.safetensors"
 TEACHERS = "results/teachers/{pool}/shard-{shard}"
 RECOVERED = "results/recovered/{pool}/shard-{shard}"
+JUDGEMENTS = "results/judgements/{scenario}/{panel}/{pool}/shard-{shard}"
 EMBEDDINGS = "results/embeddings/{pool}/shard-{shard}"
 DISSIMILARITY = "results/task_space/{scenario}/{embedding}.safetensors"
 GROUPS = "results/task_space/{scenario}/groups/{grouping}.json"
@@ -52,6 +54,7 @@ def constraints(settings: Config) -> dict[str, str]:
         "draw": r"\d+",
         "embedding": any_of(get_args(Embedding)),
         "grouping": r"[a-z]+-[a-z]+(@[\d.]+)?-\d+",
+        "panel": r"[a-z]+-[a-z]+-(all|\d+)",
         "shot": any_of(["any", *settings.evaluation.shots]),
         "seed": any_of(settings.evaluation.seeds),
         "shard": r"\d+",

@@ -108,6 +108,7 @@ rule measure_cost:
         teachers=for_job(needed.teachers),
         recovered=for_job(needed.recovered),
         embeddings=for_job(needed.embeddings),
+        judgements=for_job(needed.main_judgements),
         task_space=for_job(needed.shown_task_space),
         code=code("measure_cost.py"),
     output:

@@ -12,8 +12,8 @@ from tgr.run import job, terminal, working_directory
 from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs, for_job
 from tgr.workflow.jobs import Jobs
-from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, MODEL, PAIRS, RECOVERED
-from tgr.workflow.paths import SUMMARY, TEACHERS, TRANSFER, any_of, constraints
+from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, JUDGEMENTS, MODEL
+from tgr.workflow.paths import PAIRS, RECOVERED, SUMMARY, TEACHERS, TRANSFER, any_of, constraints
 from tgr.workflow.targets import all_targets, ending_in
 
 shown = workflow.output_settings

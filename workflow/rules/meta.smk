@@ -6,6 +6,7 @@ rule train:
     input:
         teachers=for_job(needed.train_teachers),
         recovered=for_job(needed.train_recovered),
+        judgements=for_job(needed.train_judgements),
         groups=for_job(needed.task_groups),
         datasets=for_job(needed.real_datasets),
         weights=for_job(needed.train_weights),

@@ -1,10 +1,17 @@
 """Bank: its parameters, and what is said of it."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from tgr.config.learning import Meta
 from tgr.config.methods.base import MethodParameters, PooledParameters
 from tgr.config.methods.setting import Setting
+
+START = (
+    "Where the trunk starts: `random` weights, or the trunk of the `best` teacher by held-out accuracy, among those of "
+    "the meta-model's architecture."
+)
 
 
 class ClassifierTraining(MethodParameters):
@@ -28,6 +35,8 @@ class Bank(PooledParameters, ClassifierTraining):
     equal_cost = True
     phases = {"bank": "batches of the bank"}
     small = {"steps": 4, "batch_size": 8}
+
+    start: Literal["random", "best"] = Field("random", description=START)
 
     def visits(self, setting: Setting) -> float | None:
         """Return how often it draws a teacher, on average; None if all are mixed."""

@@ -50,7 +50,8 @@ class MethodParameters(Section):
     protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
     """The protocols that make sense for it."""
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
-    """The stages from whose outputs it may start: ``teachers``, ``recovered``, ``task_space``; see ``starts_from``."""
+    """The stages from whose outputs it may start: ``teachers``, ``recovered``, ``judgements``, ``task_space``; see
+    ``starts_from``."""
     equal_cost: ClassVar[bool] = False
     """True if it learns from images of the teachers: shipped configurations give all such methods equal computing."""
     lengths: ClassVar[tuple[str, ...]] = ("steps",)

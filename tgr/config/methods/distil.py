@@ -18,6 +18,13 @@ class Distil(Bank):
     kd_weight: float = Field(1.0, ge=0, description="Weight of the distillation term KL(teacher || meta-model).")
     temperature: float = Field(2.0, gt=0, description="Temperature T of the distillation; the term is scaled by T^2.")
 
+    relation_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the relational term: the cosines of a batch's features shall be the mean of those that "
+        "the step's teachers see (0.3 in trials).",
+    )
+
     def visits(self, setting: Setting) -> float:
         """Return how often it draws a teacher, on average."""
         return self.steps * self.teachers_per_step / setting.n_teachers

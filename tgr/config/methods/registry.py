@@ -1,10 +1,11 @@
 """All methods: a name here, its card ``tgr.config.methods.<name>`` and its module ``tgr.methods.<name>``."""
 
 import re
+from collections.abc import Mapping
 from importlib import import_module
 from typing import Any
 
-from pydantic import Field, create_model
+from pydantic import Field, create_model, model_validator
 
 from tgr.config.base import Section
 from tgr.config.methods.base import MethodParameters
@@ -18,6 +19,7 @@ NAMES = (
     "dro",
     "bank",
     "distil",
+    "panel",
     "replay",
     "purer",
     "bidf_mkd",
@@ -46,7 +48,15 @@ _Sections: Any = create_model("_Sections", __base__=Section, **_FIELDS)
 
 
 class Methods(_Sections):
-    """The methods to run. A method takes part if its key is present; `{}` means its default parameters."""
+    """The methods to run. A method takes part if its key is present; `{}`, or nothing, means its default parameters."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_empty(cls, values: Any) -> Any:
+        """Take a key without a value, which YAML reads as null, for a method with its default parameters."""
+        if not isinstance(values, Mapping):
+            return values
+        return {name: {} if value is None else value for name, value in values.items()}
 
     def active(self) -> dict[str, MethodParameters]:
         """Return the methods that take part, by name, in the order of the tables."""

@@ -14,11 +14,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from tgr.errors import TgrError
-
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 
 
 @dataclass(frozen=True)
@@ -48,12 +45,14 @@ class Source:
         labels: indices into ``class_names``, (n,).
         class_names: one name for each class.
         splits: class indices of ``meta_train``, ``meta_val`` and ``meta_test``.
+        left_out: what lies there and is not read, in words: the parts of a warning.
     """
 
     images: Sequence[Path] | NDArray[np.uint8]
     labels: Sequence[int] | NDArray[np.int64]
     class_names: list[str]
     splits: dict[str, list[int]]
+    left_out: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -101,25 +100,9 @@ def require_path(name: str, path: str | None, about: About) -> Path:
     return Path(path)
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Return the images directly in a folder, sorted by name."""
-    return sorted(file for file in folder.glob("*") if file.suffix.lower() in IMAGE_SUFFIXES)
-
-
-def read_image(file: Path, size: int | None = None) -> NDArray[np.uint8]:
-    """Decode an image to RGB, uint8 (height, width, 3), and resize it to a square of ``size`` pixels if that is given.
-
-    Raises:
-        TgrError: it is damaged or not an image.
-    """
-    try:
-        with Image.open(file) as opened:
-            image = opened.convert("RGB")
-    except Exception as error:  # decoders of damaged images, and of those too large, raise many kinds
-        raise TgrError(f"{file}: damaged or not an image ({error})") from error
-    if size:
-        image = image.resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image)
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def shorten(names: Sequence[str]) -> str:

@@ -15,9 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from tgr.artifacts import refuse_placeholder
 from tgr.config.teachers import Dataset
 from tgr.data.download import CIFAR100
-from tgr.data.readers.base import About, Source, SourceFiles, list_images, read_image, require_path, shorten
+from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
+from tgr.data.readers.images import Decoder
+from tgr.data.readers.listing import LeftOut, find_folders, list_images
 from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.data.unpickling import read_pickle
 from tgr.errors import TgrError
@@ -72,29 +75,37 @@ def read(inputs: SourceFiles) -> Source:
     splits_file, *files = inputs.files
     splits = read_splits(splits_file)
     class_names = list_classes(splits)
-    by_class = _read_pickles(files, class_names) if files else _read_folders(inputs.images(), class_names)
+    left_out: list[str] = []
+    if files:
+        by_class = _read_pickles(files, class_names)
+    else:
+        by_class, left_out = _read_folders(inputs.images(), class_names)
     images, labels, digests = [], [], {}
     for label, class_name in enumerate(class_names):
         class_images, digests[class_name] = _sort_by_digest(by_class.pop(class_name))
         images.append(class_images)
         labels += [label] * len(class_images)
     print(_describe_match(digests))
-    return Source(np.concatenate(images), labels, class_names, index_splits(splits, class_names))
+    return Source(np.concatenate(images), labels, class_names, index_splits(splits, class_names), left_out)
 
 
-def _read_folders(folder: Path, class_names: Sequence[str]) -> dict[str, Images]:
-    files = {class_name: list_images(folder / class_name) for class_name in class_names}
+def _read_folders(folder: Path, class_names: Sequence[str]) -> tuple[dict[str, Images], list[str]]:
+    """Return the images of each class, and what is left out."""
+    left_out, decoder = LeftOut(), Decoder()
+    folders = find_folders(folder, class_names, left_out)
+    files = {class_name: list_images(folders[class_name], left_out) for class_name in class_names}
     empty = [class_name for class_name in class_names if not files[class_name]]
     if empty:
         raise TgrError(f"{folder}: no images of {shorten(empty)}; wanted <class>/*.png for the 100 classes")
-    return {
-        class_name: np.stack([_read_cifar_image(file) for file in files[class_name]])
+    by_class = {
+        class_name: np.stack([_read_cifar_image(file, decoder) for file in files[class_name]])
         for class_name in tqdm(class_names, desc="decoding", unit="class")
     }
+    return by_class, [*left_out.describe(), *decoder.describe()]
 
 
-def _read_cifar_image(file: Path) -> NDArray[np.uint8]:
-    image = read_image(file)
+def _read_cifar_image(file: Path, decoder: Decoder) -> NDArray[np.uint8]:
+    image = decoder.read(file)
     if image.shape != (SIZE, SIZE, 3):
         raise TgrError(f"{file}: {image.shape[1]}x{image.shape[0]} pixels, but CIFAR-100 has {SIZE}x{SIZE}")
     return image
@@ -103,6 +114,8 @@ def _read_cifar_image(file: Path) -> NDArray[np.uint8]:
 def _read_pickles(files: Sequence[Path], class_names: Sequence[str]) -> dict[str, Images]:
     """Read the archive, or the files that were unpacked from it."""
     where = files[0]
+    for file in files:
+        refuse_placeholder(file)
     contents = _unpack(where) if len(files) == 1 else {file.name: file.read_bytes() for file in files}
     names = [str(name, "ascii") for name in _read_entry(contents, META, "fine_label_names", list, where)]
     if sorted(names) != sorted(class_names):

@@ -5,6 +5,7 @@ from pathlib import Path
 from tgr.config.teachers import Dataset
 from tgr.data.readers import folder
 from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
+from tgr.data.readers.listing import list_folders
 from tgr.data.splits import list_classes, read_splits
 from tgr.errors import TgrError
 
@@ -35,7 +36,7 @@ def read(inputs: SourceFiles, name: str) -> Source:
     Raises:
         TgrError: the folders are not the 200 classes, or one of them is empty.
     """
-    folders = {path.name for path in inputs.images().iterdir() if path.is_dir()}
+    folders = {path.name for path in list_folders(inputs.images())}
     differing = folders ^ set(list_classes(read_splits(inputs.files[0])))
     if differing:
         raise TgrError(f"{inputs.folder}: not the 200 classes of CUB-200-2011: {shorten(list(differing))} differ")

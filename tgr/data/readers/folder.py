@@ -1,9 +1,10 @@
-"""Any images: ``<path>/<class>/*.png`` (or jpg, webp, bmp) and a JSON file of class splits."""
+"""Any images: ``<path>/<class>/*.png``, or of another of ``listing.SUFFIXES``; and a JSON file of class splits."""
 
 from pathlib import Path
 
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Source, SourceFiles, list_images
+from tgr.data.readers.base import Source, SourceFiles
+from tgr.data.readers.listing import LeftOut, find_folders, list_images
 from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
@@ -31,12 +32,16 @@ def read(inputs: SourceFiles, name: str) -> Source:
     splits_file, folder = inputs.files[0], inputs.images()
     splits = read_splits(splits_file)
     class_names = list_classes(splits)
+    left_out = LeftOut()
+    folders = find_folders(folder, class_names, left_out)
     images: list[Path] = []
     labels: list[int] = []
     for label, class_name in enumerate(class_names):
-        files = list_images(folder / class_name)
+        files = list_images(folders[class_name], left_out)
         if not files:
-            raise TgrError(f"{folder / class_name}: no images, but {splits_file} names this class")
+            others = left_out.kinds(folders[class_name])
+            found = f"; it holds {others}: convert or move them" if others else ""
+            raise TgrError(f"{folder / class_name}: no images, but {splits_file} names this class{found}")
         images += files
         labels += [label] * len(files)
-    return Source(images, labels, class_names, index_splits(splits, class_names))
+    return Source(images, labels, class_names, index_splits(splits, class_names), left_out.describe())

@@ -1,17 +1,16 @@
 """miniImageNet: 100 classes of ImageNet, 64/16/20, 600 images each."""
 
-import csv
 from collections import Counter
 from pathlib import Path
 
-from tgr.artifacts import read_json
+from tgr.artifacts import read_json, refuse_placeholder
+from tgr.config.delimited import read_rows
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
 from tgr.data.splits import SPLITS, index_splits, list_classes, read_splits
 from tgr.errors import TgrError
 
 LISTS = dict(zip(SPLITS, ("train.csv", "val.csv", "test.csv"), strict=True))
-COLUMNS = ["filename", "label"]
 IMAGES_PER_CLASS = 600
 ABOUT = About(
     title="miniImageNet (Vinyals et al., Matching Networks, NeurIPS 2016; split of Ravi and Larochelle, ICLR 2017)",
@@ -51,6 +50,7 @@ def read(inputs: SourceFiles, name: str) -> Source:
     repeated = [image for image, count in Counter(image for image, _ in rows).items() if count > 1]
     if repeated:
         raise TgrError(f"{folder.parent}: {shorten(repeated)} are listed more than once; take the original lists")
+    unlisted = sorted(present - {image for image, _ in rows})
     numbers = list_classes(splits)
     counts = Counter(label for _, label in rows)
     if set(counts.values()) != {IMAGES_PER_CLASS}:
@@ -63,19 +63,14 @@ def read(inputs: SourceFiles, name: str) -> Source:
         labels=[position[label] for _, label in rows],
         class_names=[names[number] for number in numbers],
         splits=index_splits(splits, numbers),
+        left_out=[f"{len(unlisted)} in {folder} that no list names: {shorten(unlisted)}"] if unlisted else [],
     )
 
 
 def _read_list(file: Path, classes: list[str], split: str) -> list[tuple[str, str]]:
     """Return the rows (image, class) of a list, whose classes must be the given ones; by class, then by image."""
-    try:
-        with file.open(encoding="utf-8", newline="") as opened:
-            table = csv.DictReader(opened)
-            if table.fieldnames != COLUMNS:
-                raise TgrError(f"{file}: the first line must be filename,label")
-            rows = [(row["filename"], row["label"]) for row in table]
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise TgrError(f"{file}: not a CSV file ({error})") from error
+    refuse_placeholder(file)
+    rows = [(row["filename"], row["label"]) for row in read_rows(file, ("filename", "label"))]
     for image, label in rows:
         if not label or not image or Path(image).name != image:
             raise TgrError(f"{file}: the row '{image},{label}' does not name an image of the folder and its class")

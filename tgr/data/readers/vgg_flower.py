@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from tgr.artifacts import read_json
+from tgr.artifacts import read_json, refuse_placeholder
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import About, Source, SourceFiles, require_path
 from tgr.data.splits import index_splits, list_classes, read_splits
@@ -65,6 +65,7 @@ def _read_labels(file: Path, n_classes: int) -> NDArray[np.int64]:
     """Return the label of each image, from 1: (n,)."""
     from scipy.io import loadmat
 
+    refuse_placeholder(file)
     try:
         labels = np.asarray(loadmat(file)["labels"]).ravel()
     except Exception as error:  # a damaged file may raise anything

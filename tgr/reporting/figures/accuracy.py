@@ -30,7 +30,7 @@ def draw(
     looks: Looks | None = None,
     venue: str = "icml",
 ) -> Figure:
-    """Draw mean accuracies with 95 % intervals over episodes; floor, yardstick and ceiling are reference lines.
+    """Draw mean accuracies with 95 % intervals; floor, yardstick and ceiling are reference lines.
 
     With several datasets the dot is the mean over all episodes, and small hollow marks stand for each dataset. With
     several seeds, ticks below the dot are their means.
@@ -104,7 +104,7 @@ def _datasets(shown: pd.DataFrame) -> dict[str, str]:
 def _entries(shown: pd.DataFrame, seeds: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
     singles, roles = _datasets(shown), dict(zip(shown["role"], shown["method"], strict=True))
     mean = "mean over all episodes" if singles else "mean"
-    entries = [key(f"{mean}, 95 % CI over episodes", color=BLACK, marker="o", markersize=3.6, linewidth=0.9)]
+    entries = [key(f"{mean}, 95 % CI", color=BLACK, marker="o", markersize=3.6, linewidth=0.9)]
     if len(seeds):
         entries.append(key("mean of one seed", **SEED))
     if "floor" in roles:

@@ -15,7 +15,7 @@ COLUMNS = 3
 
 @style()
 def draw(sweep: pd.DataFrame, *, label: str, looks: Looks | None = None, venue: str = "icml") -> Figure:
-    """Draw mean accuracies with bands of their 95 % intervals over episodes against a value.
+    """Draw mean accuracies with bands of their 95 % intervals against a value.
 
     Args:
         sweep: rows of ``tgr.evaluation.summary.summarise`` for one selection rule, with the scenario's ``value``.

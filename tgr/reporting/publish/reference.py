@@ -30,7 +30,13 @@ from tgr.reporting.tables.markup import MISSING
 ROOT = Path(__file__).parents[3]
 REFERENCE = Path("results/reference")
 KINDS = ("tables", "figures")
-UNKNOWN = {"last_minus_random": math.nan, "last_below_random": False}
+UNKNOWN = {
+    "last_minus_random": math.nan,
+    "last_below_random": False,
+    "p_holm": math.nan,
+    "significant": False,
+    "as_good_as_best": False,
+}
 """What tables of earlier runs may lack, and stands in them as not measured."""
 TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 

@@ -4,8 +4,8 @@ import pandas as pd
 
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
-    TIES,
     below_random_note,
+    bold_note,
     common_notes,
     dataset_title,
     difference_note,
@@ -37,7 +37,7 @@ def table(accuracies: pd.DataFrame, *, caption: str = "Ablation", headline: str 
             *common_notes(accuracies),
             headline_note(headline),
             *difference_note(accuracies, labels_of(accuracies)[reference]),
-            TIES,
+            bold_note(accuracies),
             *below_random_note(accuracies),
             "Gradient conflict between the teachers of a step, mean over the group steps: pairwise cosine of their "
             "gradients (higher is less conflict), and their variance relative to the squared norm of their mean.",

@@ -6,11 +6,10 @@ from typing import Any
 import pandas as pd
 
 from tgr.config.methods.registry import CARDS
-from tgr.evaluation.summary import ALL, GATE, TIED, UNTRAINED
+from tgr.evaluation.statistics import OUTSIDE
+from tgr.evaluation.summary import ALL, ENOUGH, GATE, MARGIN, UNTRAINED
 from tgr.reporting import labels
 from tgr.reporting.tables.markup import Cell
-
-TIES = f"Bold: the best of a column and those tied with it (paired t-test on the same episodes, p >= {TIED})."
 
 
 def result_cell(row: Mapping[Any, Any]) -> Cell:
@@ -21,8 +20,8 @@ def result_cell(row: Mapping[Any, Any]) -> Cell:
         seed_std=None if pd.isna(row["seed_std"]) else row["seed_std"],
         difference=None if pd.isna(row["difference"]) else row["difference"],
         difference_ci95=None if pd.isna(row["difference"]) else row["difference_ci95"],
-        significant=not pd.isna(row["p_value"]) and row["p_value"] < TIED,
-        bold=row["tied_with_best"],
+        significant=row["significant"],
+        bold=row["as_good_as_best"],
         below_floor=row["below_floor"],
         last_below_random=row["last_below_random"] and row["protocol"] == GATE["protocol"],
     )
@@ -58,8 +57,7 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
     split = "meta-val" if "split" in summary and (summary["split"] == "meta_val").any() else "meta-test"
     chosen = ["Parameters are chosen on these classes: no accuracy here is a result."] if split == "meta-val" else []
     return [
-        f"Mean and 95 % confidence interval (Student's t) over {counts} {split} episodes{each}, which all methods "
-        f"share; {_seeds(summary['n_seeds'])}.",
+        f"Mean and {covers(summary['n_seeds'])}; {counts} {split} episodes{each}, which all methods share.",
         *chosen,
         f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}.",
     ]
@@ -70,11 +68,21 @@ def headline_note(headline: str) -> str:
     return f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
 
 
-def ties_note(shown: pd.DataFrame) -> str:
-    """Explain bold type, and say which methods are no rivals."""
+def bold_note(shown: pd.DataFrame, left_out: str = "") -> str:
+    """Explain bold type, and say which methods are no rivals.
+
+    Args:
+        left_out: a sentence about what else cannot be bold.
+    """
+    if shown["n_seeds"].max() < ENOUGH:
+        return f"No bold: fewer than {ENOUGH} trainings of a method do not show which is best."
     yardsticks = labels_of(shown[shown["role"] == "yardstick"]).values()
     several = f", and so is {', '.join(yardsticks)}, which is no single network" if yardsticks else ""
-    return f"{TIES} The ceiling sees real meta-train images and is left out{several}."
+    return (
+        f"Bold, with {ENOUGH} trainings or more: the best of a column, and methods that surely differ from it by less "
+        f"than {100 * MARGIN:g} point (two one-sided tests at 5 %). The ceiling sees real meta-train images and is "
+        f"left out{several}. {left_out}"
+    ).strip()
 
 
 def below_random_note(shown: pd.DataFrame) -> list[str]:
@@ -115,15 +123,21 @@ def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:
     """Explain the differences of a table, if it has any."""
     if not shown["difference"].notna().any():
         return []
+    star = (
+        f"* p < {OUTSIDE} for all rows of a column together (Holm)"
+        if shown["n_seeds"].max() >= ENOUGH
+        else f"fewer than {ENOUGH} trainings get no star"
+    )
     return [
-        f"In parentheses: paired difference to {reference} on the same episodes, with its 95 % interval; * p < {TIED} "
-        "(paired t-test, not corrected for the number of comparisons)."
+        f"In parentheses: paired difference to {reference} on the same episodes and seeds, with its 95 % interval; "
+        f"{star}."
     ]
 
 
-def _seeds(counts: pd.Series) -> str:
-    low, high = int(counts.min()), int(counts.max())
-    text = str(low) if low == high else f"{low} to {high}"
+def covers(n_trainings: pd.Series) -> str:
+    """Say what an interval covers: ``95 % interval over episodes, for the one training of each method``."""
+    low, high = int(n_trainings.min()), int(n_trainings.max())
     if high == 1:
-        return "one seed of meta-training"
-    return f"accuracies averaged over {text} seeds of meta-training first"
+        return "95 % interval over episodes, for the one training of each method: another one may lie outside"
+    counted = str(low) if low == high else f"{low} to {high}"
+    return f"95 % interval over {counted} trainings of each method and over episodes"

@@ -8,6 +8,7 @@ from tgr.evaluation.summary import REFERENCE, headline_rows
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
     below_random_note,
+    bold_note,
     common_notes,
     dataset_title,
     difference_note,
@@ -17,7 +18,6 @@ from tgr.reporting.tables.accuracies import (
     result_cell,
     role_label,
     shots_and_protocols,
-    ties_note,
 )
 from tgr.reporting.tables.markup import Block, Table
 
@@ -78,7 +78,7 @@ def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     notes += difference_note(shown, label)
     if reference != REFERENCE:
         notes.append(f"TGR takes no part in this scenario: {label} is the reference instead.")
-    notes.append(ties_note(shown))
+    notes.append(bold_note(shown))
     if "floor" not in set(shown["role"]):
         notes.append("No floor: the method pixels takes no part, so it is unknown who falls below it.")
     elif shown["below_floor"].any():

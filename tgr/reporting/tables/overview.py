@@ -8,13 +8,13 @@ from tgr.evaluation.summary import headline_rows, over_all_datasets
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
     below_random_note,
+    bold_note,
     common_notes,
     difference_note,
     headline_note,
     labels_of,
     result_cell,
     role_label,
-    ties_note,
 )
 from tgr.reporting.tables.markup import Block, Table
 
@@ -41,7 +41,7 @@ def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> T
             *common_notes(shown),
             headline_note(headline),
             *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
-            ties_note(shown),
+            bold_note(shown),
             *below_random_note(shown),
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",

@@ -4,7 +4,7 @@ import pandas as pd
 
 from tgr.reporting import labels
 from tgr.reporting.tables.accuracies import (
-    TIES,
+    bold_note,
     common_notes,
     dataset_title,
     phase_note,
@@ -35,7 +35,7 @@ def table(summary: pd.DataFrame) -> Table:
             "All rules agree for methods with one checkpoint.",
             "Protocols under which only the rule of the main table was run are left out.",
             *phase_note(shown, "selection", labels.SELECTIONS),
-            f"{TIES} No bold for the oracle.",
+            bold_note(shown, "The oracle is left out."),
         ],
     )
 
@@ -50,7 +50,7 @@ def _block(part: pd.DataFrame, dataset: str) -> Block:
             for _, rows_of_method in cell.groupby("method", sort=False):
                 cells = {
                     row["selection"]: Cell(
-                        row["mean"], row["ci95"], bold=row["tied_with_best"] and row["selection"] != "oracle"
+                        row["mean"], row["ci95"], bold=row["as_good_as_best"] and row["selection"] != "oracle"
                     )
                     for row in rows_of_method.to_dict("records")
                 }

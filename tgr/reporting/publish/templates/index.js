@@ -5,7 +5,7 @@ const rows = data.data.map((values) => Object.fromEntries(data.columns.map((name
 const filters = { scenario: "Scenario", dataset: "Unseen classes of", shot: "Images a class", protocol: "Adapted by", selection: "Checkpoint chosen by" };
 const columns = [
   ["label", "Method"], ["mean", "Accuracy (%)"], ["ci95", "95 % CI (±)"], ["n_episodes", "Episodes (n)"], ["n_seeds", "Seeds (n)"],
-  ["seed_std", "SD over seeds"], ["difference", "Paired difference"], ["difference_ci95", "its 95 % CI (±)"], ["p_value", "p"],
+  ["seed_std", "SD over seeds"], ["difference", "Paired difference"], ["difference_ci95", "its 95 % CI (±)"], ["p_holm", "p (Holm)"],
 ];
 const state = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 let order = { by: "mean", down: true };
@@ -58,7 +58,7 @@ function description(row) {
   ];
   if (row.seed_std !== null) lines.push(`standard deviation over seeds: ${percent(row.seed_std)}`);
   if (row.difference !== null)
-    lines.push(`paired difference to ${row.reference}: ${percent(row.difference)} ± ${percent(row.difference_ci95)} (p ${probability(row.p_value, "= ")})`);
+    lines.push(`paired difference to ${row.reference}: ${percent(row.difference)} ± ${percent(row.difference_ci95)} (p by Holm ${probability(row.p_holm, "= ")})`);
   if (row.below_floor) lines.push("below the floor");
   if (row.last_below_random) lines.push("its last checkpoint is below an untrained network (nearest class mean)");
   return lines.join("\n");
@@ -85,7 +85,7 @@ function chart(shown, title) {
       element("rect", { x: 0, y, width, height: line, fill: "transparent" }),
       element("rect", { class: "bar", x: left, y: y + 5, width: Math.max(0, x(row.mean) - left), height: line - 10 }),
       element("path", { class: "whisker", d: `M${low} ${middle - 4}v8m0-4H${high}m0-4v8` }),
-      element("text", { class: row.tied_with_best ? "tied" : "", x: left - 8, y: middle + 4, "text-anchor": "end" }, row.label),
+      element("text", { class: row.as_good_as_best ? "best" : "", x: left - 8, y: middle + 4, "text-anchor": "end" }, row.label),
       element("text", { class: "soft", x: high + 6, y: middle + 4 }, percent(row.mean)),
     );
     const near = (event) => tip(description(row), event);
@@ -132,9 +132,9 @@ function table(shown) {
   const body = shown.map((row) => {
     const cells = used.map(([key]) => {
       if (shares.includes(key)) return percent(row[key]);
-      return key === "p_value" ? probability(row[key]) : String(row[key]);
+      return key === "p_holm" ? probability(row[key]) : String(row[key]);
     });
-    return element("tr", row.tied_with_best ? { class: "tied" } : {}, ...cells.map((text) => element("td", {}, text)));
+    return element("tr", row.as_good_as_best ? { class: "best" } : {}, ...cells.map((text) => element("td", {}, text)));
   });
   document.querySelector("#table tbody").replaceChildren(...body);
 }

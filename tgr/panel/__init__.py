@@ -1,0 +1,1 @@
+"""What a panel of teachers says of all recovered images, asked once and kept."""
