@@ -134,6 +134,17 @@ def test_all_layouts_of_cifar_give_the_same_bytes(
         assert images_of(dataset, name) == sorted(image.tobytes() for image in images)
 
 
+def test_what_a_folder_of_cifar_has_besides_is_counted(
+    layouts: dict[str, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(layouts["folders"], tmp_path / "cifar-fs")
+    for name in ("apple/._0.png", "apple/notes.txt", "bear/.DS_Store"):
+        (tmp_path / "cifar-fs/data" / name).touch()
+    (tmp_path / "cifar-fs/data/.ipynb_checkpoints").mkdir()
+    assert torch.equal(load("cifar_fs", layouts["folders"]).images, load("cifar_fs", tmp_path / "cifar-fs").images)
+    assert "left out: 3 files of 2 kinds in 2 folders: 1 .txt, 2 hidden (" in capsys.readouterr().out
+
+
 def test_cifar_can_be_resized(layouts: dict[str, Path]) -> None:
     assert load("cifar_fs", layouts["archive"], 16).images.shape == (200, 3, 16, 16)
 
@@ -268,6 +279,20 @@ def test_order_of_the_rows_does_not_matter(miniimagenet: Path, tmp_path: Path) -
     (tmp_path / "mini/train.csv").write_text("\n".join([head, *sorted(rows, reverse=True)]))
     again = load("miniimagenet", tmp_path / "mini", 16)
     assert torch.equal(first.images, again.images) and torch.equal(first.labels, again.labels)
+
+
+def test_lists_that_a_spreadsheet_saved_give_the_same_images(
+    miniimagenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(miniimagenet, tmp_path / "mini")
+    for file in (tmp_path / "mini").glob("*.csv"):
+        head, rows = file.read_text().split("\n", 1)
+        text = f"\ufeff{head.replace(',', ' , ')}\r\n;\r\n{rows}".replace(",", ";")
+        file.write_bytes(text.encode())
+    (tmp_path / "mini/images/stray.jpg").touch()
+    first, again = load("miniimagenet", miniimagenet, 16), load("miniimagenet", tmp_path / "mini", 16)
+    assert torch.equal(first.images, again.images) and torch.equal(first.labels, again.labels)
+    assert f"left out: 1 in {tmp_path}/mini/images that no list names: stray.jpg" in capsys.readouterr().out
 
 
 def append(file: Path, row: str) -> None:

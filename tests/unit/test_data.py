@@ -179,6 +179,12 @@ def test_splits_spell_classes_as_the_npz_does(tmp_path: Path) -> None:
     assert [dataset.class_names[index] for index in dataset.splits["meta_test"]] == ["eel", names[5]]
 
 
+def test_classes_that_no_split_names_are_named(npz_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    splits = write_splits(npz_file.parent, SPLITS | {"meta_val": ["dog"]})
+    load("mine", config("npz", npz_file, splits))
+    assert capsys.readouterr().out == "WARNING: datasets.mine: left out: classes that no split names (1): cat\n"
+
+
 def test_faults_of_the_split_name_its_file(image_folder: Path) -> None:
     overlapping(image_folder)
     with pytest.raises(TgrError, match=r"splits\.json: class 'ant' is in meta_train and in meta_test"):

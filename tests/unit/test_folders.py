@@ -78,6 +78,13 @@ def test_folders_that_no_split_names_are_named(folder: Path, capsys: pytest.Capt
     assert warning(capsys) == "2 folders that no split names: __MACOSX, dog"
 
 
+def test_names_in_the_warning_stay_in_one_line(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "a\x1b[2J\nb").mkdir()
+    (folder / "ant/x.a\nb").touch()
+    expected = "1 file of 1 kind in 1 folder: 1 '.a\\nb' (images/ant); 1 folder that no split names: 'a\\x1b[2J\\nb'"
+    assert warning(capsys) == expected
+
+
 def test_animated_files_are_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     first, second = (Image.new("RGB", (8, 8), colour) for colour in ("red", "blue"))
     (folder / "cat/0.png").unlink()

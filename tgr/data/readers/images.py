@@ -9,7 +9,7 @@ from PIL import ExifTags, Image, ImageOps
 
 from tgr.artifacts import refuse_placeholder
 from tgr.data.readers.base import plural, shorten
-from tgr.errors import TgrError
+from tgr.errors import TgrError, escape
 
 WHITE = "white"
 WHITES = {"I;16": 65535, "I;16L": 65535, "I;16B": 65535, "I;16N": 65535, "I": 65535, "F": 1}
@@ -47,10 +47,10 @@ class Decoder:
                 several = opened.format != "MPO" and getattr(opened, "n_frames", 1) > 1
                 image = to_rgb(opened, self.background)
         except _RefusedError as error:
-            raise TgrError(f"{file}: {error}") from None
+            raise TgrError(f"{escape(file)}: {error}") from None
         except Exception as error:  # decoders of damaged images, and of those too large, raise many kinds
             refuse_placeholder(file)
-            raise TgrError(f"{file}: damaged or not an image ({error})") from error
+            raise TgrError(f"{escape(file)}: damaged or not an image ({error})") from error
         if several:
             self.animated.append(file)
         if size:
@@ -59,7 +59,7 @@ class Decoder:
 
     def describe(self) -> list[str]:
         """Return what a warning says: nothing, or one sentence."""
-        files = f"{plural(len(self.animated), 'animated file')}: {shorten([str(file) for file in self.animated])}"
+        files = f"{plural(len(self.animated), 'animated file')}: {shorten([*map(escape, self.animated)])}"
         return [f"all pictures but the first of {files}"] if self.animated else []
 
 

@@ -44,7 +44,7 @@ class LeftOut:
     def describe(self) -> list[str]:
         """Return the parts of the warning; none if nothing is left out."""
         kinds = plural(len({kind for kind, _ in self.counts}), "kind")
-        folders = sorted({str(folder) for _, folder in self.counts})
+        folders = sorted({escape(folder) for _, folder in self.counts})
         counted = (
             f"{plural(self.counts.total(), 'file')} of {kinds} in {plural(len(folders), 'folder')}: {self.kinds()}"
         )

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tgr.artifacts import refuse_bombs, refuse_placeholder
 from tgr.config.teachers import Dataset
-from tgr.data.readers.base import Source, SourceFiles
+from tgr.data.readers.base import Source, SourceFiles, shorten
 from tgr.data.splits import index_splits, normalised, read_splits
 from tgr.errors import TgrError, escape
 
@@ -37,7 +37,10 @@ def read(inputs: SourceFiles, name: str) -> Source:
     _check(arrays, file)
     class_names = arrays["class_names"].tolist()
     splits = index_splits(read_splits(splits_file, class_names), class_names)
-    return Source(arrays["images"].astype(np.uint8, copy=False), arrays["labels"].astype(np.int64), class_names, splits)
+    unused = sorted({*class_names} - {class_names[index] for split in splits.values() for index in split})
+    left_out = [f"classes that no split names ({len(unused)}): {shorten([*map(escape, unused)])}"] if unused else []
+    images, labels = arrays["images"].astype(np.uint8, copy=False), arrays["labels"].astype(np.int64)
+    return Source(images, labels, class_names, splits, left_out)
 
 
 def _read_arrays(file: Path) -> dict[str, NDArray[np.generic]]:
