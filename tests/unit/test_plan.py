@@ -312,6 +312,9 @@ def test_existing_models_are_as_large_as_their_table_says(units: Units, tmp_path
     sized = Parts(default(pools={"icons-conv4": pool}), units)
     assert sized.teacher("icons-conv4") == named("resnet10", 16, 84)
     assert (sized.pixels("icons-conv4"), sized.n_recovered("icons-conv4")) == (84, 7 * 30)
+    (tmp_path / "models.yaml").write_text(json.dumps([small | row | {"architecture": "timm:no_such_net"}]))
+    with pytest.raises(TgrError, match=r"models\.yaml: row 1 \(a\): architecture: timm has no model 'no_such_net'"):
+        Parts(default(pools={"icons-conv4": pool}), units).teacher("icons-conv4")
     (tmp_path / "models.yaml").unlink()
     unknown = Parts(default(pools={"icons-conv4": pool}), units)
     assert unknown.teacher("icons-conv4") == named("conv4", 32, 32)
