@@ -153,6 +153,9 @@ def test_code_lies_in_the_working_directory_and_is_watched(tmp_path: Path, monke
     assert build(architecture, 5, 4, SIZE, "test").feature_dim == 768
     before = networks.named(architecture, 1, SIZE)
     assert before.parameters == pytest.approx(768 * 5 / 1e6 + 5e-6)
+    assert before.features == 768
+    whole = networks.named(f"{MODULE}:Halved", 1, SIZE)
+    assert (whole.features, whole.outputs) == (5, pytest.approx((8 * 64 + 16 + 5) / 1e6))
     key = networks._key(architecture, 1, SIZE, "{}")
     file.write_text(file.read_text() + "\n")
     assert networks._key(architecture, 1, SIZE, "{}") != key

@@ -286,6 +286,40 @@ def test_large_jobs_ask_for_more(units: Units) -> None:
     assert many.of("compare", {"scenario": "icons", "embedding": "fisher"}).minutes > 12
 
 
+def test_chunks_bound_the_memory_of_inversion_and_cost_time(units: Units) -> None:
+    pool = default().pools["icons-conv4"].model_copy(update={"architecture": "resnet18", "width": 64})
+    few, many = (
+        counted(
+            default(
+                pools={"icons-conv4": pool},
+                inversion=default().inversion.model_copy(update={"images_per_class": 100, "memory_mb": megabytes}),
+            ),
+            units,
+        )["invert"]
+        for megabytes in (200.0, 10_000.0)
+    )
+    fixed = few.memory_mb - 200
+    assert many.memory_mb > fixed + 2000
+    assert few.seconds == pytest.approx(1.6 * many.seconds, rel=0.05)
+
+
+def test_existing_models_are_as_large_as_their_table_says(units: Units, tmp_path: Path) -> None:
+    row = {"weights": "w.pth", "sha256": "0" * 64, "mean": [0.5] * 3, "std": [0.2] * 3, "licence": "MIT"}
+    small = {"name": "a", "architecture": "conv4", "classes": 3, "image_size": 16}
+    large = {"name": "b", "architecture": "resnet10", "width": 16, "classes": 7, "image_size": 84}
+    (tmp_path / "models.yaml").write_text(json.dumps([small | row, large | row]))
+    pool = Pool(table=str(tmp_path / "models.yaml"), n_teachers=2)
+    sized = Parts(default(pools={"icons-conv4": pool}), units)
+    assert sized.teacher("icons-conv4") == named("resnet10", 16, 84)
+    assert (sized.pixels("icons-conv4"), sized.n_recovered("icons-conv4")) == (84, 7 * 30)
+    (tmp_path / "models.yaml").write_text(json.dumps([small | row | {"architecture": "timm:no_such_net"}]))
+    with pytest.raises(TgrError, match=r"models\.yaml: row 1 \(a\): architecture: timm has no model 'no_such_net'"):
+        Parts(default(pools={"icons-conv4": pool}), units).teacher("icons-conv4")
+    (tmp_path / "models.yaml").unlink()
+    unknown = Parts(default(pools={"icons-conv4": pool}), units)
+    assert unknown.teacher("icons-conv4") == named("conv4", 32, 32)
+
+
 def test_gpu_shortens_the_run_time_that_is_asked_for(units: Units) -> None:
     paper = load(REPOSITORY / "config/paper.yaml")
     job = {"scenario": "cifar_fs", "method": "free", "shot": "1", "seed": 0}

@@ -19,7 +19,10 @@ from tgr.workflow.paths import EVALUATION, MODEL
 
 ROOT = Path(__file__).parents[2]
 TUNINGS = sorted((ROOT / "config/tuning").glob("*.yaml"))
-TRIALS, SCALE = 12, 4
+TRIALS = {"icons": 12, "finals": 3}
+"""Trials of each method in each round ..."""
+SCALE = {"icons": 4, "finals": 1}
+"""... and by how much they are shorter than the comparison."""
 COMPARED = [name for name in load(ROOT / "config/comparison.yaml").methods.active() if CARDS[name].equal_cost]
 SMALL = """
 datasets: {icons: {}}
@@ -42,7 +45,7 @@ def test_every_method_has_as_many_trials(file: Path) -> None:
     config = load(file)
     variants = [variant for name in config.ablations for variant in config.ablation_variants(name).values()]
     counts = {name: sum(variant.method == name for variant in variants) for name in CARDS}
-    assert {name: n for name, n in counts.items() if n} == dict.fromkeys(COMPARED, TRIALS)
+    assert {name: n for name, n in counts.items() if n} == dict.fromkeys(COMPARED, TRIALS[file.stem])
 
 
 @pytest.mark.parametrize("file", TUNINGS, ids=lambda file: file.stem)
@@ -53,12 +56,13 @@ def test_trials_see_no_test_class_and_no_seed_of_a_result(file: Path) -> None:
     assert not results & set(config.evaluation.seeds)
 
 
-def test_trials_are_a_quarter_as_long_as_the_comparison() -> None:
-    tuning, full = load(ROOT / "config/tuning/icons.yaml").methods.active(), load(ROOT / "config/comparison.yaml")
+@pytest.mark.parametrize("file", TUNINGS, ids=lambda file: file.stem)
+def test_trials_have_a_share_of_the_steps_of_the_comparison(file: Path) -> None:
+    tuning, full = load(file).methods.active(), load(ROOT / "config/comparison.yaml")
     for name in COMPARED:
         for key in CARDS[name].lengths:
             value = getattr(full.methods.active()[name], key)
-            assert getattr(tuning[name], key) == pytest.approx(value / SCALE, abs=1), f"methods.{name}.{key}"
+            assert getattr(tuning[name], key) == pytest.approx(value / SCALE[file.stem], abs=1), f"methods.{name}.{key}"
 
 
 def write_trials(config: Config, run: Path, split: str = "meta_val") -> None:

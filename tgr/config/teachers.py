@@ -124,6 +124,12 @@ class Inversion(Section):
         "(`task_space.probe`): a prior of natural images for teachers without BatchNorm, useful up to about 0.01.",
     )
     max_classes: int = Field(20, ge=2, description="Of a teacher with more classes, this many are drawn and recovered.")
+    memory_mb: float = Field(
+        1000.0,
+        gt=0,
+        description="MB that the teacher's feature maps may take in a step; more images than fit go through it in "
+        "chunks: half as slow again, with the same gradient up to rounding.",
+    )
     crop_pad: int = Field(4, ge=0, description="Padding of the random crop inside the loop (paper: 4).")
     latent_dim: int = Field(256, ge=1, description="Size of the latent code (generator engine; paper: 256).")
     generator_width: int = Field(64, ge=4, description="Channels `ngf` of the generator (generator engine; paper: 64).")

@@ -1,6 +1,7 @@
 """Tensor transforms that every stage shares."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -35,6 +36,14 @@ def crop_pad(image_size: int) -> int:
     return image_size // 8
 
 
+class Views(NamedTuple):
+    """What is seen of each image: rows and columns, int64 (n, size) each, and whether it is mirrored, bool (n,)."""
+
+    rows: Tensor
+    columns: Tensor
+    mirrored: Tensor
+
+
 def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Tensor:
     """Shift each image by up to ``pad`` pixels (edges repeated) and mirror half of them; differentiable.
 
@@ -48,7 +57,12 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
 
 def crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,)."""
-    n, _, size, _ = images.shape
+    views = draw_views(len(images), images.shape[2], pad, flips, generator)
+    return take_views(images, views.rows, views.columns), views.mirrored
+
+
+def draw_views(n: int, size: int, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Views:
+    """Draw what ``random_crop_flip`` does to each of ``n`` images."""
     steps = torch.arange(-pad, size - pad)
     rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
     columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
@@ -58,9 +72,13 @@ def crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.G
         if isinstance(flips, Tensor):
             mirrored = mirrored & flips[:, None]
         columns = torch.where(mirrored, columns.flip(1), columns)
-    rows, columns = rows.clamp_(0, size - 1), columns.clamp_(0, size - 1)
+    return Views(rows.clamp_(0, size - 1), columns.clamp_(0, size - 1), mirrored[:, 0])
+
+
+def take_views(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return images (n, c, size, size) of which these rows and columns are seen; differentiable."""
+    n, _, size, _ = images.shape
     # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.
     pixel = (torch.arange(n).view(-1, 1, 1) * size + rows[:, :, None]) * size + columns[:, None, :]
     flat = images.permute(0, 2, 3, 1).reshape(n * size * size, -1)
-    moved = flat.index_select(0, pixel.view(-1).to(images.device)).view(n, size, size, -1).permute(0, 3, 1, 2)
-    return moved, mirrored[:, 0]
+    return flat.index_select(0, pixel.view(-1).to(images.device)).view(n, size, size, -1).permute(0, 3, 1, 2)

@@ -59,13 +59,12 @@ def invert(
     network = network.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam([*network.parameters(), codes], lr=lr, betas=BETAS, fused=True)
     lowest, best = float("inf"), torch.empty(0)
-    with objective(teacher, labels, config, probe, generator) as teacher_loss:
+    with objective(teacher, labels, config, probe, generator) as descend:
         for _ in range(steps):
+            optimizer.zero_grad()
             images = network(codes)
-            loss = teacher_loss(images)
+            loss = descend(images, ())
             if loss.item() < lowest:
                 lowest, best = loss.item(), images.detach()
-            optimizer.zero_grad()
-            loss.backward()
             optimizer.step()
     return best

@@ -1,67 +1,169 @@
 """What every engine minimises: the teacher's cross-entropy, and distances from the BatchNorm statistics of the teacher
 or of a probe."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from tgr.backbones.classifier import batchnorm_mode, frozen
+from tgr.backbones.memory import chunk_size
 from tgr.backbones.probe import Probe
+from tgr.backbones.size import count_outputs
 from tgr.config.teachers import Inversion
-from tgr.data.transforms import random_crop_flip
+from tgr.data.transforms import draw_views, random_crop_flip, take_views
 from tgr.errors import TgrError
-from tgr.inversion.priors import probe_distance
+from tgr.inversion.chunks import SetLoss
+from tgr.inversion.priors import PROBE_LAYERS, look, probe_distance, require_batchnorm
 from tgr.inversion.statistics import recorded_distances
 from tgr.pool.teacher import Teacher
 
-Objective = Callable[[Tensor], Tensor]
-"""Maps images (n, 3, size, size) in [0, 1] to a scalar loss."""
+Prior = tuple[float, Callable[[Tensor], Tensor]]
+"""A weight, and a mean over images (n, 3, size, size) in [0, 1]."""
+Descent = Callable[[Tensor, Sequence[Prior]], Tensor]
+"""Takes images (n, 3, size, size) in [0, 1] and priors; adds the gradient of the loss, priors included, to what the
+images are made from, and returns the loss without a graph. All images of a teacher are one call."""
 
 
 @contextmanager
 def objective(
     teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
-) -> Iterator[Objective]:
-    """Yield the loss of a batch (Wei et al. 2024, section 4):
+) -> Iterator[Descent]:
+    """Yield the descent of the loss of all images (Wei et al. 2024, section 4):
     CE(f(aug(x)), y) + bn_weight * mean over layers of (||var_l(x) - var_l||_2 + ||mean_l(x) - mean_l||_2).
 
     The paper adds the layers up. Their mean keeps one weight good for teachers of any depth: a sum over the layers of a
     deep teacher drowns its classes.
 
     ``aug`` shifts each image and, where the teacher's dataset allows it, mirrors half of them, anew at each call.
-    ``probe_weight`` adds the distance of the images, as they are, from a probe's statistics.
+    ``probe_weight`` adds the distance of the images, as they are, from a probe's statistics. Images whose feature maps
+    exceed ``memory_mb`` go through the networks in chunks; the gradient is the same, up to rounding.
     Inside the block the teacher is in evaluation mode and its weights need no gradient.
 
     Raises:
         TgrError: the probe is missing; or, on a call, the loss is not finite.
     """
+    if config.probe_weight > 0 and probe is None:
+        raise TgrError("inversion.probe_weight is set, but no probe was given; load one (tgr.backbones.probe)")
     with ExitStack() as stack:
         stack.enter_context(batchnorm_mode(teacher.model, "running"))
         stack.enter_context(frozen([teacher.model]))
+        size = images_at_a_time(teacher, len(labels), config)
+        if size < len(labels):
+            yield _Chunked(teacher, labels, config, probe if config.probe_weight > 0 else None, generator, size)
+        else:
+            yield stack.enter_context(_whole(teacher, labels, config, probe, generator))
+
+
+def images_at_a_time(teacher: Teacher, n_images: int, config: Inversion) -> int:
+    """Return how many images go through a teacher together.
+
+    Args:
+        teacher: in evaluation mode.
+    """
+    return chunk_size(count_outputs(teacher.model, teacher.card.image_size), n_images, config.memory_mb)
+
+
+@contextmanager
+def _whole(
+    teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
+) -> Iterator[Descent]:
+    """Yield the descent for images that fit into memory together."""
+    with ExitStack() as stack:
         distances: list[Tensor] = []
         if config.bn_weight > 0:
             distances = stack.enter_context(
                 recorded_distances(teacher.model, relative=config.bn_distance == "relative")
             )
         distance_from_natural = None
-        if config.probe_weight > 0:
-            if probe is None:
-                raise TgrError("inversion.probe_weight is set, but no probe was given; load one (tgr.backbones.probe)")
+        if config.probe_weight > 0 and probe is not None:
             distance_from_natural = stack.enter_context(probe_distance(probe))
 
-        def loss(images: Tensor) -> Tensor:
+        def descend(images: Tensor, priors: Sequence[Prior]) -> Tensor:
             distances.clear()
             augmented = random_crop_flip(images, config.crop_pad, teacher.card.flips, generator)
-            value = nn.functional.cross_entropy(teacher.logits(augmented), labels)
+            loss = cross_entropy(teacher.logits(augmented), labels)
             if distances:
-                value = value + config.bn_weight / len(distances) * torch.stack(distances).sum()
+                loss = loss + config.bn_weight / len(distances) * torch.stack(distances).sum()
             if distance_from_natural is not None:
-                value = value + config.probe_weight * distance_from_natural(images)
-            return require_finite(value, teacher)
+                loss = loss + config.probe_weight * distance_from_natural(images)
+            require_finite(loss, teacher)
+            for weight, prior in priors:
+                loss = loss + weight * prior(images)
+            loss.backward()
+            return loss.detach()
 
-        yield loss
+        yield descend
+
+
+class _Chunked:
+    """The descent in chunks."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        labels: Tensor,
+        config: Inversion,
+        probe: Probe | None,
+        generator: torch.Generator,
+        size: int,
+    ) -> None:
+        self._teacher, self._labels, self._config = teacher, labels, config
+        self._probe, self._generator = probe, generator
+        self._parts = [slice(start, start + size) for start in range(0, len(labels), size)]
+        if probe is not None:
+            require_batchnorm(probe)
+
+    def __call__(self, images: Tensor, priors: Sequence[Prior]) -> Tensor:
+        """Return the loss of all images after its gradient was taken."""
+        config, teacher = self._config, self._teacher
+        fixed = images.detach()
+        views = draw_views(len(fixed), fixed.shape[2], config.crop_pad, teacher.card.flips, self._generator)
+
+        def view(images: Tensor, part: slice) -> Tensor:
+            return take_views(images, views.rows[part], views.columns[part])
+
+        losses = [self._teacher_loss(view(fixed[part], part) for part in self._parts)]
+        if self._probe is not None:
+            losses.append(self._probe_loss(self._probe, [fixed[part] for part in self._parts]))
+        total = torch.stack([loss.value.to(fixed.device) for loss in losses]).sum()
+        gradient = torch.empty_like(fixed)
+        for part in self._parts:
+            chunk = fixed[part].requires_grad_()
+            share = len(chunk) / len(fixed)
+            logits, distance = losses[0].run(teacher.logits, view(chunk, part), share)
+            entropy = share * cross_entropy(logits, self._labels[part])
+            (entropy + distance).backward()
+            total += entropy.detach()
+            for probe_loss in losses[1:]:
+                _, distance = probe_loss.run(self._look, chunk, share)
+                distance.backward()
+            for weight, prior in priors:
+                value = share * weight * prior(chunk)
+                value.backward()
+                total += value.detach()
+            gradient[part].copy_(chunk.grad)  # type: ignore[arg-type]
+        require_finite(total, teacher)
+        if images.is_leaf and images.grad is None:
+            images.grad = gradient  # PyTorch would keep a copy
+        else:
+            images.backward(gradient)
+        return total
+
+    def _teacher_loss(self, chunks: Iterator[Tensor]) -> SetLoss:
+        model, logits, weight = self._teacher.model, self._teacher.logits, self._config.bn_weight
+        relative = self._config.bn_distance == "relative"
+        return SetLoss(model, logits, chunks if weight > 0 else (), lambda d: weight * d.mean(), relative=relative)
+
+    def _probe_loss(self, probe: Probe, chunks: Sequence[Tensor]) -> SetLoss:
+        weight = self._config.probe_weight
+        return SetLoss(probe.trunk, self._look, chunks, lambda d: weight * d.sum(), first=PROBE_LAYERS)
+
+    def _look(self, images: Tensor) -> None:
+        if self._probe is not None:
+            look(self._probe, images)
 
 
 def require_finite(value: Tensor, teacher: Teacher) -> Tensor:

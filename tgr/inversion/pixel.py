@@ -18,7 +18,7 @@ DETAIL = 0.2
 def invert(
     teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
 ) -> Tensor:
-    """Recover images by optimising their pixels, all classes in one batch.
+    """Recover images by optimising their pixels, all classes together.
 
     The state after the last step is returned, not the one with the lowest loss: the step size decays to zero, and
     the loss of a single step depends on its random crops more than on the last steps' progress.
@@ -39,15 +39,12 @@ def invert(
     images = images.contiguous(memory_format=torch.channels_last).requires_grad_()
     optimizer = torch.optim.Adam([images], lr=lr, fused=True)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    with objective(teacher, labels, config, probe, generator) as teacher_loss:
+    priors = [(config.tv_weight, total_variation), (config.l2_weight, distance_from_grey)]
+    priors = [(weight, prior) for weight, prior in priors if weight > 0]
+    with objective(teacher, labels, config, probe, generator) as descend:
         for _ in range(steps):
-            loss = teacher_loss(images)
-            if config.tv_weight > 0:
-                loss = loss + config.tv_weight * total_variation(images)
-            if config.l2_weight > 0:
-                loss = loss + config.l2_weight * distance_from_grey(images)
             optimizer.zero_grad()
-            loss.backward()
+            descend(images, priors)
             optimizer.step()
             scheduler.step()
             images.data.clamp_(0, 1)

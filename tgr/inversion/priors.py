@@ -43,24 +43,38 @@ def probe_distance(probe: Probe, n_layers: int = PROBE_LAYERS) -> Iterator[Calla
     Raises:
         TgrError: the probe has no BatchNorm layers; or, on a call, it cannot take images of this size.
     """
+    require_batchnorm(probe)
+    with recorded_distances(probe.trunk, n_layers) as distances:
+
+        def distance(images: Tensor) -> Tensor:
+            distances.clear()
+            look(probe, images)
+            return torch.stack(distances).sum()
+
+        yield distance
+
+
+def require_batchnorm(probe: Probe) -> None:
+    """Raise TgrError if the probe has no BatchNorm layers with stored statistics."""
     if all(layer.running_mean is None for layer in batchnorm_layers(probe.trunk)):
         raise TgrError(
             f"inversion.probe_weight: the probe {probe.name} has no BatchNorm layers; choose another task_space.probe, "
             "or set inversion.probe_weight to 0"
         )
-    with recorded_distances(probe.trunk, n_layers) as distances:
 
-        def distance(images: Tensor) -> Tensor:
-            distances.clear()
-            inputs = normalise(images, probe.mean, probe.std)
-            try:
-                with suppress(PassEnded):
-                    probe.trunk(inputs)
-            except (RuntimeError, AssertionError) as error:
-                raise TgrError(
-                    f"inversion.probe_weight: the probe {probe.name} cannot take images of {images.shape[-1]} px "
-                    f"({error}); choose another task_space.probe, or set inversion.probe_weight to 0"
-                ) from error
-            return torch.stack(distances).sum()
 
-        yield distance
+def look(probe: Probe, images: Tensor) -> None:
+    """Send images (n, 3, size, size) in [0, 1] through the probe, or through as much of it as is watched.
+
+    Raises:
+        TgrError: it cannot take images of this size.
+    """
+    inputs = normalise(images, probe.mean, probe.std)
+    try:
+        with suppress(PassEnded):
+            probe.trunk(inputs)
+    except (RuntimeError, AssertionError) as error:
+        raise TgrError(
+            f"inversion.probe_weight: the probe {probe.name} cannot take images of {images.shape[-1]} px "
+            f"({error}); choose another task_space.probe, or set inversion.probe_weight to 0"
+        ) from error

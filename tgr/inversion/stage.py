@@ -11,9 +11,9 @@ from tgr import seeds
 from tgr.backbones.probe import Probe, load_probe
 from tgr.config.teachers import Inversion, TaskSpace
 from tgr.inversion import registry
-from tgr.inversion.objective import require_finite
+from tgr.inversion.chunks import set_statistics
+from tgr.inversion.objective import images_at_a_time, require_finite
 from tgr.inversion.recovered import Recovered, Recovery, save_recovered
-from tgr.inversion.statistics import recorded_distances
 from tgr.pool.teacher import Teacher, load_teacher, read_cards
 
 
@@ -52,7 +52,7 @@ def invert_teacher(teacher: Teacher, config: Inversion, probe: Probe | None = No
     labels = torch.tensor(classes).repeat_interleave(config.images_per_class)
     images = registry.get(config.engine)(teacher, labels, config, probe, generator)
     pixels = require_finite(images, teacher).mul(255).round().clamp(0, 255).to(torch.uint8)
-    logits, distances, minimised = _run_teacher(teacher, pixels, config.bn_distance == "relative")
+    logits, distances, minimised = _run_teacher(teacher, pixels, config)
     targets = labels.to(logits.device)
     loss = nn.functional.cross_entropy(logits, targets)
     if minimised:
@@ -81,9 +81,10 @@ def choose_classes(n_classes: int, max_classes: int, generator: torch.Generator)
 
 
 @torch.no_grad()
-def _run_teacher(teacher: Teacher, images: Tensor, relative: bool) -> tuple[Tensor, list[Tensor], list[Tensor]]:
+def _run_teacher(teacher: Teacher, images: Tensor, config: Inversion) -> tuple[Tensor, list[Tensor], list[Tensor]]:
     """Return the teacher's logits (n, n_way), the distances of its BatchNorm layers, and those that were minimised."""
-    model = teacher.model
-    with recorded_distances(model) as distances, recorded_distances(model, relative=relative) as minimised:
-        logits = teacher.logits(images)
-    return logits, distances, minimised
+    logits: list[Tensor] = []
+    chunks = images.split(images_at_a_time(teacher, len(images), config))
+    layers = set_statistics(teacher.model, lambda chunk: logits.append(teacher.logits(chunk)), chunks)
+    minimised = [layer.distance(relative=config.bn_distance == "relative") for layer in layers]
+    return torch.cat(logits), [layer.distance(relative=False) for layer in layers], minimised

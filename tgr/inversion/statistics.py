@@ -1,6 +1,6 @@
 """Channel statistics of a batch, with a fast gradient, and their distance from what BatchNorm layers have stored."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeGuard
 
@@ -90,10 +90,11 @@ def batchnorm_distance(x: Tensor, layer: nn.Module, relative: bool = False) -> T
         relative: ours: measure the first norm in units of ``||running_var||_2``, the second in units of the root of the
             summed variances, so that neither the number of channels nor their scale counts.
     """
-    return _distance(*channel_statistics(x), layer, relative)
+    return statistic_distance(*channel_statistics(x), layer, relative)
 
 
-def _distance(mean: Tensor, variance: Tensor, layer: nn.Module, relative: bool) -> Tensor:
+def statistic_distance(mean: Tensor, variance: Tensor, layer: nn.Module, relative: bool) -> Tensor:
+    """Return ``batchnorm_distance`` of an input with these channel statistics."""
     stored = layer.get_buffer("running_var")
     variance_error = torch.linalg.vector_norm(variance - stored)
     mean_error = torch.linalg.vector_norm(mean - layer.get_buffer("running_mean"))
@@ -116,6 +117,33 @@ def _is_constant(layer: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
 
 
 @contextmanager
+def watched_statistics(model: nn.Module, watch: Callable[[nn.Module, Tensor, Tensor], None]) -> Iterator[None]:
+    """Call ``watch(layer, mean, variance)`` for each BatchNorm layer that has stored statistics, in each forward pass.
+
+    Args:
+        model: in evaluation mode.
+        watch: receives the channel statistics of the layer's input; may raise ``PassEnded``.
+    """
+
+    def record(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        if torch.is_grad_enabled() and _is_constant(layer):
+            scale = layer.weight * (layer.get_buffer("running_var") + layer.eps).rsqrt()
+            output, mean, variance = _ObservedBatchNorm.apply(inputs[0], output.detach(), scale)
+        else:
+            mean, variance = channel_statistics(inputs[0])
+        watch(layer, mean, variance)
+        return output
+
+    layers = [layer for layer in batchnorm_layers(model) if layer.running_mean is not None]
+    handles = [layer.register_forward_hook(record) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+@contextmanager
 def recorded_distances(model: nn.Module, first: int | None = None, relative: bool = False) -> Iterator[list[Tensor]]:
     """Yield a list to which every forward pass adds the distance of each BatchNorm layer that has stored statistics.
 
@@ -128,21 +156,10 @@ def recorded_distances(model: nn.Module, first: int | None = None, relative: boo
     """
     distances: list[Tensor] = []
 
-    def record(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        if torch.is_grad_enabled() and _is_constant(layer):
-            scale = layer.weight * (layer.get_buffer("running_var") + layer.eps).rsqrt()
-            output, mean, variance = _ObservedBatchNorm.apply(inputs[0], output.detach(), scale)
-            distances.append(_distance(mean, variance, layer, relative))
-        else:
-            distances.append(batchnorm_distance(inputs[0], layer, relative))
+    def record(layer: nn.Module, mean: Tensor, variance: Tensor) -> None:
+        distances.append(statistic_distance(mean, variance, layer, relative))
         if first is not None and len(distances) >= first:
             raise PassEnded
-        return output
 
-    layers = [layer for layer in batchnorm_layers(model) if layer.running_mean is not None]
-    handles = [layer.register_forward_hook(record) for layer in layers]
-    try:
+    with watched_statistics(model, record):
         yield distances
-    finally:
-        for handle in handles:
-            handle.remove()

@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from math import ceil
 
+from tgr.backbones.memory import FLOAT
 from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
-from tgr.plan.networks import FLOAT
 from tgr.plan.parts import DIRECT_LIMIT, Parts
-from tgr.plan.shapes import MB, pool_pixels, shape_of
+from tgr.plan.shapes import MB, shape_of
 from tgr.plan.units import Units
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import PROBE_EMBEDDING
@@ -190,7 +190,7 @@ class Estimates:
         seconds = self.parts.scoring_seconds(scenario, variant, int(str(shot)))
         memory = sum(self.parts.dataset_mb(dataset) for dataset in section.evaluate_on)
         if variant.parameters.asks_teachers:  # a copy of the images in the size of each teacher in turn
-            largest = max(pool_pixels(self.config, self.config.pools[pool]) for pool in section.pools)
+            largest = max(self.parts.pixels(pool) for pool in section.pools)
             memory += max(shape_of(self.config, name).images for name in section.evaluate_on) * 3 * largest**2 / MB
         rows = sum(self.parts.n_episodes(name) for name in section.evaluate_on)
         return seconds, memory, rows * (len(self.config.evaluation.selections) + 2) * EPISODE_BYTES / MB

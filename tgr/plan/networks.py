@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from tgr.artifacts import read_json, sha256_of, write_json
+from tgr.backbones.memory import FLOAT, kept_mb
 from tgr.config.architectures import find_own_source, is_own, module_of, takes_options
 from tgr.config.learning import MetaModel
 from tgr.config.load import load
@@ -24,9 +25,6 @@ CACHE = Path(".snakemake/networks.json")
 """What was counted in this working directory, so that the jobs of a run need not count again."""
 N_VALUES = 4
 """Of a network in both files, in the order of ``Network``."""
-FLOAT = 4
-COPIES = 3
-"""Of each layer's output that a step keeps: itself, normalised, and its gradient, about."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Network:
 
     def training_mb(self, images: float) -> float:
         """MB that a forward pass of some images keeps for the backward pass."""
-        return images * self.outputs * COPIES * FLOAT
+        return kept_mb(self.outputs, images)
 
 
 def network(section: Pool | MetaModel, image_size: int) -> Network:

@@ -2,13 +2,16 @@
 
 from collections.abc import Sequence
 from functools import cache
+from pathlib import Path
 from statistics import fmean
 
+from tgr.backbones.memory import FLOAT, chunk_size, kept_mb
 from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
 from tgr.config.teachers import Pool
 from tgr.config.variants import Variant
-from tgr.plan.networks import FLOAT, Network, network
+from tgr.plan.existing import Existing, largest_of
+from tgr.plan.networks import Network, network
 from tgr.plan.shapes import MB, images_mb, pool_pixels, shape_of
 from tgr.plan.training import Setting
 from tgr.plan.units import Units
@@ -29,6 +32,10 @@ HALF = 2
 """Bytes of a feature that is kept."""
 GENERATOR_OUTPUTS = 2
 """Values that the layers of the generator give for each of its channels and each pixel, about."""
+IMAGE_COPIES = 5
+"""Images, their gradient, two of Adam's, and one that comes and goes."""
+CHUNKED = 1.6
+"""How much longer a step takes whose images go through the teacher in chunks: 1.5 to 1.9 times."""
 
 
 class Parts:
@@ -36,6 +43,7 @@ class Parts:
 
     def __init__(self, config: Config, units: Units) -> None:
         self.config, self.units = config, units
+        self._tables: dict[str, Existing] = {}
         self.setting = cache(self.setting)  # type: ignore[method-assign]
         self.variants = {name: config.all_variants(name) for name in config.scenarios}
 
@@ -47,10 +55,25 @@ class Parts:
         """MB of the images from which a pool's teachers learnt, if they are known."""
         return self.dataset_mb(pool.dataset) if pool.dataset else 0.0
 
-    def teacher(self, pool: str) -> Network:
+    def teacher(self, name: str) -> Network:
         """Return the network of a pool's teachers."""
-        section = self.config.pools[pool]
-        return network(section, pool_pixels(self.config, section))
+        section = self.config.pools[name]
+        return self._existing(name, section).network if section.table else network(section, self.pixels(name))
+
+    def pixels(self, name: str) -> int:
+        """Return the height of a pool's images."""
+        pool = self.config.pools[name]
+        return self._existing(name, pool).pixels if pool.table else pool_pixels(self.config, pool)
+
+    def n_classes(self, name: str) -> int:
+        """Return the classes of a pool's teachers."""
+        pool = self.config.pools[name]
+        return self._existing(name, pool).n_classes if pool.table else pool.n_way
+
+    def _existing(self, name: str, pool: Pool) -> Existing:
+        if name not in self._tables:
+            self._tables[name] = largest_of(Path(str(pool.table)), pool.width)
+        return self._tables[name]
 
     def model(self, scenario: str) -> Network:
         """Return the meta-model of a scenario."""
@@ -74,19 +97,20 @@ class Parts:
     def n_recovered(self, name: str) -> int:
         """Images recovered from one teacher."""
         inversion = self.config.inversion_of(name)
-        return min(self.config.pools[name].n_way, inversion.max_classes) * inversion.images_per_class
+        return min(self.n_classes(name), inversion.max_classes) * inversion.images_per_class
 
     def recovered_mb(self, name: str) -> float:
         """MB of one teacher's recovered images."""
-        return self.n_recovered(name) * 3 * pool_pixels(self.config, self.config.pools[name]) ** 2 / MB
+        return self.n_recovered(name) * 3 * self.pixels(name) ** 2 / MB
 
     def inversion_seconds(self, name: str) -> float:
         """Seconds of recovering one teacher's images."""
-        inversion, pixels = self.config.inversion_of(name), pool_pixels(self.config, self.config.pools[name])
-        generator = inversion.engine == "generator"
-        image = self.units.invert(self.teacher(name))
-        if generator:
-            image += self.units.generate(inversion.generator_width, pixels)
+        inversion, teacher = self.config.inversion_of(name), self.teacher(name)
+        image = self.units.invert(teacher)
+        if chunk_size(teacher.outputs, self.n_recovered(name), inversion.memory_mb) < self.n_recovered(name):
+            image *= CHUNKED
+        if inversion.engine == "generator":
+            image += self.units.generate(inversion.generator_width, self.pixels(name))
         return (inversion.steps or DEFAULT_STEPS[inversion.engine]) * self.n_recovered(name) * image
 
     def image_seconds(self, pools: Sequence[str]) -> float:
@@ -96,14 +120,14 @@ class Parts:
         return sum(counts[pool] * each[pool] for pool in counts) / sum(counts.values())
 
     def inversion_mb(self, name: str) -> float:
-        """MB of the feature maps that a step of the inversion keeps."""
-        inversion, images = self.config.inversion_of(name), self.n_recovered(name)
-        maps = self.teacher(name).training_mb(images)
-        if inversion.engine == "generator":
-            pixels = pool_pixels(self.config, self.config.pools[name]) ** 2
-            outputs = GENERATOR_OUTPUTS * inversion.generator_width * pixels / 1e6
-            maps += Network("generator", 0.0, 0.0, outputs).training_mb(images)
-        return maps
+        """MB of the feature maps that a step of the inversion keeps, of the images, and of what the optimiser knows."""
+        inversion, images, teacher = self.config.inversion_of(name), self.n_recovered(name), self.teacher(name)
+        memory = teacher.training_mb(chunk_size(teacher.outputs, images, inversion.memory_mb))
+        area = self.pixels(name) ** 2
+        memory += IMAGE_COPIES * images * 3 * area * FLOAT / MB
+        if inversion.engine == "generator":  # whose BatchNorm layers need all images at once
+            memory += kept_mb(GENERATOR_OUTPUTS * inversion.generator_width * area / 1e6, images)
+        return memory
 
     def members(self, scenario: str, choice: PanelChoice) -> dict[str, float]:
         """Return how many teachers of each pool sit on a panel; a share need not be a whole number."""
@@ -130,7 +154,7 @@ class Parts:
 
     def n_outputs(self, name: str) -> int:
         """Classes of a teacher that are recovered."""
-        return min(self.config.pools[name].n_way, self.config.inversion_of(name).max_classes)
+        return min(self.n_classes(name), self.config.inversion_of(name).max_classes)
 
     def judged_mb(self, scenario: str, choice: PanelChoice, pool: str) -> float:
         """MB of a panel's judgement of the images recovered from one teacher."""
@@ -179,14 +203,17 @@ class Parts:
         net, meta, shots = self.teacher(pool), self.config.meta, self.config.evaluation.shots
         k_shot = meta.k_shot if isinstance(meta.k_shot, int) else max(shots)
         section = self.config.pools[pool]
-        pixels = pool_pixels(self.config, section)
+        pixels = self.pixels(pool)
         inversion = self.image_seconds([pool])
         return Setting(net, net, meta, k_shot, section.n_way, 2, inversion, pixels, self.units)
 
     def embedding_seconds(self, pool: str) -> float:
         """Seconds of sending images of all teachers of a pool through the probe network, and back."""
         space, section = self.config.task_space, self.config.pools[pool]
-        images = section.n_way * min(space.images_per_class, self.config.inversion_of(pool).images_per_class)
+        inversion = self.config.inversion_of(pool)
+        images = min(self.n_classes(pool), inversion.max_classes) * min(
+            space.images_per_class, inversion.images_per_class
+        )
         return section.n_teachers * images * self.units.embed_image * (space.image_size / 64) ** 2
 
     @property

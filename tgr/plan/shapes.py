@@ -31,5 +31,5 @@ def images_mb(shape: Shape) -> float:
 
 
 def pool_pixels(config: Config, pool: Pool) -> int:
-    """Return the height of a pool's images; those of existing models are taken for 32 pixels."""
+    """Return the height of a pool's images; existing models, whose table says it, are taken for 32 pixels here."""
     return shape_of(config, pool.dataset).pixels if pool.dataset else 32
