@@ -225,7 +225,8 @@ def measured_cost(root: Path, seconds: dict[str, float], needs: dict[str, list[s
         seconds: of each method's training.
     """
     inputs, outputs = write_cost_inputs(root, seconds), {"cost": root / "cost.csv", "stages": root / "stages.parquet"}
-    measure_cost(**inputs, needs=needs, headline="meta_val", **outputs)
+    planned = {name: 2 * spent for name, spent in seconds.items()}
+    measure_cost(**inputs, needs=needs, planned=planned, headline="meta_val", **outputs)
     return outputs
 
 
@@ -265,6 +266,7 @@ def test_cost_counts_what_a_method_needs(tmp_path: Path) -> None:
         "teachers": 50.0, "recovered images": 10.0, "judgements": 2.5, "embeddings": 1.0,
         "training of Random": 1.0, "training of Free": 50.0, "training of Tgr": 10.0, "training of Panel": 9.0,
     }  # fmt: skip
+    assert stages["planned"]["training of Free"] == 100.0 and stages["planned"][:4].isna().all()
 
 
 def test_cost_by_stage_adds_its_jobs_and_divides_them_by_units(tmp_path: Path) -> None:
@@ -276,14 +278,14 @@ def test_cost_by_stage_adds_its_jobs_and_divides_them_by_units(tmp_path: Path) -
         record = {"wall_seconds": float(seconds), "threads": 1, "peak_memory_mb": 100 * seconds}
         write_json(folder / "provenance.json", record)
     stages = {"teachers": ([teachers], 2, "teacher"), "embeddings": ([], 2, "teacher")}
-    table = cost_by_stage(stages, models, {"tgr": "TGR"}).set_index("stage")
+    table = cost_by_stage(stages, models, {"tgr": "TGR"}, {"tgr": 3.0}).set_index("stage")
     assert table["seconds"].to_dict() == {"teachers": 1.0, "training of TGR": 5.0}
     assert table["each"].to_dict() == {"teachers": 0.5, "training of TGR": 2.5}
     assert table["memory_mb"]["training of TGR"] == 300
     assert count_images([recovered]) == 2 * 3 * 6
     write_json(teachers / "provenance.json", {})
     with pytest.raises(TgrError, match="lacks the job's cost"):
-        cost_by_stage(stages, models, {"tgr": "TGR"})
+        cost_by_stage(stages, models, {"tgr": "TGR"}, {"tgr": 3.0})
 
 
 def test_pools_in_numbers(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tgr.errors import TgrError
 from tgr.reporting.publish import reference
 from tgr.reporting.tables import ablation, cost, main, overview, pools, selection
 from tgr.reporting.tables.accuracies import phase_note
-from tgr.reporting.tables.markup import Table
+from tgr.reporting.tables.markup import MISSING, Table
 
 METHODS = {"bank": "Bank", "tgr": "TGR"}
 
@@ -81,8 +81,8 @@ def test_pools_table_leaves_out_what_is_unknown() -> None:
 
 def test_cost_table_has_a_unit() -> None:
     row = {"scenario": "toys", "stage": "teachers", "jobs": 1, "units": 2, "unit": "teacher"}
-    stages = pd.DataFrame([row | {"seconds": 1.0, "each": 0.5, "memory_mb": 300}])
-    assert cells_of(cost.table(stages).to_markdown(), "teachers") == [["1", "1", "0.5 / teacher", "300"]]
+    stages = pd.DataFrame([row | {"seconds": 1.0, "each": 0.5, "planned": None, "memory_mb": 300}])
+    assert cells_of(cost.table(stages).to_markdown(), "teachers") == [["1", "1", "0.5 / teacher", MISSING, "300"]]
 
 
 def test_overview_puts_scenarios_side_by_side(tmp_path: Path) -> None:

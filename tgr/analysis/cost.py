@@ -1,5 +1,6 @@
 """What a scenario costs: seconds and memory by stage, and the whole chain of each method against its accuracy."""
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -28,6 +29,7 @@ def measure_cost(
     judgements: Sequence[Path],
     task_space: Sequence[Path],
     needs: Mapping[str, Sequence[str]],
+    planned: Mapping[str, float],
     headline: str,
     cost: Path,
     stages: Path,
@@ -41,6 +43,7 @@ def measure_cost(
         judgements: what a panel says of the recovered images, a folder for each of their shards.
         task_space: everything behind the task groups that the scenario's figures show.
         needs: for each method those of ``STAGES`` from which it starts.
+        planned: for each method the seconds that one of its trainings was estimated to take.
         headline: the selection rule of the accuracies.
 
     Raises:
@@ -57,13 +60,16 @@ def measure_cost(
         "embeddings": (embeddings, n_teachers, "teacher"),
     }
     labels = dict(zip(summary["method"], summary["label"], strict=True))
-    table = cost_by_stage(units, models, labels)
+    table = cost_by_stage(units, models, labels, planned)
     table.insert(0, "scenario", summary["scenario"].iloc[0])
     table.to_parquet(stages, index=False)
 
 
 def cost_by_stage(
-    stages: Mapping[str, tuple[Sequence[Path], int, str]], models: Sequence[Path], methods: Mapping[str, str]
+    stages: Mapping[str, tuple[Sequence[Path], int, str]],
+    models: Sequence[Path],
+    methods: Mapping[str, str],
+    planned: Mapping[str, float],
 ) -> pd.DataFrame:
     """Return a row for each shared stage that made something, and for the training of each method.
 
@@ -71,15 +77,18 @@ def cost_by_stage(
         stages: for each stage's name its artefacts, how many units they hold, and what a unit is.
         models: folders of trained models.
         methods: labels by name, in the order of the rows.
+        planned: for each method the seconds that one of its trainings was estimated to take.
 
     Returns:
-        columns stage, jobs, units, unit, seconds (wall clock, added), each (seconds a unit), memory_mb (largest).
+        columns stage, jobs, units, unit, seconds (wall clock, added), each (seconds a unit), planned (each, as
+        estimated; missing for a stage that is no training), memory_mb (largest).
     """
     rows = [_stage_row(name, *stage) for name, stage in stages.items() if stage[0]]
     methods_of = {folder: read_identity(folder / "model.json")["method"] for folder in models}
     for method, label in methods.items():
         trained = [folder for folder in models if methods_of[folder] == method]
-        rows.append(_stage_row(f"training of {label}", trained, len(trained), "model"))
+        row = _stage_row(f"training of {label}", trained, len(trained), "model")
+        rows.append(row | {"planned": round(planned[method], 1)})
     return pd.DataFrame(rows)
 
 
@@ -93,6 +102,7 @@ def _stage_row(stage: str, artefacts: Sequence[Path], count: int, unit: str) -> 
         "unit": unit,
         "seconds": round(seconds, 1),
         "each": round(seconds / count, 2) if count else None,
+        "planned": math.nan,
         "memory_mb": max((record["peak_memory_mb"] for record in records), default=None),
     }
 

@@ -7,6 +7,7 @@ from math import ceil
 from tgr.backbones.memory import FLOAT
 from tgr.config.methods.panel import PanelChoice
 from tgr.config.schema import Config
+from tgr.plan.methods import method_cost
 from tgr.plan.parts import DIRECT_LIMIT, Parts
 from tgr.plan.shapes import MB, shape_of
 from tgr.plan.units import Units
@@ -114,6 +115,11 @@ class Estimates:
     def resource(self, rule: str, name: str) -> Callable[[Mapping[str, object]], int]:
         """Return a function of a job's wildcards: ``mem_mb`` or ``minutes`` that it asks for."""
         return lambda wildcards: getattr(self.of(rule, dict(wildcards.items())), name)
+
+    def training_seconds(self, scenario: str) -> dict[str, float]:
+        """Return the seconds of a training of each method of a scenario's main table."""
+        methods = self.config.main_methods(scenario)
+        return {name: method_cost(self.parts, scenario, name, methods[name]).training for name in methods}
 
     def _download(self) -> tuple[float, float, float]:
         return 0.0, 0.0, ARCHIVE_MB

@@ -126,6 +126,7 @@ rule measure_cost:
         **BRIEF,
     params:
         needs=parameter("needs/{scenario}"),
+        planned=lambda wildcards: estimates.training_seconds(wildcards.scenario),
         headline=parameter("headline"),
     script:
         "../scripts/measure_cost.py"

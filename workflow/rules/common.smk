@@ -29,7 +29,8 @@ try:
     settings = validate(config, ", ".join(CONFIGS))
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
-    planned = Estimates(settings, load_units()).resource
+    estimates = Estimates(settings, load_units())
+    planned = estimates.resource
     os.environ |= job.environment(workflow.basedir, settings.processor)  # which jobs inherit
     working_directory.require_writable(".snakemake")  # Snakemake's own attempt would end in a traceback
 except TgrError as error:

@@ -7,7 +7,13 @@ import pandas as pd
 
 from tgr.reporting.tables.markup import Block, Table
 
-COLUMNS = {"jobs": "jobs", "seconds": "seconds", "each": "seconds each", "memory_mb": "peak memory (MB)"}
+COLUMNS = {
+    "jobs": "jobs",
+    "seconds": "seconds",
+    "each": "seconds each",
+    "planned": "planned each",
+    "memory_mb": "peak memory (MB)",
+}
 
 
 def table(stages: pd.DataFrame) -> Table:
@@ -26,6 +32,8 @@ def table(stages: pd.DataFrame) -> Table:
             "Wall-clock seconds of the jobs without their start, added; each job runs in one thread, and as many jobs "
             "side by side as there are cores, so that a run takes less time than the sum. They vary with the machine "
             "and with what else it does.",
+            "Planned: what `make plan` estimates for a training, on an idle core of the processor on which it was "
+            "calibrated (benchmarks/unit_costs.py).",
             "Peak memory: the largest resident size of one job.",
         ],
     )
@@ -34,4 +42,4 @@ def table(stages: pd.DataFrame) -> Table:
 def _text(row: Mapping[Any, Any], column: str) -> str | None:
     if pd.isna(row[column]):
         return None
-    return f"{row[column]:.3g} / {row['unit']}" if column == "each" else f"{row[column]:.0f}"
+    return f"{row[column]:.3g} / {row['unit']}" if column in ("each", "planned") else f"{row[column]:.0f}"
