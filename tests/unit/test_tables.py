@@ -53,7 +53,8 @@ def test_main_table_names_heads_and_published_accuracies(tmp_path: Path) -> None
 def test_many_networks_are_no_rival_and_say_their_number(tmp_path: Path) -> None:
     means = {"bank": 0.5, "tgr": 0.4, "ensemble": 0.7}
     labels = METHODS | {"ensemble": "Ensemble"}
-    summary = summary_of([write_evaluation(tmp_path, name, mean) for name, mean in means.items()], labels)
+    folders = [write_evaluation(tmp_path, name, mean, seed=seed) for name, mean in means.items() for seed in range(3)]
+    summary = summary_of(folders, labels)
     table = main.table(summary, networks={"Ensemble": 20})
     markdown = table.to_markdown()
     assert "At use each image passes 20 networks of Ensemble, and one of any other method: read these" in markdown
@@ -62,7 +63,7 @@ def test_many_networks_are_no_rival_and_say_their_number(tmp_path: Path) -> None
         bold = {row: any("**" in cell for cells in cells_of(text, row) for cell in cells) for row in ("Bank", "TGR")}
         assert bold == {"Bank": True, "TGR": False}
         assert not any("**" in cell for cells in cells_of(text, "Ensemble (many networks)") for cell in cells)
-    without = summary_of([write_evaluation(tmp_path / "a", name, 0.5) for name in METHODS], METHODS)
+    without = summary[summary["method"] != "ensemble"]
     assert "and so is" not in main.table(without).to_markdown()
     assert "networks of" not in main.table(without).to_markdown()
 
