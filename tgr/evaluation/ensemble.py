@@ -14,16 +14,13 @@ from tqdm import tqdm
 from tgr.artifacts import digest
 from tgr.backbones.classifier import batchnorm_layers, batchnorm_mode
 from tgr.config.learning import Evaluation
-from tgr.data.transforms import normalise, resize
+from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.evaluation.model import Member, TrainedModel
 from tgr.evaluation.protocols import accuracy, labels
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.tasks import TaskSet
 from tgr.pool.teacher import Card, Teacher, load_teacher, read_cards
-
-PIXELS_PER_CHUNK = 128 * 32 * 32
-"""Pixels of one forward pass over images that need not be seen episode by episode."""
 
 
 class EnsembleScorer(Scorer):
@@ -123,15 +120,9 @@ def episode_features(teacher: Teacher, tasks: TaskSet, bn_mode: str) -> Iterator
                 features = teacher.logits_and_features(images)[1]
                 yield features[: len(task.support_labels)], features[len(task.support_labels) :]
         return
-    blocks = tasks.images.split(max(1, PIXELS_PER_CHUNK // teacher.card.image_size**2))
-    known = torch.cat([_features(teacher, block) for block in blocks])
+    known = teacher.ask(tasks.images)[1]
     for support, query in zip(tasks.episodes.support, tasks.episodes.query, strict=True):
         yield known[support.flatten()], known[query.flatten()]
-
-
-def _features(teacher: Teacher, images: Tensor) -> Tensor:
-    inputs = normalise(images.to(teacher.device), teacher.card.mean, teacher.card.std)
-    return teacher.logits_and_features(inputs)[1].cpu()
 
 
 def scaled_distances(support: Tensor, query: Tensor, n_way: int, transductive: bool) -> Tensor:

@@ -16,12 +16,10 @@ those of the meta-model. Of an own network that does not end with a linear layer
 ``tgr.evaluation.ensemble`` computes all this; the model that is stored names teachers only.
 """
 
-import torch
-
 from tgr.config.methods.ensemble import Ensemble
 from tgr.errors import TgrError
 from tgr.methods.training import Trained, Training, generator
-from tgr.pool.draw import draw_in_proportion
+from tgr.pool.draw import draw_teachers, shuffled
 from tgr.pool.teacher import Teacher
 
 
@@ -46,11 +44,8 @@ def choose_members(training: Training, count: int | None) -> list[Teacher]:
         return list(teachers)
     if count > len(teachers):
         raise TgrError(f"methods.ensemble.n_teachers: {count}, but the scenario has {len(teachers)} teachers")
-    pools: dict[str, list[int]] = {}
-    for index, teacher in enumerate(teachers):
-        pools.setdefault(teacher.card.pool, []).append(index)
-    shuffled = []
-    for pool, indices in pools.items():
-        order = torch.randperm(len(indices), generator=generator(training, "members", pool))
-        shuffled.append([indices[place] for place in order.tolist()])
-    return [teachers[index] for index in sorted(draw_in_proportion(shuffled, count))]
+
+    def order(pool: str, members: list[int]) -> list[int]:
+        return shuffled(members, generator(training, "members", pool))
+
+    return [teachers[index] for index in draw_teachers([one.card.pool for one in teachers], count, order)]

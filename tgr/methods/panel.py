@@ -1,7 +1,7 @@
 """panel: the learner of `bank`, taught by a panel of teachers that has judged each recovered image once.
 
 Teachers together know more than any student gets: what they find alike, side by side, tells unseen classes apart better
-than any single one of them. The stage `panel` asks them about every recovered image, plain and mirrored, and keeps the
+than any single one of them. The stage `judge` asks them about every recovered image, plain and mirrored, and keeps the
 answers; a training then costs no more than `bank`, however many teachers are on the panel. The loss of a step is
 
     CE + kd_weight * mean over the panel of T^2 KL(member || meta-model) + cka_weight * (1 - CKA).

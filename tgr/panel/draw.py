@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 
-import torch
-
 from tgr import seeds
 from tgr.config.methods.panel import PanelChoice
-from tgr.pool.draw import draw_in_proportion
+from tgr.pool.draw import draw_teachers, shuffled
 from tgr.pool.teacher import Card
 
 
@@ -19,14 +17,10 @@ def draw_panel(cards: Sequence[Card], choice: PanelChoice, scenario: str) -> lis
     Args:
         cards: of all teachers of the scenario.
     """
-    pools: dict[str, list[int]] = {}
-    for index, card in enumerate(cards):
-        pools.setdefault(card.pool, []).append(index)
-    ordered = []
-    for pool, members in pools.items():
+
+    def order(pool: str, members: list[int]) -> list[int]:
         if choice.panel_draw == "random":
-            places = torch.randperm(len(members), generator=seeds.torch_generator("panel", scenario, pool)).tolist()
-            ordered.append([members[place] for place in places])
-        else:
-            ordered.append(sorted(members, key=lambda index: cards[index].held_out_accuracy or 0.0, reverse=True))
-    return sorted(draw_in_proportion(ordered, choice.panel_size or len(cards)))
+            return shuffled(members, seeds.torch_generator("panel", scenario, pool))
+        return sorted(members, key=lambda index: cards[index].held_out_accuracy or 0.0, reverse=True)
+
+    return draw_teachers([card.pool for card in cards], choice.panel_size or len(cards), order)

@@ -8,15 +8,12 @@ from torch import Tensor
 from tqdm import tqdm
 
 from tgr.config.methods.panel import PanelChoice
-from tgr.data.transforms import normalise, resize
+from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered, load_recovered, read_report
 from tgr.panel.draw import draw_panel
 from tgr.panel.judgements import Judgement, save_judgement
 from tgr.pool.teacher import Teacher, load_teacher, read_cards
-
-PIXELS_PER_CHUNK = 128 * 32 * 32
-"""Pixels of one forward pass."""
 
 
 def judge_shard(
@@ -71,7 +68,6 @@ def judge_shard(
         save_judgement(judgements, owner.card.name, judgement)
 
 
-@torch.no_grad()
 def judge(member: Teacher, classes: Sequence[int], owner: Recovered) -> tuple[Tensor, Tensor]:
     """Return what a member says of all images of an owner, plain and, where the owner's classes allow it, mirrored.
 
@@ -88,10 +84,9 @@ def judge(member: Teacher, classes: Sequence[int], owner: Recovered) -> tuple[Te
     views = [plain, plain.flip(3)] if owner.card.flips else [plain]
     said, felt = [], []
     for view in views:
-        chunks = view.split(max(1, PIXELS_PER_CHUNK // card.image_size**2))
-        parts = [member.logits_and_features(normalise(part.to(member.device), card.mean, card.std)) for part in chunks]
-        said.append(torch.cat([logits for logits, _ in parts])[:, list(classes)].float().cpu())
-        felt.append(torch.cat([features for _, features in parts]).half().cpu())
+        logits, seen = member.ask(view)
+        said.append(logits[:, list(classes)].float())
+        felt.append(seen.half())
     outputs, features = torch.stack(said, 1), torch.stack(felt, 1)
     if not torch.isfinite(outputs).all():
         raise TgrError(f"panel: the outputs of {card.key} are not finite; check its weights")

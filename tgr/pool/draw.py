@@ -1,9 +1,29 @@
 """Some teachers out of many."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
+import torch
+
 T = TypeVar("T")
+
+
+def draw_teachers(pools: Sequence[str], count: int, order: Callable[[str, list[int]], Sequence[int]]) -> list[int]:
+    """Return the indices of ``count`` teachers, ascending; each pool has as large a share as of all teachers.
+
+    Args:
+        pools: the pool of each teacher.
+        order: takes a pool and its teachers' indices, and returns these in the order in which they are to be drawn.
+    """
+    members: dict[str, list[int]] = {}
+    for index, pool in enumerate(pools):
+        members.setdefault(pool, []).append(index)
+    return sorted(draw_in_proportion([order(pool, own) for pool, own in members.items()], count))
+
+
+def shuffled(items: Sequence[T], generator: torch.Generator) -> list[T]:
+    """Return some items in random order."""
+    return [items[place] for place in torch.randperm(len(items), generator=generator).tolist()]
 
 
 def draw_in_proportion(pools: Iterable[Sequence[T]], count: int) -> list[T]:

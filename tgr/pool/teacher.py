@@ -15,6 +15,9 @@ from tgr.backbones.registry import build, build_own
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
 
+PIXELS_PER_CHUNK = 128 * 32 * 32
+"""Pixels of one forward pass over images that need not be seen together."""
+
 
 class Card(BaseModel):
     """What is known of a teacher. Label ``i`` of its head means ``classes[i]``.
@@ -92,6 +95,19 @@ class Teacher:
             return self.model.head(features), features
         logits: Tensor = self.model(inputs)
         return logits, logits
+
+    def in_chunks(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Split images (n, 3, size, size) of its own size into what passes it at once."""
+        return images.split(max(1, PIXELS_PER_CHUNK // self.card.image_size**2))
+
+    @torch.no_grad()
+    def ask(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits (n, n_way) and features (n, d), on the CPU, for uint8 images of its own size, however many."""
+        parts = [
+            self.logits_and_features(normalise(part.to(self.device), self.card.mean, self.card.std))
+            for part in self.in_chunks(images)
+        ]
+        return torch.cat([logits.cpu() for logits, _ in parts]), torch.cat([features.cpu() for _, features in parts])
 
     @property
     def device(self) -> torch.device:

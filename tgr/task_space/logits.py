@@ -23,9 +23,6 @@ COMMON_IMAGES = 400
 CONSTANT = 1e-12
 """Outputs whose variation, squared, is below this share of their squared size are constant up to rounding."""
 
-PIXELS_PER_CHUNK = 128 * 32 * 32
-"""Pixels of one forward pass."""
-
 
 def dissimilarity(
     recovered: Sequence[Recovered], teachers: Sequence[Teacher], config: TaskSpace, device: torch.device
@@ -76,7 +73,7 @@ def centred_logits(teacher: Teacher, images: Sequence[Tensor], classes: list[int
     Raises:
         TgrError: they are not finite.
     """
-    chunks = torch.cat(list(images)).split(max(1, PIXELS_PER_CHUNK // teacher.card.image_size**2))
+    chunks = teacher.in_chunks(torch.cat(list(images)))
     logits = torch.cat([teacher.logits(part.to(device)).cpu() for part in chunks])[:, classes].double()
     if not torch.isfinite(logits).all():
         raise TgrError(f"embedding: the outputs of {teacher.card.key} are not finite; check its weights")
