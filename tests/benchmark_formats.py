@@ -50,6 +50,19 @@ def write_cifar_folders(folder: Path, images: Mapping[str, Images], lists: bool 
     return folder
 
 
+def write_split_folders(folder: Path, images: Mapping[str, Images], source: str) -> Path:
+    """Write meta_train/<class>/*.png, meta_val/... and meta_test/..., as the releases of data-free meta-learning have
+    it, and a list that is not read."""
+    for split, names in published(source).items():
+        for name in names:
+            (folder / split / name).mkdir(parents=True)
+            for i, image in enumerate(images[name]):
+                Image.fromarray(image).save(folder / split / name / f"{name}_{i:04d}.png")
+    (folder / "split").mkdir()
+    (folder / "split/meta_train.csv").write_text("filename,label\n../elsewhere/apple_0000.png,apple\n")
+    return folder
+
+
 def cifar_contents(images: Mapping[str, Images]) -> dict[str, Any]:
     """Return what the three pickles hold, the images in random order, half of them in each batch."""
     names = sorted(images)

@@ -123,7 +123,8 @@ def test_all_layouts_of_cifar_give_the_same_bytes(
     source: str, layouts: dict[str, Path], cifar: dict[str, np.ndarray], tmp_path: Path
 ) -> None:
     digests = set()
-    for path in layouts.values():
+    released = formats.write_split_folders(tmp_path / "released", cifar, source)
+    for path in (*layouts.values(), released):
         dataset = load(source, path)
         dataset.save(tmp_path / "d.safetensors")
         digests.add(digest(tmp_path / "d.safetensors"))
@@ -192,6 +193,13 @@ def test_bad_folders_of_cifar_are_named(layouts: dict[str, Path], tmp_path: Path
     shutil.copytree(layouts["folders"], tmp_path / "cifar-fs")
     damage(tmp_path / "cifar-fs")
     assert message in error_of("cifar_fs", tmp_path / "cifar-fs")
+
+
+def test_a_class_in_the_folder_of_another_split_is_missed(cifar: dict[str, np.ndarray], tmp_path: Path) -> None:
+    folder = formats.write_split_folders(tmp_path / "released", cifar, "cifar_fs")
+    name = formats.published("cifar_fs")["meta_val"][0]
+    (folder / "meta_val" / name).rename(folder / "meta_train" / name)
+    assert f"released: no images of {name}; wanted" in error_of("cifar_fs", folder)
 
 
 def test_missing_dataset_says_where_to_get_it(tmp_path: Path) -> None:
@@ -269,6 +277,23 @@ def test_miniimagenet_is_read(miniimagenet: Path, capsys: pytest.CaptureFixture[
     log = capsys.readouterr().out
     assert "licence: ImageNet's terms of access" in log
     assert "WARNING: 2 to 2 images a class instead of 600" in log
+
+
+def test_folders_of_the_releases_give_the_same_images(
+    miniimagenet: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for split, numbers in formats.published("miniimagenet").items():
+        for number in numbers:
+            (tmp_path / "mini" / split / number).mkdir(parents=True)
+            for file in (miniimagenet / "images").glob(f"{number}*"):
+                shutil.copy(file, tmp_path / "mini" / split / number)
+    first, again = load("miniimagenet", miniimagenet, 16), load("miniimagenet", tmp_path / "mini", 16)
+    assert torch.equal(first.images, again.images) and torch.equal(first.labels, again.labels)
+    assert first.class_names == again.class_names and first.splits == again.splits
+    (tmp_path / "mini/meta_test/n02110341").rename(tmp_path / "mini/meta_test/dalmatian")
+    assert "no images in meta_test/n02110341; wanted the 100 classes by their WordNet" in error_of(
+        "miniimagenet", tmp_path / "mini", 16
+    )
 
 
 def test_order_of_the_rows_does_not_matter(miniimagenet: Path, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from tgr.config.teachers import Dataset
 from tgr.data.download import CIFAR100
 from tgr.data.readers.base import About, Source, SourceFiles, require_path, shorten
 from tgr.data.readers.images import Decoder
-from tgr.data.readers.listing import LeftOut, find_folders, list_images
+from tgr.data.readers.listing import LeftOut, find_split_folders, has_splits, list_images
 from tgr.data.splits import index_splits, list_classes, read_splits
 from tgr.data.unpickling import read_pickle
 from tgr.errors import TgrError
@@ -31,7 +31,7 @@ ABOUT = About(
     title="CIFAR-100 (Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009)",
     origin=f"{CIFAR100.url} (or leave `path` out: then it is downloaded)",
     layout="cifar-100-python.tar.gz, the folder with its files train, test and meta, or a folder with "
-    "data/<class>/*.png for the 100 classes",
+    "data/<class>/*.png for the 100 classes, or meta_train/<class>/*.png, meta_val/... and meta_test/...",
     licence=CIFAR100.licence,
 )
 SIZE = 32
@@ -61,6 +61,8 @@ def find(name: str, config: Dataset, splits: Path, about: About) -> SourceFiles:
         pickles = [folder / file for file in PICKLES]
         if all(file.is_file() for file in pickles):
             return SourceFiles([splits, *pickles])
+    if has_splits(path):
+        return SourceFiles([splits], path)
     if (path / "data").is_dir():
         return SourceFiles([splits], path / "data")
     raise about.missing(name, f"{path} holds neither the files {', '.join(PICKLES)} nor a folder data")
@@ -79,7 +81,7 @@ def read(inputs: SourceFiles) -> Source:
     if files:
         by_class = _read_pickles(files, class_names)
     else:
-        by_class, left_out = _read_folders(inputs.images(), class_names)
+        by_class, left_out = _read_folders(inputs.images(), splits)
     images, labels, digests = [], [], {}
     for label, class_name in enumerate(class_names):
         class_images, digests[class_name] = _sort_by_digest(by_class.pop(class_name))
@@ -89,10 +91,11 @@ def read(inputs: SourceFiles) -> Source:
     return Source(np.concatenate(images), labels, class_names, index_splits(splits, class_names), left_out)
 
 
-def _read_folders(folder: Path, class_names: Sequence[str]) -> tuple[dict[str, Images], list[str]]:
+def _read_folders(folder: Path, splits: Mapping[str, Sequence[str]]) -> tuple[dict[str, Images], list[str]]:
     """Return the images of each class, and what is left out."""
     left_out, decoder = LeftOut(), Decoder()
-    folders = find_folders(folder, class_names, left_out)
+    class_names = [name for names in splits.values() for name in names]
+    folders = find_split_folders(folder, splits, left_out)
     files = {class_name: list_images(folders[class_name], left_out) for class_name in class_names}
     empty = [class_name for class_name in class_names if not files[class_name]]
     if empty:

@@ -1,12 +1,12 @@
 """Which files of a folder are its images, and which are left out: those are counted, for one warning."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tgr.data.readers.base import plural, shorten
-from tgr.data.splits import normalise, normalised
+from tgr.data.splits import SPLITS, normalise, normalised
 from tgr.errors import escape
 
 SUFFIXES = (
@@ -69,6 +69,20 @@ def list_images(folder: Path, left_out: LeftOut) -> list[Path]:
 def list_folders(folder: Path) -> list[Path]:
     """Return the folders in a folder that are not hidden, sorted by name."""
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def has_splits(folder: Path) -> bool:
+    """Return whether a folder holds one for each split, as the releases of data-free meta-learning have it:
+    ``meta_train/<class>``, ``meta_val/<class>``, ``meta_test/<class>``."""
+    return all((folder / split).is_dir() for split in SPLITS)
+
+
+def find_split_folders(folder: Path, splits: Mapping[str, Sequence[str]], left_out: LeftOut) -> dict[str, Path]:
+    """Return the folder of each class, in that of its split if there are such, as ``find_folders`` does."""
+    if not has_splits(folder):
+        return find_folders(folder, [name for names in splits.values() for name in names], left_out)
+    found = [find_folders(folder / split, splits[split], left_out) for split in SPLITS]
+    return {name: path for part in found for name, path in part.items()}
 
 
 def find_folders(folder: Path, class_names: Iterable[str], left_out: LeftOut) -> dict[str, Path]:
