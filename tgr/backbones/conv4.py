@@ -1,7 +1,10 @@
 """Conv4, the few-shot standard (Vinyals et al., Matching Networks, NeurIPS 2016)."""
 
+from collections.abc import Iterable, Mapping
+
 from torch import Tensor, nn
 
+from tgr.backbones.fitting import Spelling
 from tgr.errors import TgrError
 
 
@@ -32,3 +35,28 @@ def trunk(width: int, image_size: int) -> tuple[nn.Module, int]:
         raise TgrError(f"architecture conv4 halves images four times: {image_size} px is too small, use 16 or more")
     blocks = [Block(3 if i == 0 else width, width) for i in range(4)]
     return nn.Sequential(*blocks, nn.Flatten()), width * (image_size // 16) ** 2
+
+
+def spellings(names: Iterable[str]) -> list[Spelling]:
+    """Return how the releases of TGR, FREE and BiDf-MKD name the tensors of a classifier with this trunk.
+
+    Each block holds its layers twice there, by their own names and in a sequence, which is what loading ends with.
+
+    Args:
+        names: those of the classifier.
+    """
+
+    def renamed(conv: str, norm: str) -> dict[str, str]:
+        layers = {"conv": conv, "norm": norm}
+        return {_released_name(name, layers): name for name in names}
+
+    return [
+        Spelling(renamed("trunk.0", "trunk.1"), ignored=r"trunk\.\d\.(C|BN)\."),
+        Spelling(renamed("C", "BN"), ignored=r"trunk\.\d\.trunk\."),
+    ]
+
+
+def _released_name(name: str, layers: Mapping[str, str]) -> str:
+    """The head is the last layer of their trunk, behind four blocks and a flattening."""
+    part, *path = name.split(".")
+    return ".".join(["trunk", "5", *path] if part == "head" else [part, path[0], layers[path[1]], *path[2:]])

@@ -3,6 +3,7 @@
 Its BatchNorm statistics also serve inversion, as a prior of natural images.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from tgr import seeds
 from tgr.artifacts import digest
 from tgr.backbones.checkpoints import find_package_file, list_classifiers, load_in_order, read_checkpoint
 from tgr.backbones.classifier import recalibrate_batchnorm
+from tgr.backbones.fitting import Spelling, fit, own_names
 from tgr.config.teachers import TaskSpace
 from tgr.errors import TgrError
 
@@ -58,8 +60,8 @@ def load_probe(config: TaskSpace, device: torch.device | str = "cpu") -> Probe:
     if config.weights != "random":
         packaged = config.weights == "package"
         file = find_package_file(config.probe, WEIGHTS_KEY, OTHER_WEIGHTS) if packaged else Path(config.weights)
-        tensors = read_checkpoint(file, WEIGHTS_KEY)
-        (load_in_order if packaged else _load_by_name)(trunk, tensors, file)
+        checkpoint = read_checkpoint(file, WEIGHTS_KEY)
+        (load_in_order if packaged else _load_by_name)(trunk, checkpoint.tensors, file)
         sha256 = digest(file)
     about = trunk.pretrained_cfg
     trunk.to(device).requires_grad_(False).eval()
@@ -72,11 +74,14 @@ def load_probe(config: TaskSpace, device: torch.device | str = "cpu") -> Probe:
 
 def _load_by_name(trunk: Any, tensors: Mapping[str, Tensor], file: Path) -> None:
     """Load tensors that carry timm's names, whatever classifier stands beside them."""
-    heads = tuple(f"{name}." for name in list_classifiers(trunk))
+    classifiers = "|".join(re.escape(f"{name}.") for name in list_classifiers(trunk)) or "(?!)"
     try:
-        trunk.load_state_dict({name: value for name, value in tensors.items() if not name.startswith(heads)})
-    except RuntimeError as error:
-        raise TgrError(f"task_space.weights: {file}: does not fit the probe: {error}") from error
+        fitted = fit(trunk, tensors, Spelling(own_names(trunk).names, ignored=classifiers))
+    except TgrError as error:
+        raise TgrError(f"{WEIGHTS_KEY}: {file}: {error}") from error
+    if not fitted.fits:
+        raise TgrError(f"{WEIGHTS_KEY}: {file}: does not fit the probe\n{fitted.describe()}")
+    trunk.load_state_dict(fitted.state)
 
 
 def _check_image_size(trunk: Any, config: TaskSpace, device: torch.device | str) -> None:

