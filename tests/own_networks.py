@@ -49,6 +49,13 @@ class Centred(Net):
         return logits - logits.mean(0)
 
 
+class Sure(Net):
+    """It returns probabilities."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).softmax(1)
+
+
 class Wide(Net):
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(images)[:, :, None]

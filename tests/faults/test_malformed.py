@@ -202,6 +202,29 @@ TABLES = [
         table(weights="*.pth"),
         "row 1 (mine): weights: a path names one file or folder, and cannot hol",
     ),
+    (
+        "colours of 0 to 255",
+        table(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375]),
+        "divided by 255: mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225]",
+    ),
+    (
+        "an address without a digest",
+        table(weights="https://example.org/w.pth"),
+        "sha256: an address needs the digest of its file, so that nobody can exchange it; once you have seen",
+    ),
+    (
+        "the hub without a digest",
+        table(weights="hf-hub:timm/resnet18"),
+        "get it with: curl -sL 'https://huggingface.co/timm/resnet18/resolve/main/model.safetensors' | sha256sum",
+    ),
+    (
+        "an address of files",
+        table(weights="file:///etc/passwd"),
+        "weights: an address begins with https://, http:// or",
+    ),
+    ("an address of a page", table(weights="https://example.org/"), "weights: the address names no file of .safetens"),
+    ("half a repository", table(weights="hf-hub:resnet18"), "weights: an address in the hub is hf-hub:<owner>/<name>"),
+    ("a way out of the hub", table(weights="hf-hub:a/b/../../c.bin"), "weights: an address in the hub is hf-hub:<own"),
     ("two of a name", table() + table(), "row 2: name: 'mine' is also row 1's"),
 ]
 
@@ -227,7 +250,49 @@ def truncated(name: str) -> None:
 
 
 CHECKPOINTS = [
-    ("empty", "w.safetensors", lambda: Path("w.safetensors").touch(), "w.safetensors: damaged or not a safetensors"),
+    ("empty", "w.safetensors", lambda: Path("w.safetensors").touch(), "weights: w.safetensors: empty; get it again"),
+    (
+        "a web page",
+        "w.pth",
+        lambda: Path("w.pth").write_text("<!DOCTYPE html>"),
+        "weights: w.pth: a web page, such as a server's error, instead of the file; get it again",
+    ),
+    (
+        "a pointer",
+        "w.bin",
+        lambda: Path("w.bin").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+        "weights: w.bin: a pointer of Git LFS instead of the file (`git lfs pull` fetches it); get it again",
+    ),
+    (
+        "of 8-bit floats",
+        "w.pth",
+        lambda: torch.save(weights(**{"head.bias": torch.ones(2).to(torch.float8_e5m2)}), "w.pth"),
+        "weights: w.pth: head.bias is of torch.float8_e5m2: quantised weights are not read",
+    ),
+    (
+        "of integers",
+        "w.ckpt",
+        lambda: torch.save({"state_dict": weights(**{"head.bias": torch.ones(2, dtype=torch.int8)})}, "w.ckpt"),
+        "weights: w.ckpt: head.bias is of torch.int8: quantised weights are not read; take them in floating point",
+    ),
+    (
+        "of several networks",
+        "w.pth.tar",
+        lambda: torch.save({"one": weights(), "two": weights()}, "w.pth.tar"),
+        "weights: w.pth.tar: holds several sets of tensors: one, two; save the one you mean alone",
+    ),
+    (
+        "with more than tensors",
+        "w.bin",
+        lambda: torch.save({"model": weights(), "root": Path()}, "w.bin"),
+        "weights: w.bin: refused, because it is damaged or holds more than tensors (pathlib.",
+    ),
+    (
+        "untrained",
+        "w.pth",
+        lambda: torch.save({name: torch.zeros_like(value) for name, value in weights().items()}, "w.pth"),
+        "mean, std: the model says the same of a black image and of two random ones; check both",
+    ),
     (
         "text",
         "w.pth",
@@ -236,8 +301,18 @@ CHECKPOINTS = [
     ),
     ("truncated", "w.safetensors", lambda: truncated("w.safetensors"), "w.safetensors: damaged"),
     ("truncated pickle", "w.pth", lambda: truncated("w.pth"), "w.pth: damaged or not a checkpoint"),
-    ("of another kind", "w.onnx", lambda: Path("w.onnx").touch(), "wanted a .safetensors, .pth or .pt file"),
-    ("JSON", "w.json", lambda: Path("w.json").write_text("{"), "wanted a .safetensors, .pth or .pt file"),
+    (
+        "of another kind",
+        "w.onnx",
+        lambda: Path("w.onnx").write_text("onnx"),
+        "wanted a file of .safetensors, .pth, .pt,",
+    ),
+    (
+        "JSON",
+        "w.json",
+        lambda: Path("w.json").write_text("{"),
+        "wanted a file of .safetensors, .pth, .pt, .pth.tar, .bi",
+    ),
     ("a folder", "w.pth", lambda: Path("w.pth").mkdir(), "w.pth: no such file"),
     ("a list", "w.pth", lambda: torch.save([1], "w.pth"), "wanted a mapping of names to tensors"),
     ("numbers", "w.pth", lambda: torch.save({"a": 1}, "w.pth"), "wanted a mapping of names to tensors"),
@@ -251,7 +326,7 @@ CHECKPOINTS = [
         "a tensor missing",
         "w.pth",
         lambda: torch.save({"head.bias": torch.ones(2)}, "w.pth"),
-        "does not fit architecture",
+        "does not fit architecture conv4 | missing: trunk.0.conv.weight, trunk.0.conv.bias, trunk.0.norm.weight and ",
     ),
     (
         "not finite",

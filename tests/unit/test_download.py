@@ -63,7 +63,14 @@ def server() -> Iterator[Server]:
 
 def download(server: Server) -> Download:
     sha256 = hashlib.sha256(CONTENT).hexdigest()
-    return Download(server.url, len(CONTENT), sha256, "results/downloads/file.tar.gz", "for tests only")
+    return Download(
+        url=server.url,
+        sha256=sha256,
+        path="results/downloads/file.tar.gz",
+        alternative="in the configuration as datasets.<name>.path",
+        size=len(CONTENT),
+        licence="for tests only",
+    )
 
 
 def part_of(folder: Path) -> Path:
@@ -126,7 +133,7 @@ def test_unreachable_server_keeps_what_came_and_says_what_to_do(server: Server, 
     with pytest.raises(TgrError) as caught:
         fetch(nowhere, tmp_path / "target")
     assert "cannot be fetched" in str(caught.value)
-    assert "or get the file elsewhere and name it in the configuration: datasets.<name>.path" in str(caught.value)
+    assert "or get the file elsewhere and name it in the configuration as datasets.<name>.path" in str(caught.value)
     assert nowhere.sha256 in str(caught.value)
     assert part_of(tmp_path).read_bytes() == CONTENT[:500]
     server.status = 503

@@ -97,6 +97,7 @@ def test_pretrained_by_the_suite(tiny_dataset: ImageDataset) -> None:
     [
         ("Careless", "change with the others of its batch, or at random: .*self.training"),
         ("Centred", "change with the others of its batch, or at random"),
+        ("Sure", "gives probabilities: there is a softmax in it; let it return what goes into that, the logits"),
         ("Wide", r"gives \(2, 3, 1\) for two images and 3 classes, wanted \(2, 3\)"),
         ("nameless", "has no parameter n_classes or num_classes"),
         ("no_network", "gives a Tensor, wanted a torch.nn.Module"),

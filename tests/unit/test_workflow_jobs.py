@@ -211,6 +211,31 @@ def test_every_job_has_a_path_that_its_constraints_match() -> None:
             assert re.fullmatch(patterns[wildcard], str(value)), f"{wildcard}={value}"
 
 
+def test_weights_of_an_address_are_fetched_before_they_are_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    row = {
+        "architecture": "conv4",
+        "classes": 2,
+        "image_size": 16,
+        "mean": [0.5] * 3,
+        "std": [0.2] * 3,
+        "licence": "CC0",
+    }
+    rows = [
+        {"name": "near", "weights": "w.pth", "sha256": "0" * 64, **row},
+        {"name": "far", "weights": "https://example.org/w.pth.tar", "sha256": "1" * 64, **row},
+    ]
+    Path("own").mkdir()
+    Path("own/models.yaml").write_text(yaml.safe_dump(rows))
+    inputs = inputs_of(pools=yaml.safe_load(SMALL)["pools"] | {"own": {"table": "own/models.yaml", "n_teachers": 2}})
+    name = "1" * 64 + ".pth.tar"
+    assert inputs.model_files("own", "0") == ["own/w.pth", f"results/downloads/weights/{name}"]
+    assert inputs.addresses == {name: "https://example.org/w.pth.tar"}
+    assert inputs.address(name) == "https://example.org/w.pth.tar"
+
+
 def test_missing_source_is_an_error_until_the_dataset_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     datasets = {"icons": {}, "mine": {"source": "miniimagenet", "path": "mine"}}

@@ -15,7 +15,7 @@ ANALYSIS = {"measure_pairs", "gather_pairs", "plot_pairs", "gather_sweep", "plot
     "gather_budget",
     "plot_budget",
 }
-DOWNLOADS = {"download_cifar100"}
+DOWNLOADS = {"download_cifar100", "download_weights"}
 PANEL = {"judge"}
 """What only a configuration with a method needs that starts from a panel's judgement; the smoke run has one."""
 ON_REQUEST = {"collect_paper"}

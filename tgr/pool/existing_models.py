@@ -9,13 +9,20 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from tgr import seeds
-from tgr.artifacts import sha256_of
+from tgr.artifacts import refuse_placeholder, sha256_of
 from tgr.backbones.checkpoints import find_package_file
 from tgr.backbones.classifier import Classifier
+from tgr.config.addresses import is_address
 from tgr.config.existing_models import ExistingModel, describe_row, read_table
 from tgr.errors import TgrError, first_line
+from tgr.pool.fetch import fetch_weights
 from tgr.pool.teacher import Card, Teacher, save_teacher, teacher_name
 from tgr.pool.weights import load_weights
+
+SAME = 1e-6
+"""Logits that differ by less than this share of the largest are equal up to rounding."""
+PROBABLE = 1e-4
+"""Outputs that add up to 1 to within this are probabilities."""
 
 
 def import_shard(*, pool: str, table: Path, members: Sequence[int], teachers: Path) -> None:
@@ -85,13 +92,14 @@ def import_model(row: ExistingModel, card: Card, folder: Path, where: str) -> nn
 
 def _find_weights(row: ExistingModel, folder: Path, where: str) -> Path:
     key = f"{where}: weights"
-    if row.weights == "package":
-        model = row.architecture.removeprefix("timm:")
-        file = find_package_file(model, key, "name a file of weights")
-    else:
-        file = folder / row.weights
+    file = row.find_weights(folder)
+    if file is None:
+        file = find_package_file(row.architecture.removeprefix("timm:"), key, "name a file of weights")
+    elif is_address(row.weights) and not file.is_file():
+        fetch_weights(address=row.weights, sha256=str(row.sha256), weights=file)
     if not file.is_file():
         raise TgrError(f"{key}: {file}: no such file")
+    refuse_placeholder(file, key)
     sha256 = sha256_of(file)
     if row.sha256 is None and row.weights != "package":
         raise TgrError(
@@ -104,7 +112,8 @@ def _find_weights(row: ExistingModel, folder: Path, where: str) -> Path:
 
 @torch.no_grad()
 def _check_forward(teacher: Teacher, where: str) -> None:
-    """Raise TgrError unless the model gives finite logits for each of its classes, image by image."""
+    """Raise TgrError unless the model gives finite logits for each of its classes, image by image, which depend on the
+    image and are no probabilities."""
     card = teacher.card
     size, n_classes = card.image_size, len(card.classes)
     three = torch.zeros(3, 3, size, size)
@@ -122,4 +131,14 @@ def _check_forward(teacher: Teacher, where: str) -> None:
         raise TgrError(
             f"{where}: the logits of an image change with the others of its batch, or at random: the code draws at "
             "random or takes statistics of the batch even in evaluation mode; let it heed `self.training`"
+        )
+    if float((logits - logits[0]).abs().max()) <= SAME * float(logits.abs().max()):
+        raise TgrError(
+            f"{where}: mean, std: the model says the same of a black image and of two random ones; check both, and "
+            "whether its weights are trained"
+        )
+    if bool((logits >= 0).all()) and torch.allclose(logits.sum(1), torch.ones(3), rtol=0, atol=PROBABLE):
+        raise TgrError(
+            f"{where}: the model gives probabilities: there is a softmax in it; let it return what goes into that, "
+            "the logits"
         )

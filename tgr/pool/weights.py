@@ -1,21 +1,25 @@
 """Weights of existing models: read, checked, and loaded into the network that their row names."""
 
+from importlib import import_module
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from tgr.backbones.checkpoints import list_classifiers, load_in_order, read_checkpoint
 from tgr.backbones.classifier import Classifier
+from tgr.backbones.fitting import Fit, Spelling, fit, own_names
 from tgr.backbones.own import take_apart
 from tgr.backbones.registry import build, build_own
-from tgr.config.architectures import is_own
+from tgr.backbones.unwrapping import Checkpoint
+from tgr.config.architectures import ARCHITECTURES, TIMM, is_own
 from tgr.config.existing_models import ExistingModel
-from tgr.errors import TgrError
+from tgr.errors import TgrError, escape
+from tgr.pool.nearest import name_nearest
 
 
 def load_weights(row: ExistingModel, file: Path, where: str) -> nn.Module:
-    """Build the network of a row of a table, and load its weights.
+    """Build the network of a row of a table, and load its weights. What was chosen among them is printed.
 
     Args:
         file: the weights, whose digest was verified.
@@ -27,10 +31,7 @@ def load_weights(row: ExistingModel, file: Path, where: str) -> nn.Module:
     Raises:
         TgrError: the network cannot be built, or the weights are unsafe to read, not finite, or do not fit.
     """
-    tensors = read_checkpoint(file, f"{where}: weights")
-    for name, tensor in tensors.items():
-        if not torch.isfinite(tensor).all():
-            raise TgrError(f"{where}: weights: {file}: {name} has values that are not finite")
+    checkpoint = read_checkpoint(file, f"{where}: weights")
     size, n_classes = row.image_size, len(row.classes)
     try:
         if is_own(row.architecture):
@@ -39,55 +40,77 @@ def load_weights(row: ExistingModel, file: Path, where: str) -> nn.Module:
             model = build(row.architecture, n_classes, row.width, size, "importing", options=row.options)
     except TgrError as error:
         raise TgrError(f"{where}: architecture: {error}") from error
-    if is_own(row.architecture):
-        return _load_own(network, tensors, row, file, where)
     if row.weights == "package":
-        weight, bias = load_in_order(model.trunk, tensors, file)
-        state = model.trunk.state_dict(prefix="trunk.") | {"head.weight": weight, "head.bias": bias}
-    elif row.architecture.startswith("timm:") and not any(name.startswith("trunk.") for name in tensors):
-        state = _rename_timm_tensors(model, tensors, file, where)
-    else:
-        state = tensors
-    _check_classes(state, n_classes, file, where)
-    _load(model, state, row, file, where)
+        weight, bias = load_in_order(model.trunk, checkpoint.tensors, file)
+        model.head.load_state_dict({"weight": weight, "bias": bias})
+        return model
+    if is_own(row.architecture):
+        return _load_own(network, checkpoint, row, file, where)
+    _load(model, _fit(model, checkpoint, _spellings(model, row, where), file, where), checkpoint, row, file, where)
     return model
 
 
-def _load_own(network: nn.Module, tensors: dict[str, Tensor], row: ExistingModel, file: Path, where: str) -> nn.Module:
+def _load_own(network: nn.Module, checkpoint: Checkpoint, row: ExistingModel, file: Path, where: str) -> nn.Module:
     """Load weights by the network's own names, or by those that the suite gives to trunk and head."""
-    if "head.weight" in tensors and tensors.keys() != network.state_dict().keys():
-        model = take_apart(network, row.image_size)
-        if model is not None:
-            _load(model, tensors, row, file, where)
+    fitted = _fit(network, checkpoint, [own_names(network)], file, where)
+    if not fitted.fits and (model := take_apart(network, row.image_size)):
+        parted = _fit(model, checkpoint, [own_names(model)], file, where)
+        if parted.fits:
+            _load(model, parted, checkpoint, row, file, where)
             return model
-    _load(network, tensors, row, file, where)
+    _load(network, fitted, checkpoint, row, file, where)
     return take_apart(network, row.image_size) or network
 
 
-def _load(model: nn.Module, state: dict[str, Tensor], row: ExistingModel, file: Path, where: str) -> None:
-    try:
-        model.load_state_dict(state)
-    except RuntimeError as error:
-        raise TgrError(f"{where}: weights: {file} does not fit architecture {row.architecture}: {error}") from error
-
-
-def _rename_timm_tensors(model: Classifier, tensors: dict[str, Tensor], file: Path, where: str) -> dict[str, Tensor]:
-    """Rename timm's tensors: its classifier becomes our head, the rest our trunk."""
-    names = list_classifiers(model.trunk)
-    if len(names) != 1:
+def _spellings(model: Classifier, row: ExistingModel, where: str) -> list[Spelling]:
+    """Return how the tensors of a classifier may be named: as here, as in timm, or as an architecture's module says."""
+    names = own_names(model)
+    if not row.architecture.startswith(f"{TIMM}:"):
+        module = import_module(f"tgr.backbones.{ARCHITECTURES[row.architecture].module}")
+        return [names, *(module.spellings(names.names) if hasattr(module, "spellings") else [])]
+    classifiers = list_classifiers(model.trunk)
+    if len(classifiers) != 1:
         raise TgrError(
-            f"{where}: architecture: the model has {len(names)} classifiers, wanted one; let your own code build it: "
-            "`python:<module>:<callable>`"
+            f"{where}: architecture: the model has {len(classifiers)} classifiers, wanted one; let your own code build "
+            "it: `python:<module>:<callable>`"
         )
-    parts = {f"{names[0]}.weight": "head.weight", f"{names[0]}.bias": "head.bias"}
-    missing = [name for name in parts if name not in tensors]
-    if missing:
-        raise TgrError(f"{where}: weights: {file} has no tensor {missing[0]}, the classifier of this timm model")
-    state = {parts.get(name, f"trunk.{name}"): tensor for name, tensor in tensors.items()}
-    return {**state, "head.weight": state["head.weight"].flatten(1)}  # some classifiers are 1x1 convolutions
+    of_timm = {name.replace("head", classifiers[0], 1): name for name in ("head.weight", "head.bias")}
+    of_timm |= {name.removeprefix("trunk."): name for name in names.names if name.startswith("trunk.")}
+    return [names, Spelling(of_timm)]
 
 
-def _check_classes(state: dict[str, Tensor], n_classes: int, file: Path, where: str) -> None:
-    weight = state.get("head.weight")
-    if weight is not None and len(weight) != n_classes:
-        raise TgrError(f"{where}: classes: {n_classes} are named, but {file} has {len(weight)} outputs")
+def _fit(model: nn.Module, checkpoint: Checkpoint, spellings: list[Spelling], file: Path, where: str) -> Fit:
+    try:
+        return fit(model, checkpoint.tensors, *spellings)
+    except TgrError as error:
+        raise TgrError(f"{where}: weights: {file}: {error}") from error
+
+
+def _load(model: nn.Module, fitted: Fit, checkpoint: Checkpoint, row: ExistingModel, file: Path, where: str) -> None:
+    """Load what fits.
+
+    Raises:
+        TgrError: it is not all, or not finite.
+    """
+    if not fitted.fits:
+        _refuse_classes(fitted, len(row.classes), file, where)
+        raise TgrError(
+            f"{where}: weights: {file} does not fit architecture {row.architecture}\n{fitted.describe()}\n"
+            f"{name_nearest(checkpoint.tensors, row)}".rstrip()
+        )
+    for name, tensor in fitted.state.items():
+        if not torch.isfinite(tensor).all():
+            raise TgrError(f"{where}: weights: {file}: {escape(name)} has values that are not finite")
+    model.load_state_dict(fitted.state)
+    for note in [*checkpoint.notes, *fitted.notes]:
+        print(f"{where}: {note}")
+
+
+def _refuse_classes(fitted: Fit, n_classes: int, file: Path, where: str) -> None:
+    """Raise TgrError if nothing but the number of outputs is another."""
+    shapes = fitted.misshapen.values()
+    stored = {found[:1] for found, wanted in shapes if found[1:] == wanted[1:] and wanted[:1] == (n_classes,)}
+    apart = [1 for found, wanted in shapes if found[1:] != wanted[1:] or wanted[:1] != (n_classes,)]
+    if len(stored) == 1 and not (apart or fitted.missing or fitted.unexpected):
+        [(n_stored,)] = stored
+        raise TgrError(f"{where}: classes: {n_classes} are named, but {file} has {n_stored} outputs")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tgr.config.addresses import fetched_file, is_address
 from tgr.config.architectures import ARCHITECTURES, find_own_source, is_own
 from tgr.config.existing_models import ExistingModel, read_table
 from tgr.config.methods.panel import PanelChoice
@@ -164,8 +165,18 @@ class Inputs:
     def model_files(self, pool: str, shard: str) -> list[str]:
         """Return the files of a shard of a pool's existing models."""
         folder = Path(self.model_table(pool)).parent
-        weights = [self.tables[pool][index].weights for index in self.members(pool, shard)]
-        return [str(folder / file) for file in weights if file != "package"]
+        files = [self.tables[pool][index].find_weights(folder) for index in self.members(pool, shard)]
+        return [str(file) for file in files if file]
+
+    @property
+    def addresses(self) -> dict[str, str]:
+        """The addresses of weights on the network, by the names of the files to which they are fetched."""
+        rows = [row for table in self.tables.values() for row in table if is_address(row.weights)]
+        return {fetched_file(row.weights, str(row.sha256)).name: row.weights for row in rows}
+
+    def address(self, weights: str) -> str:
+        """Return the address of weights on the network."""
+        return self.addresses[weights]
 
     # From teachers to task groups
 

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from tgr.config.addresses import FETCHED
 from tgr.config.load import refuse_repeated_keys, validate
 from tgr.data.download import CIFAR100
 from tgr.errors import TgrError

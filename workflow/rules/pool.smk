@@ -30,6 +30,32 @@ rule pretrain:
         "../scripts/pretrain.py"
 
 
+# `ancient`, because the digest in its name says what the file is: how it was fetched does not matter.
+rule download_weights:
+    """Fetch weights of an existing model whose table gives an address; continues where it was interrupted."""
+    input:
+        code=ancient(code("download_weights.py")),
+    output:
+        weights=FETCHED,
+    log:
+        "results/logs/download_weights/{weights}.log",
+    benchmark:
+        "results/benchmarks/download_weights/{weights}.tsv"
+    wildcard_constraints:
+        weights=any_of(needed.addresses),
+    retries: 3
+    localrule: True  # the nodes of a cluster often have no network
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        mem_mb=500,
+        runtime=120,
+    params:
+        address=for_job(needed.address),
+    script:
+        "../scripts/download_weights.py"
+
+
 rule import_models:
     """Take a shard of existing models into a pool, after checking each of them."""
     input:
