@@ -62,6 +62,10 @@ digests: smoke ## Renew the list of digests that the tests compare the smoke run
 verify: $(STAMP) ## Compare all results in RUN with their records; name damaged and missing files
 	$(BIN)/python -m tgr.run.verify "$(RUN)"
 
+.PHONY: compare
+compare: $(STAMP) ## Hold the run of CONFIG in RUN against the committed results: equal, within the intervals, or outside
+	@$(BIN)/python -m tgr.run.reproduction "$(CONFIG)" "$(RUN)"
+
 .PHONY: repair
 repair: $(STAMP) ## Move damaged results, and all made from them, to results/damaged; the next run makes them again
 	$(BIN)/python -m tgr.run.verify "$(RUN)" --repair
