@@ -7,7 +7,16 @@ import pandas as pd
 import pytest
 
 from tgr.errors import TgrError
-from tgr.evaluation.statistics import crossed, difference, holm, interval, mean_interval, seed_spread
+from tgr.evaluation.replicates import tell_replicates
+from tgr.evaluation.statistics import (
+    crossed,
+    difference,
+    holm,
+    interval,
+    mean_interval,
+    seed_spread,
+    spread_within_replicates,
+)
 from tgr.evaluation.summary import reference_method, summarise
 
 T_975_DF_4 = 2.7764451051977987
@@ -105,6 +114,57 @@ def test_intervals_cover_the_truth(n_trainings: int, training_sd: float) -> None
     assert 0.93 <= covered / n_experiments <= 0.97
 
 
+@pytest.mark.parametrize(
+    ("n_replicates", "n_seeds", "replicate_sd", "seed_sd"),
+    [(3, 2, 0.0, 0.02), (5, 3, 0.03, 0.01)],
+)
+def test_intervals_over_replicates_cover_the_truth(
+    n_replicates: int, n_seeds: int, replicate_sd: float, seed_sd: float
+) -> None:
+    """Likewise if seeds are nested in replicates, and replicates are good at different episodes."""
+    random, n_episodes, n_experiments = np.random.default_rng(n_replicates), 40, 1500
+    columns = pd.MultiIndex.from_product([["toys"], range(n_episodes)], names=["dataset", "episode"])
+    covered = 0
+    for _ in range(n_experiments):
+        values = random.normal(0, replicate_sd, (n_replicates, 1, 1)) + random.normal(0, 0.08, n_episodes)
+        values = values + random.normal(0, 0.03, (n_replicates, 1, n_episodes))
+        values = values + random.normal(0, seed_sd, (n_replicates, n_seeds, 1))
+        values += random.normal(0, 0.05, (n_replicates, n_seeds, n_episodes))
+        actual = interval(pd.DataFrame(values.mean(1), columns=columns))
+        covered += abs(actual.mean) < actual.half_width
+    assert 0.93 <= covered / n_experiments <= 0.97
+
+
+def of_replicates(method: str, accuracies: list[dict[int, list[float]]]) -> pd.DataFrame:
+    """Return rows of one method: for each replicate its accuracies by seed."""
+    names = ["s", *(f"s~{number}" for number in range(2, len(accuracies) + 1))]
+    rows = [frame(method, values).assign(scenario=name) for name, values in zip(names, accuracies, strict=True)]
+    return tell_replicates(pd.concat(rows))
+
+
+def test_a_row_is_a_replicate_averaged_over_its_seeds() -> None:
+    accuracies = [{0: [0.2, 0.4], 1: [0.4, 0.4]}, {0: [0.6, 0.8], 1: [0.6, 1.0]}]
+    rows = of_replicates("m", accuracies)
+    assert set(rows["scenario"]) == {"s"}
+    table = crossed(rows)
+    assert list(table.index) == [1, 2] and table.to_numpy() == pytest.approx(np.array([[0.3, 0.4], [0.6, 0.9]]))
+    assert interval(table).n_trainings == 2
+    # standard deviations of two numbers: of 0.3 and 0.4, and of 0.7 and 0.8
+    assert spread_within_replicates(rows) == pytest.approx(0.1 / math.sqrt(2))
+    assert seed_spread(table) == pytest.approx(0.4 / math.sqrt(2))
+    assert spread_within_replicates(of_replicates("m", [{0: [0.2, 0.4]}, {0: [0.6, 0.8]}])) is None
+
+
+def test_methods_are_paired_within_a_replicate() -> None:
+    """What a replicate does to all methods alike is no uncertainty of their difference."""
+    levels = (0.2, 0.5, 0.8)
+    a = of_replicates("a", [{0: [level, level + 0.1]} for level in levels])
+    b = of_replicates("b", [{0: [level - 0.05, level + 0.05]} for level in levels])
+    actual = difference(crossed(a), crossed(b))
+    assert (actual.mean, actual.half_width, actual.n_trainings) == (pytest.approx(0.05), pytest.approx(0, abs=1e-9), 3)
+    assert interval(crossed(a)).half_width > 0.5
+
+
 def test_p_value_is_where_the_interval_excludes_zero() -> None:
     a = crossed(frame("a", {0: [0.5, 0.7, 0.6], 1: [0.6, 0.7, 0.8], 2: [0.5, 0.9, 0.7]}))
     b = crossed(frame("b", {0: [0.4, 0.5, 0.5], 1: [0.5, 0.6, 0.6], 2: [0.5, 0.6, 0.5]}))
@@ -170,6 +230,24 @@ def test_stars_and_bold_need_three_trainings() -> None:
     assert set(table.index[table["as_good_as_best"]]) == {"bank", "distil"}
     assert set(table.index[table["significant"]]) == {"random", "bank", "distil"}
     assert (table["p_holm"].dropna() >= table["p_value"].dropna()).all()
+
+
+@pytest.mark.parametrize(("n_replicates", "n_seeds", "enough"), [(2, 5, False), (3, 1, True)])
+def test_with_replicates_only_these_are_independent_trainings(n_replicates: int, n_seeds: int, enough: bool) -> None:
+    generator = np.random.default_rng(0)
+    episodes = generator.normal(0, 0.05, 60)
+
+    def accuracies(mean: float) -> list[dict[int, list[float]]]:
+        return [
+            {seed: list(mean + episodes + generator.normal(0, 0.004, 60)) for seed in range(n_seeds)}
+            for _ in range(n_replicates)
+        ]
+
+    rows = pd.concat([of_replicates(name, accuracies(mean)) for name, mean in {"bank": 0.6, "tgr": 0.5}.items()])
+    table = summarise(rows, ["bank", "tgr"]).set_index("method")
+    assert set(table["n_replicates"]) == {n_replicates} and set(table["n_seeds"]) == {n_seeds}
+    assert (table.loc["bank", "significant"], table.loc["bank", "as_good_as_best"]) == (enough, enough)
+    assert table["replicate_std"].notna().all() and table["seed_std"].notna().all() == (n_seeds > 1)
 
 
 def test_summary_compares_on_the_same_episodes() -> None:

@@ -51,6 +51,55 @@ def inputs_of(**changes: Any) -> Inputs:
     return Inputs(Jobs(configured(**changes)), REPOSITORY)
 
 
+def test_replicates_are_further_names_of_pools_and_scenarios() -> None:
+    settings = configured(replicates=3)
+    assert settings.named_scenarios == ["first", "second"]
+    assert settings.replicates_of("second") == ["second", "second~2", "second~3"]
+    assert settings.replicates_of("second~2") == ["second~2"]
+    assert settings.scenarios["second~3"].pools == ["icons-again~3"]
+    assert settings.pools["icons-again~3"].teachers_of == "icons-conv4~3"
+    assert settings.all_variants("first~2").keys() == settings.all_variants("first").keys() == {
+        "pixels", "random", "bank", "replay", "realdata", "tgr", "tgr.embedding-logits"
+    }  # fmt: skip
+    assert configured().pools.keys() | configured().scenarios.keys() == {
+        "icons-conv4", "icons-again", "unused", "first", "second"
+    }  # fmt: skip
+
+
+def test_replicates_share_datasets_and_episodes_alone() -> None:
+    one, three = Jobs(configured()), Jobs(configured(replicates=3))
+    assert (three.datasets, three.episodes) == (one.datasets, one.episodes)
+    counts, more = one.counts(), three.counts()
+    for rule in ("pretrain", "invert", "embed", "compare", "group", "train", "evaluate"):
+        assert more[rule] == 3 * counts[rule], rule
+    assert more["measure_transfer"] == counts["measure_transfer"], "tables show the pools of the first replicate"
+    assert len(set(map(str, three.by_rule()["train"]))) == more["train"]
+
+
+def test_tables_and_figures_gather_the_replicates_of_a_scenario() -> None:
+    one, three = inputs_of(), inputs_of(replicates=3)
+    assert targets.all_targets(three.jobs) == targets.all_targets(one.jobs)
+    assert targets.counts(three.jobs) == targets.counts(one.jobs)
+    gathered = three.main_evaluations("second")
+    assert [file for file in gathered if "~" not in file] == one.main_evaluations("second")
+    assert len(gathered) == 3 * len(one.main_evaluations("second"))
+    assert "results/evaluation/second~2/bank/shot-5/seed-1" in gathered
+    assert len(three.ablation_evaluations("first", "grouping")) == 3 * len(
+        one.ablation_evaluations("first", "grouping")
+    )
+    assert three.summaries() == one.summaries()
+    assert three.main_models("second") == one.main_models("second"), "costs and curves are of the first replicate"
+    assert three.train_recovered("second~3", "bank") == [
+        "results/recovered/icons-again~3/shard-0", "results/recovered/icons-again~3/shard-1"
+    ]  # fmt: skip
+    assert re.fullmatch(paths.constraints(three.jobs.settings)["scenario"], "first~3")
+
+
+def test_no_name_of_a_configuration_can_be_that_of_a_replicate() -> None:
+    with pytest.raises(TgrError, match="scenarios"):
+        configured(scenarios={"first~2": SCENARIO}, ablations=None)
+
+
 def test_only_what_scenarios_use_is_made() -> None:
     jobs = Jobs(configured())
     assert jobs.datasets == ["icons"]

@@ -10,14 +10,16 @@ import pandas as pd
 from tgr.artifacts import read_json
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.selection import CRITERION
-from tgr.evaluation.statistics import crossed, interval
+from tgr.evaluation.statistics import crossed, interval, training_keys
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
 
 CONFLICT = ("gradient_cosine", "relative_variance")
 """Curves that group steps record: the mean pairwise cosine of the teachers' gradients, and their variance relative to
 the squared norm of their mean."""
 COLUMNS = ("variant", "method", "configured", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds")
-"""The columns of the table that every ablation has; the others are its factors."""
+"""The columns of the table that every ablation has; the others are its factors, ..."""
+REPLICATES = "n_replicates"
+"""... and this one, if there are several replicates."""
 
 
 def summarise_ablation(
@@ -38,9 +40,10 @@ def summarise_ablation(
     - ``accuracy``: on meta-test episodes by shot and protocol, all datasets together, with its 95 % interval;
     - ``gap``: accuracy on episodes of held-out recovered images minus that on meta-test, of the headline's checkpoint
       under nearest class mean; its interval is that of the meta-test accuracy;
-    - the two of ``CONFLICT``: mean over the group steps and seeds, from the lowest to the highest seed.
+    - the two of ``CONFLICT``: mean over the group steps and trainings, from the lowest to the highest training.
 
-    ``conflict`` has the columns variant, method, factors, shot, seed, step, name, value.
+    ``conflict`` has the columns variant, method, factors, shot, seed, step, name, value, and with several replicates
+    ``replicate``.
 
     Args:
         evaluations, models: folders of all variants.
@@ -63,7 +66,8 @@ def summarise_ablation(
     )
     ordered = about.merge(pd.concat(measures, ignore_index=True), on="variant", how="inner")
     factors = [column for column in about if column not in COLUMNS]
-    ordered[[*COLUMNS[:3], *factors, *COLUMNS[3:]]].to_csv(ablation, index=False)
+    replicates = [REPLICATES] if REPLICATES in ordered else []
+    ordered[[*COLUMNS[:3], *factors, *COLUMNS[3:], *replicates]].to_csv(ablation, index=False)
     named = about.drop(columns="configured").merge(curves.rename(columns={"method": "variant"}), on="variant")
     for factor in factors:
         named[factor] = [_value(value) for value in named[factor]]
@@ -104,7 +108,8 @@ def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
     shown = over_all_datasets(table)
     bounds = {"low": shown["mean"] - shown["ci95"], "high": shown["mean"] + shown["ci95"]}
     named = shown.rename(columns={"method": "variant", "n_episodes": "n"}).assign(measure="accuracy", **bounds)
-    return named[["variant", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds"]]
+    replicates = [REPLICATES] if REPLICATES in named else []
+    return named[["variant", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds", *replicates]]
 
 
 def _gaps(evaluations: Sequence[Path], episodes: pd.DataFrame, headline: str) -> pd.DataFrame:
@@ -142,7 +147,7 @@ def _conflict(curves: pd.DataFrame) -> pd.DataFrame:
     if curves.empty:
         return pd.DataFrame(columns=["variant"])
     keys = ["method", "name", "shot"]
-    seeds = curves.groupby([*keys, "seed"], sort=False)["value"].agg(["mean", "size"]).reset_index()
+    seeds = curves.groupby([*keys, *training_keys(curves)], sort=False)["value"].agg(["mean", "size"]).reset_index()
     measures = seeds.groupby(keys, sort=False).agg(
         low=("mean", "min"), high=("mean", "max"), mean=("mean", "mean"), n=("size", "max"), n_seeds=("seed", "size")
     )

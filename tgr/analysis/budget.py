@@ -7,7 +7,7 @@ import pandas as pd
 
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
-from tgr.evaluation.statistics import mean_interval
+from tgr.evaluation.statistics import REPLICATE, TRAINING, mean_interval, training_keys
 from tgr.evaluation.summary import headline_rows, read_episodes, seed_means
 
 ANY = "any"
@@ -28,7 +28,8 @@ def gather_budget(
     Its columns: line, method (the variant's name), shot, protocol, split; ``steps``, updates of the meta-model, and
     ``image_passes``, images forward and backward through it, both means over seeds, for the number of replayed steps
     may depend on the seed; ``mean``, the accuracy as a share of 1; ``low`` and ``high``, the 95 % interval of that
-    mean over seeds, empty for one seed; ``n_seeds``, ``n_episodes``.
+    mean over seeds, empty for one seed; ``n_seeds``, ``n_episodes``. With several replicates the interval is that of
+    the replicates' means, and ``n_replicates`` counts them.
 
     Args:
         evaluations, models: folders of all trainings.
@@ -41,7 +42,8 @@ def gather_budget(
             are not counted.
     """
     episodes = headline_rows(read_episodes(evaluations), headline)
-    seeds = seed_means(episodes).merge(_work(read_curves(models), passes), on=["method", "seed"], how="left")
+    work = _work(read_curves(models), passes)
+    seeds = seed_means(episodes).merge(work, on=["method", *training_keys(episodes)], how="left")
     own = seeds[(seeds["trained_shot"] == ANY) | (seeds["trained_shot"] == seeds["shot"].astype(str))]
     rows = []
     for line, variants in lines.items():
@@ -58,7 +60,7 @@ def gather_budget(
 
 def _work(curves: pd.DataFrame, passes: Mapping[str, Mapping[str, Mapping[str, int]]]) -> pd.DataFrame:
     """Return the steps of each training and the images that they saw: every step of every phase was logged."""
-    keys = ["method", "seed", "shot"]
+    keys = ["method", *training_keys(curves), "shot"]
     counted = (
         curves.drop_duplicates([*keys, "phase", "step"]).groupby([*keys, "phase"]).size().reset_index(name="steps")
     )
@@ -74,7 +76,11 @@ def _work(curves: pd.DataFrame, passes: Mapping[str, Mapping[str, Mapping[str, i
 
 def _row(seeds: pd.DataFrame) -> dict[str, float]:
     mean, half = float(seeds["mean"].mean()), float("nan")
-    if len(seeds) > 1:
-        half = mean_interval(seeds["mean"].to_numpy()).half_width
+    counts, independent = {"n_seeds": len(seeds)}, seeds["mean"]
+    if REPLICATE in seeds:
+        independent = seeds.groupby(REPLICATE)["mean"].mean()
+        counts = {"n_seeds": seeds[TRAINING].nunique(), "n_replicates": len(independent)}
+    if len(independent) > 1:
+        half = mean_interval(independent.to_numpy()).half_width
     work = {name: float(seeds[name].mean()) for name in ("steps", "image_passes")}
-    return work | {"mean": mean, "low": mean - half, "high": mean + half, "n_seeds": len(seeds)}
+    return work | {"mean": mean, "low": mean - half, "high": mean + half} | counts

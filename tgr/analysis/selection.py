@@ -26,7 +26,7 @@ from scipy import integrate, stats
 
 from tgr.artifacts import read_json
 from tgr.evaluation.selection import CRITERION
-from tgr.evaluation.statistics import crossed, difference, interval
+from tgr.evaluation.statistics import crossed, difference, interval, training_keys
 from tgr.evaluation.summary import read_episodes
 
 COUNTS = (2, 3, 4, 5, 7, 10, 15, 20, 30, 40, 50, 60, 80, 100)
@@ -55,7 +55,8 @@ def measure_selection(*, evaluations: Sequence[Path], methods: Mapping[str, str]
     nearest class mean, which all selection rules compare, on meta-test episodes of all datasets.
 
     ``gains``, a row for each shot and rule: mean accuracy with its 95 % interval over ``n`` episodes, and
-    ``gain``, the paired difference to the first rule (``last``) with its interval.
+    ``gain``, the paired difference to the first rule (``last``) with its interval; ``n_seeds`` counts the seeds, or the
+    replicates if there are several.
     ``inflation``, a row for each shot and ``k``: what the best of ``k`` equally good checkpoints would show too
     much, if each evaluation drew its own episodes (``independent``), or all share theirs (``shared``, with ``rho`` as
     found; empty if it was not). ``own`` marks the training's own number of checkpoints; ``sigma`` is the standard error
@@ -110,7 +111,7 @@ def _gains(accuracies: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _inflation(accuracies: pd.DataFrame, k_own: int) -> list[dict[str, Any]]:
-    seeds = [part for _, part in accuracies.groupby("seed")]
+    seeds = [part for _, part in accuracies.groupby(training_keys(accuracies))]
     sigma = float(np.mean([standard_error(part[part["selection"] == part["selection"].iloc[0]]) for part in seeds]))
     rhos = [rho for part in seeds for rho in correlations(part)]
     rho = float(np.mean(rhos)) if rhos else math.nan

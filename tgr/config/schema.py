@@ -16,6 +16,7 @@ from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
 from tgr.config.methods.ensemble import Ensemble
 from tgr.config.methods.registry import Methods
+from tgr.config.replicates import numbered, original
 from tgr.config.sources import PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
 from tgr.config.variants import Variant, changed, named_variant, vary
@@ -40,6 +41,12 @@ class Config(Section):
     meta: Meta = Field(Meta(), description="Meta-learning.")
     evaluation: Evaluation = Field(Evaluation(), description="Protocols, shots, seeds, statistics.")
     figures: Figures = Field(Figures(), description="Looks of the figures.")
+    replicates: int = Field(
+        1,
+        ge=1,
+        description="Draws of each scenario's teachers, recovered images, task groups and trainings; intervals then "
+        "cover them, and `evaluation.seeds` counts the trainings in each.",
+    )
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
         "auto", description="`auto` (CUDA if present, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`."
     )
@@ -72,7 +79,19 @@ class Config(Section):
             _check_known(f"sweeps.{name}.scenarios", list(sweep.scenarios.values()), self.scenarios)
             if not self.swept_methods(name):
                 raise ValueError(f"sweeps.{name}.scenarios: no method takes part in all of them; see `methods` there")
+        self._add_replicates()
         return self
+
+    def _add_replicates(self) -> None:
+        """Add further replicates of all pools and scenarios under names of their own."""
+        pools, scenarios = dict(self.pools), dict(self.scenarios)
+        for number in range(2, self.replicates + 1):
+            for name, pool in pools.items():
+                changes = {"teachers_of": numbered(pool.teachers_of, number)} if pool.teachers_of else {}
+                self.pools[numbered(name, number)] = pool.model_copy(update=changes)
+            for name, scenario in scenarios.items():
+                members = [numbered(pool, number) for pool in scenario.pools]
+                self.scenarios[numbered(name, number)] = scenario.model_copy(update={"pools": members})
 
     def _check_dataset(self, name: str, dataset: Dataset) -> None:
         if dataset.source == "pack" and (dataset.pack or name) not in PACKS:
@@ -207,6 +226,15 @@ class Config(Section):
         """The pools for which teachers are pre-trained, by name: not from a table, nor another pool's."""
         return {name: pool for name, pool in self.pools.items() if pool.dataset and not pool.teachers_of}
 
+    @property
+    def named_scenarios(self) -> list[str]:
+        """The scenarios that the configuration names: tables and figures are of these, each over all its replicates."""
+        return [name for name in self.scenarios if name == original(name)]
+
+    def replicates_of(self, scenario: str) -> list[str]:
+        """Return all replicates of a scenario, itself first."""
+        return [name for name in self.scenarios if scenario in (name, original(name))]
+
     def n_teachers(self, scenario: str) -> int:
         """Return how many teachers a scenario has."""
         return sum(self.pools[pool].n_teachers for pool in self.scenarios[scenario].pools)
@@ -261,10 +289,10 @@ class Config(Section):
         """Return everything that is trained in a scenario: its methods, the variants of its ablations and budgets."""
         variants = self.main_methods(scenario)
         for name, ablation in self.ablations.items():
-            if ablation.scenario == scenario:
+            if ablation.scenario == original(scenario):
                 variants |= self.ablation_variants(name)
         for name, budget in self.budgets.items():
-            if budget.scenario == scenario:
+            if budget.scenario == original(scenario):
                 variants |= self.budget_variants(name)
         return variants
 

@@ -7,14 +7,16 @@ import pandas as pd
 
 from tgr.errors import TgrError
 from tgr.evaluation.identity import IDENTITY, read_identity
+from tgr.evaluation.replicates import tell_replicates
 
 
 def read_curves(folders: Sequence[Path]) -> pd.DataFrame:
-    """Read the ``curves.parquet`` of model folders.
+    """Read the ``curves.parquet`` of model folders of one scenario, in one replicate or several.
 
     Returns:
-        columns scenario, method, shot, seed, phase, name, step, value. The shot is that of the training, a string, e.g.
-        ``any``. Steps are those of the training: phases may follow one another, or take turns.
+        columns scenario, method, shot, seed, phase, name, step, value, and with several replicates what
+        ``tell_replicates`` adds. The shot is that of the training, a string, e.g. ``any``. Steps are those of the
+        training: phases may follow one another, or take turns.
 
     Raises:
         TgrError: a file is missing or damaged.
@@ -29,4 +31,4 @@ def read_curves(folders: Sequence[Path]) -> pd.DataFrame:
         frames.append(frame.assign(**read_identity(folder / "model.json")))
     if not frames:
         raise TgrError("no curves to draw; name at least one method")
-    return pd.concat(frames, ignore_index=True)[[*IDENTITY, "phase", "name", "step", "value"]]
+    return tell_replicates(pd.concat(frames, ignore_index=True)[[*IDENTITY, "phase", "name", "step", "value"]])

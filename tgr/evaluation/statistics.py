@@ -19,6 +19,15 @@ this one 95 to 97 %. A p-value is the level at which the interval just excludes 
 
 With a single training the interval is Student's t over the episodes, and says nothing of another training. Episodes of
 several datasets are strata: the datasets are those that were chosen, not a sample.
+
+Trainings that share their teachers and images say nothing of other teachers. Replicates draw these anew, so with
+several of them a row of the table is a replicate, its accuracies averaged over the seeds within:
+
+    y_rsj = mean + replicate_r + seed_s(r) + episode_j + (replicate x episode)_rj + rest_rsj.
+
+The averages over s follow the model above, with trainings of the variance replicate + seed / S and a rest of the
+variance (replicate x episode) + rest / S. So the same interval holds for S seeds in each of R replicates, with R - 1
+degrees of freedom, whatever the five variances are; seeds make it shorter as far as they matter.
 """
 
 import math
@@ -39,8 +48,8 @@ NEGLIGIBLE = 1e-12
 """Standard deviations below this are rounding errors of accuracies, which are multiples of 1 / (n_way * n_query)."""
 UNIT = ["dataset", "episode"]
 """What identifies an episode within a scenario and a shot."""
-TRAINING = "seed"
-"""What identifies a training of a method."""
+REPLICATE, TRAINING = "replicate", "seed"
+"""What identifies a training of a method. A single replicate has no column of its own."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,8 @@ class Interval:
 
     Attributes:
         n: the episodes, or the values.
-        n_trainings: the trainings that the interval covers; 1: it holds for the one that was run.
+        n_trainings: the independent trainings that the interval covers: seeds, or replicates if there are several; 1:
+            it holds for the one that was run.
     """
 
     mean: float
@@ -121,13 +131,16 @@ def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:
 def crossed(frame: pd.DataFrame) -> pd.DataFrame:
     """Return the accuracies of one method: a row for each training, a column for each dataset and episode, in order.
 
+    With several replicates a row is one of them: the mean over its seeds.
+
     Args:
         frame: rows of one scenario, method, shot, protocol and selection rule.
 
     Raises:
         TgrError: the trainings do not share the same episodes.
     """
-    table = frame.set_index([TRAINING, *UNIT])["accuracy"]
+    trainings = training_keys(frame)
+    table = frame.set_index([*trainings, *UNIT])["accuracy"]
     wide = table.unstack(UNIT) if table.index.is_unique else None
     if wide is None or wide.isna().to_numpy().any():
         first = frame.iloc[0]
@@ -135,7 +148,13 @@ def crossed(frame: pd.DataFrame) -> pd.DataFrame:
             f"{first['method']}, {first['shot']}-shot, {first['protocol']}: the seeds do not share the same episodes; "
             f"delete the evaluation of this method and run again"
         )
-    return wide.sort_index().sort_index(axis=1)
+    wide = wide.sort_index().sort_index(axis=1)
+    return wide.groupby(level=REPLICATE).mean() if REPLICATE in trainings else wide
+
+
+def training_keys(frame: pd.DataFrame) -> list[str]:
+    """Return the columns that identify a training of a method."""
+    return [name for name in (REPLICATE, TRAINING) if name in frame]
 
 
 def interval(table: pd.DataFrame) -> Interval:
@@ -154,8 +173,8 @@ def interval(table: pd.DataFrame) -> Interval:
 def difference(table: pd.DataFrame, reference: pd.DataFrame) -> Difference:
     """Return the paired difference of two methods over trainings and episodes.
 
-    Trainings are paired by seed. If the methods have different seeds, each is averaged over its own, and the difference
-    counts as of one training.
+    Trainings are paired by seed, or by replicate. If the methods have different ones, each is averaged over its own,
+    and the difference counts as of one training.
 
     Args:
         table, reference: what ``crossed`` returns.
@@ -182,12 +201,23 @@ def difference(table: pd.DataFrame, reference: pd.DataFrame) -> Difference:
 
 
 def seed_spread(table: pd.DataFrame) -> float | None:
-    """Return the standard deviation of the trainings' mean accuracies, or None if there is one training.
+    """Return the standard deviation of the mean accuracies of trainings, or of replicates; None if there is one.
 
     Args:
         table: what ``crossed`` returns.
     """
     return None if len(table) < 2 else float(table.mean(axis=1).std(ddof=1))
+
+
+def spread_within_replicates(frame: pd.DataFrame) -> float | None:
+    """Return the standard deviation of the seeds' mean accuracies within a replicate, or None if there is one seed.
+
+    Args:
+        frame: as for ``crossed``, of several replicates.
+    """
+    means = frame.groupby([REPLICATE, TRAINING])["accuracy"].mean()
+    variances = means.groupby(REPLICATE).var(ddof=1)
+    return None if variances.isna().any() else math.sqrt(float(variances.mean()))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

@@ -9,7 +9,20 @@ import pandas as pd
 
 from tgr.config.methods.registry import CARDS
 from tgr.errors import TgrError
-from tgr.evaluation.statistics import OUTSIDE, Difference, crossed, difference, holm, interval, seed_spread
+from tgr.evaluation.replicates import tell_replicates
+from tgr.evaluation.statistics import (
+    OUTSIDE,
+    REPLICATE,
+    TRAINING,
+    Difference,
+    crossed,
+    difference,
+    holm,
+    interval,
+    seed_spread,
+    spread_within_replicates,
+    training_keys,
+)
 
 COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
@@ -30,20 +43,25 @@ REFERENCE = "tgr"
 FALLBACKS = ("replay", "bank", "average", "best", "random")
 """References in the order of preference if a scenario runs without TGR."""
 ENOUGH = 3
-"""Fewer trainings than these say too little of the next one: no star, no bold."""
+"""Fewer independent trainings than these say too little of the next one: no star, no bold. They are the replicates if
+there are several, for seeds within one share its teachers and images; otherwise the seeds."""
 MARGIN = 0.01
 """Methods that surely differ from the best by less than this are as good as it."""
 
 
 def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
-    """Read the ``episodes.parquet`` of some evaluations of one scenario.
+    """Read the ``episodes.parquet`` of some evaluations of one scenario, in one replicate or several.
+
+    Returns:
+        their columns, and with several replicates what ``tell_replicates`` adds.
 
     Raises:
         TgrError: there is none, one is damaged, or they do not belong together.
     """
     if not folders:
         raise TgrError("no evaluations to report; name at least one method and run the stage evaluate")
-    frame = pd.concat([_read(Path(folder) / "episodes.parquet") for folder in folders], ignore_index=True)
+    frames = [_read(Path(folder) / "episodes.parquet") for folder in folders]
+    frame = tell_replicates(pd.concat(frames, ignore_index=True))
     for column in ("scenario", "bn_mode", "split"):
         values = sorted(frame[column].unique())
         if len(values) != 1:
@@ -87,6 +105,8 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
         had had, e.g. ``group + replay``; where seeds differ, all that occurred, separated by ``/``. ``p_holm`` holds
         for all methods of a column together, ``significant`` says that it is below 0.05 with three trainings or more;
         ``as_good_as_best``, with as many, that a method is the best, or surely less than ``MARGIN`` away from it.
+        With several replicates there are two more columns: ``n_replicates``, each with ``n_seeds`` trainings, and
+        ``replicate_std``, the standard deviation of their means; ``seed_std`` is then that of seeds within one.
         ``last_minus_random``: paired difference of the last checkpoint to the untrained network under ``ncm``, whatever
         the row's protocol and rule; missing if one of the two was not evaluated so. ``last_below_random``: its interval
         lies below 0.
@@ -133,16 +153,16 @@ def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], su
 
 
 def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean accuracy of each seed over the episodes of all datasets.
+    """Return the mean accuracy of each training over the episodes of all datasets.
 
     Args:
         frame: what ``read_episodes`` returns.
 
     Returns:
-        the columns of ``SEED_MEANS``; ``mean`` is a share of 1.
+        the columns of ``SEED_MEANS``, and ``replicate`` if there are several; ``mean`` is a share of 1.
     """
-    keys = [name for name in SEED_MEANS if name != "mean"]
-    return frame.groupby(keys, sort=False)["accuracy"].mean().rename("mean").reset_index()
+    keys = [name for name in SEED_MEANS if name not in (TRAINING, "mean")]
+    return frame.groupby([*keys, *training_keys(frame)], sort=False)["accuracy"].mean().rename("mean").reset_index()
 
 
 def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:
@@ -180,6 +200,7 @@ def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) 
             "mean": accuracy.mean,
             "ci95": accuracy.half_width,
             "seed_std": seed_spread(table),
+            **_of_replicates(frames[name], table),
             "reference": reference,
             "as_good_as_best": name in contenders and best is not None and _as_good(table, tables[best]),
         }
@@ -189,6 +210,14 @@ def _summarise_cell(cell: pd.DataFrame, methods: Sequence[str], reference: str) 
     adjusted = holm([each.p_value for each in differences])
     found = dict(zip(compared, zip(differences, adjusted, strict=True), strict=True))
     return [row | _difference_columns(*found.get(row["method"], (None, math.nan))) for row in rows]
+
+
+def _of_replicates(frame: pd.DataFrame, table: pd.DataFrame) -> dict[str, Any]:
+    """Return what a row says of several replicates."""
+    if REPLICATE not in frame:
+        return {}
+    counts = {"n_replicates": len(table), "n_seeds": frame[TRAINING].nunique()}
+    return counts | {"replicate_std": seed_spread(table), "seed_std": spread_within_replicates(frame)}
 
 
 def _as_good(table: pd.DataFrame, best: pd.DataFrame) -> bool:

@@ -59,7 +59,7 @@ def lines(config: Config, units: Units, cores: int) -> list[str]:
 
 def method_lines(config: Config, units: Units) -> Iterator[str]:
     """Yield for each scenario a table of the methods that train or read images, and what the tables rest on."""
-    for scenario in config.scenarios:
+    for scenario in config.named_scenarios:
         costs = [cost for cost in method_costs(config, units, scenario) if cost.total >= 1]
         reference = reference_of(costs)
         rows = [(scenario, *METHOD_HEADINGS), *(method_cells(cost, reference) for cost in costs)]

@@ -30,7 +30,7 @@ def gather(config: Config, run: Path) -> dict[str, pd.DataFrame]:
             "evaluation.split: parameters are chosen on meta_val classes; set it, and no other classes are seen"
         )
     jobs, found = Jobs(config), {}
-    for scenario in config.scenarios:
+    for scenario in config.named_scenarios:
         names = [name for name, ablation in config.ablations.items() if ablation.scenario == scenario]
         variants = {key: about for name in names for key, about in jobs.ablations[name].items()}
         rows = [_trial(jobs, run, scenario, name, about) for name, about in variants.items()]
@@ -42,8 +42,11 @@ def gather(config: Config, run: Path) -> dict[str, pd.DataFrame]:
 
 
 def _trial(jobs: Jobs, run: Path, scenario: str, name: str, variant: Variant) -> dict[str, Any]:
-    evaluations = [run / EVALUATION.format(**job._asdict()) for job in jobs.evaluations(scenario, [name])]
-    models = [run / MODEL.format(**job._asdict()) for job in jobs.models(scenario, [name])]
+    replicates = jobs.settings.replicates_of(scenario)
+    evaluations = [
+        run / EVALUATION.format(**job._asdict()) for one in replicates for job in jobs.evaluations(one, [name])
+    ]
+    models = [run / MODEL.format(**job._asdict()) for one in replicates for job in jobs.models(one, [name])]
     try:
         frame = pd.concat([pd.read_parquet(folder / "episodes.parquet") for folder in evaluations], ignore_index=True)
         seconds = sum(read_json(folder / "model.json")["wall_seconds"] for folder in models)

@@ -315,34 +315,32 @@ class Inputs:
     # Results of many jobs
 
     def main_models(self, scenario: str) -> list[str]:
-        """Return every trained model of a scenario's main methods."""
+        """Return every trained model of a scenario's main methods, in one replicate."""
         return _files(paths.MODEL, self.jobs.models(scenario, self.jobs.main[scenario]))
 
     def main_evaluations(self, scenario: str) -> list[str]:
-        """Return every evaluation of a scenario's main methods."""
-        return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.main[scenario]))
+        """Return every evaluation of a scenario's main methods, in all replicates."""
+        return self._evaluations(scenario, self.jobs.main[scenario])
 
     def summaries(self) -> list[str]:
         """Return the summaries of all scenarios."""
-        return [paths.SUMMARY.format(scenario=scenario) for scenario in self._settings.scenarios]
+        return [paths.SUMMARY.format(scenario=scenario) for scenario in self._settings.named_scenarios]
 
     def ablation_models(self, scenario: str, ablation: str) -> list[str]:
-        """Return every trained model of an ablation."""
-        return _files(paths.MODEL, self.jobs.models(scenario, self.jobs.ablations[ablation]))
+        """Return every trained model of an ablation, in all replicates."""
+        return self._models(scenario, self.jobs.ablations[ablation])
 
     def ablation_evaluations(self, scenario: str, ablation: str) -> list[str]:
-        """Return every evaluation of an ablation."""
-        return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self.jobs.ablations[ablation]))
+        """Return every evaluation of an ablation, in all replicates."""
+        return self._evaluations(scenario, self.jobs.ablations[ablation])
 
     def budget_models(self, budget: str) -> list[str]:
-        """Return every trained model of a budget."""
-        scenario = self._settings.budgets[budget].scenario
-        return _files(paths.MODEL, self.jobs.models(scenario, self._settings.budget_variants(budget)))
+        """Return every trained model of a budget, in all replicates."""
+        return self._models(self._settings.budgets[budget].scenario, self._settings.budget_variants(budget))
 
     def budget_evaluations(self, budget: str) -> list[str]:
-        """Return every evaluation of a budget."""
-        scenario = self._settings.budgets[budget].scenario
-        return _files(paths.EVALUATION, self.jobs.evaluations(scenario, self._settings.budget_variants(budget)))
+        """Return every evaluation of a budget, in all replicates."""
+        return self._evaluations(self._settings.budgets[budget].scenario, self._settings.budget_variants(budget))
 
     def sweep_summaries(self, sweep: str) -> list[str]:
         """Return the summaries of a sweep's scenarios, in their order."""
@@ -369,6 +367,16 @@ class Inputs:
     def templates(self, *names: str) -> list[str]:
         """Return files of ``tgr/reporting/publish/templates``."""
         return [str(self.repository / "tgr/reporting/publish/templates" / name) for name in names]
+
+    def _models(self, scenario: str, variants: Iterable[str]) -> list[str]:
+        """Return the trained models of some variants in all replicates of a scenario."""
+        names = self._settings.replicates_of(scenario)
+        return _files(paths.MODEL, (job for name in names for job in self.jobs.models(name, variants)))
+
+    def _evaluations(self, scenario: str, variants: Iterable[str]) -> list[str]:
+        """Return the evaluations of some variants in all replicates of a scenario."""
+        names = self._settings.replicates_of(scenario)
+        return _files(paths.EVALUATION, (job for name in names for job in self.jobs.evaluations(name, variants)))
 
     def _pools(self, scenario: str) -> list[str]:
         return self._settings.scenarios[scenario].pools

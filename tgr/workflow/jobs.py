@@ -10,6 +10,7 @@ from typing import NamedTuple, TypeVar
 
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.panel import PanelChoice
+from tgr.config.replicates import original
 from tgr.config.schema import Config
 from tgr.config.sources import SOURCES
 from tgr.config.variants import Variant
@@ -176,8 +177,8 @@ class Jobs:
 
     @cached_property
     def transfers(self) -> list[str]:
-        """The pools whose recovered images are compared with real ones."""
-        return [pool for pool in self.pools if self.settings.pools[pool].dataset]
+        """The pools whose recovered images are compared with real ones: tables show those of the first replicate."""
+        return [pool for pool in self.pools if self.settings.pools[pool].dataset and pool == original(pool)]
 
     def panels(self, scenario: str) -> dict[str, PanelChoice]:
         """Return the panels that methods of a scenario and their variants ask, by name."""
@@ -237,7 +238,7 @@ class Jobs:
     @cached_property
     def grouped_scenarios(self) -> list[str]:
         """The scenarios whose teachers are grouped, and whose task space is drawn."""
-        return [name for name in self.settings.scenarios if self.settings.groups_shown(name)]
+        return [name for name in self.settings.named_scenarios if self.settings.groups_shown(name)]
 
     @cached_property
     def recording_ablations(self) -> list[str]:

@@ -9,6 +9,7 @@ from tgr.config.experiments import Pairs
 from tgr.config.methods.base import MethodParameters
 from tgr.config.methods.panel import PanelChoice
 from tgr.config.methods.registry import bibliography
+from tgr.config.replicates import original
 from tgr.config.schema import Config
 from tgr.config.teachers import Dataset, Pool
 from tgr.config.variants import Variant
@@ -79,6 +80,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "budget": {name: _budget(settings, name) for name in settings.budgets},
         "n_students": settings.evaluation.n_students,
         "headline": settings.evaluation.headline,
+        "replicates": settings.replicates,
         "figures": dump(settings.figures),
         "device": settings.device,
         "processor": settings.processor,
@@ -161,9 +163,17 @@ def paper(jobs: Jobs, targets: Iterable[str], captions: Mapping[str, str], confi
         "captions": figure_captions(targets, captions),
         "methods": dict(zip(names, labels, strict=True)),
         "bibliography": bibliography(),
-        "settings": dump(jobs.settings),
+        "settings": _as_written(jobs.settings),
         "command": f"snakemake --cores all --configfile {' '.join(configs)}",
     }
+
+
+def _as_written(settings: Config) -> dict[str, Any]:
+    """Return the configuration without the names under which further replicates are kept."""
+    sections = dump(settings)
+    for kind in ("pools", "scenarios"):
+        sections[kind] = {name: section for name, section in sections[kind].items() if name == original(name)}
+    return sections
 
 
 def _episodes(settings: Config, dataset: Dataset) -> dict[str, Any]:

@@ -28,9 +28,9 @@ INDEX = "results/index.html"
 
 def all_targets(jobs: Jobs) -> list[str]:
     """Return every file of rule ``all``."""
-    tables = [(scenario, name) for scenario in jobs.settings.scenarios for name in TABLES]
+    tables = [(scenario, name) for scenario in jobs.settings.named_scenarios for name in TABLES]
     tables += [(ablation.scenario, f"ablation-{name}") for name, ablation in jobs.settings.ablations.items()]
-    figures = [(scenario, name) for scenario in jobs.settings.scenarios for name in FIGURES]
+    figures = [(scenario, name) for scenario in jobs.settings.named_scenarios for name in FIGURES]
     figures += [(scenario, name) for scenario in jobs.grouped_scenarios for name in TASK_SPACE_FIGURES]
     figures += [(ablation.scenario, f"ablation-{name}") for name, ablation in jobs.settings.ablations.items()]
     figures += [(jobs.settings.ablations[name].scenario, f"conflict-{name}") for name in jobs.recording_ablations]
@@ -79,7 +79,7 @@ def counts(jobs: Jobs) -> dict[str, int]:
     """Return the number of jobs of each rule after the evaluation; rules without jobs are left out."""
     settings = jobs.settings
     occasions = {
-        "scenario": len(settings.scenarios),
+        "scenario": len(settings.named_scenarios),
         "grouped scenario": len(jobs.grouped_scenarios),
         "ablation": len(settings.ablations),
         "recording ablation": len(jobs.recording_ablations),

@@ -95,6 +95,7 @@ rule tabulate_pools:
         **BRIEF,
     params:
         module="tables.pools",
+        replicates=parameter("replicates"),
     script:
         "../scripts/report.py"
 
@@ -118,6 +119,7 @@ rule tabulate_cost:
         **BRIEF,
     params:
         module="tables.cost",
+        replicates=parameter("replicates"),
     script:
         "../scripts/report.py"
 

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from tgr.analysis.ablation import COLUMNS
+from tgr.analysis.ablation import COLUMNS, REPLICATES
 from tgr.errors import TgrError
 from tgr.reporting import labels
-from tgr.reporting.figures.panels import count, value_label
+from tgr.reporting.figures.panels import count, count_trainings, value_label
 
 MEASURES = {
     "gap": ("Recovered minus unseen", "accuracy (points)"),
@@ -58,8 +58,7 @@ class AblationTable:
     def counts(self) -> str:
         """How many episodes and seeds the accuracies stand for."""
         rows = self.frame[self.frame["measure"] == "accuracy"]
-        episodes, seeds = count(rows["n"], "episode"), count(rows["n_seeds"], "seed")
-        return f"{episodes} of unseen classes, {seeds} of training"
+        return f"{count(rows['n'], 'episode')} of unseen classes, {count_trainings(rows)} of training"
 
 
 def ablation_table(frame: pd.DataFrame) -> AblationTable:
@@ -72,7 +71,7 @@ def ablation_table(frame: pd.DataFrame) -> AblationTable:
         raise TgrError(
             f"ablation: the columns {', '.join(sorted(missing))} are missing; delete its table and run again"
         )
-    factors = [str(column) for column in frame if column not in COLUMNS]
+    factors = [str(column) for column in frame if column not in (*COLUMNS, REPLICATES)]
     numeric = next((factor for factor in factors if _is_axis(frame[factor])), None)
     return AblationTable(frame, factors, numeric)
 

@@ -9,7 +9,15 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from tgr.evaluation.summary import ALL, SEED_MEANS, headline_rows, over_all_datasets
-from tgr.reporting.figures.panels import count, key, legend_below, means, new_figure, shots_and_protocols
+from tgr.reporting.figures.panels import (
+    count,
+    count_trainings,
+    key,
+    legend_below,
+    means,
+    new_figure,
+    shots_and_protocols,
+)
 from tgr.reporting.figures.style import BLACK, GREY, Looks, method_colours, style, width
 
 DATASET_MARKERS = ("s", "^", "D", "v", "<", ">", "p", "X")
@@ -18,6 +26,7 @@ CEILING: dict[str, Any] = {"color": BLACK, "linestyle": ":", "linewidth": 0.9}
 YARDSTICK: dict[str, Any] = {"color": BLACK, "linestyle": "-.", "linewidth": 0.9}
 MARK: dict[str, Any] = {"linestyle": "", "markeredgewidth": 0.6}
 HOLLOW = MARK | {"color": "none", "markersize": 3, "markeredgecolor": GREY}
+KEYS = [name for name in SEED_MEANS if name not in ("seed", "mean")]
 SEED = MARK | {"color": BLACK, "markersize": 4, "marker": "|"}
 
 
@@ -33,11 +42,11 @@ def draw(
     """Draw mean accuracies with 95 % intervals; floor, yardstick and ceiling are reference lines.
 
     With several datasets the dot is the mean over all episodes, and small hollow marks stand for each dataset. With
-    several seeds, ticks below the dot are their means.
+    several seeds or replicates, ticks below the dot are the means of all trainings.
 
     Args:
         summary: what ``tgr.evaluation.summary.summarise`` returns, with the methods' labels in a column ``label``.
-        seeds: the mean of each seed, as ``tgr.evaluation.summary.seed_means`` returns them; None: they are not drawn.
+        seeds: the mean of each training, as ``tgr.evaluation.summary.seed_means`` returns them; None: not drawn.
         headline: the selection rule to show.
         looks: the methods' colours; None: those of their cards.
 
@@ -45,7 +54,7 @@ def draw(
         TgrError: no row of the selection rule.
     """
     shown = headline_rows(summary, headline)
-    if seeds is None or seeds["seed"].nunique() == 1:
+    if seeds is None or not seeds.duplicated(KEYS).any():
         seeds = pd.DataFrame(columns=list(SEED_MEANS))
     seeds = seeds[seeds["selection"] == headline]
     rows = list(dict.fromkeys(shown.loc[shown["role"] == "method", "method"])) or list(shown["method"].unique())
@@ -60,7 +69,7 @@ def draw(
             floor = shown[(shown["shot"] == shot) & (shown["role"] == "floor")]
             _panel(axes, part, floor, own_seeds, colours)
             axes.set_title(title if shot == shots[0] else "")
-            sizes = f"n = {count(main['n_episodes'], 'episode')}, {count(main['n_seeds'], 'seed')}"
+            sizes = f"n = {count(main['n_episodes'], 'episode')}, {count_trainings(main)}"
             axes.set_xlabel(f"accuracy (%)\n{sizes}" if shot == shots[-1] else "")
         line[0].set_ylabel(f"{shot}-shot", fontweight="bold")
     names = dict(zip(shown["method"], shown["label"], strict=True))
@@ -106,7 +115,7 @@ def _entries(shown: pd.DataFrame, seeds: pd.DataFrame, names: Mapping[str, str])
     mean = "mean over all episodes" if singles else "mean"
     entries = [key(f"{mean}, 95 % CI", color=BLACK, marker="o", markersize=3.6, linewidth=0.9)]
     if len(seeds):
-        entries.append(key("mean of one seed", **SEED))
+        entries.append(key(f"mean of one {'training' if 'replicate' in seeds else 'seed'}", **SEED))
     if "floor" in roles:
         entries.append(key(f"floor: {names[roles['floor']].lower()}, nearest class mean", **FLOOR))
     if "yardstick" in roles:

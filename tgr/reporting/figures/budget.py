@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from tgr.reporting.figures.panels import (
     band_lines,
-    count,
+    count_trainings,
     key,
     legend_below,
     new_figure,
@@ -48,7 +48,7 @@ def draw(budget: pd.DataFrame, *, looks: Looks | None = None, venue: str = "icml
             axes.set_title(f"{shot}-shot, {protocols[protocol].lower()}")
     split = SPLITS[budget["split"].iloc[0]]
     for row in grid:
-        row[0].set_ylabel(f"{split} accuracy (%, n = {count(budget['n_seeds'], 'seed')})")
+        row[0].set_ylabel(f"{split} accuracy (%, n = {count_trainings(budget)})")
     legend_below(figure, [key(**look) for look in lines.values()])
     return figure
 

@@ -28,18 +28,19 @@ QUANTITIES = {
 }
 STRETCHES = 25
 """Curves are summarised over so many stretches of steps."""
-KNOWN = ("variant", "method", "shot", "seed", "step", "name", "value")
+KNOWN = ("variant", "method", "shot", "replicate", "seed", "step", "name", "value")
 
 
 @style()
 def draw(conflict: pd.DataFrame, *, venue: str = "icml") -> Figure:
     """Draw curves of gradient conflict (``tgr.analysis.ablation``).
 
-    A line goes through the means over stretches of steps, all seeds together; its band holds the middle 80 % of the
+    A line goes through the means over stretches of steps, all trainings together; its band holds the middle 80 % of the
     single steps.
 
     Args:
-        conflict: columns variant, method, shot, seed, step, name, value, and the ablation's factors.
+        conflict: columns variant, method, shot, seed, step, name, value, the ablation's factors, and ``replicate`` if
+            there are several.
     """
     looks, entries = _looks(conflict)
     shots = sorted(conflict["shot"].unique())
@@ -51,8 +52,10 @@ def draw(conflict: pd.DataFrame, *, venue: str = "icml") -> Figure:
             spot.set(xlabel="group step", ylabel=label)
         if len(shots) > 1:
             row[0].set_title(f"trained for {shot}-shot", loc="left")
-    seeds = count(conflict["seed"].nunique(), "seed")
-    legend_below(figure, entries, f"mean and middle 80 % of single steps; {seeds} of training")
+    trainings = count(conflict["seed"].nunique(), "seed")
+    if "replicate" in conflict:
+        trainings = f"{count(conflict['replicate'].nunique(), 'replicate')} of {trainings}"
+    legend_below(figure, entries, f"mean and middle 80 % of single steps; {trainings} of training")
     return figure
 
 

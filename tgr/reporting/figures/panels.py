@@ -128,6 +128,15 @@ def count(number: object, noun: str) -> str:
     return f"{text} {noun}{'' if text == '1' else 's'}"
 
 
+def count_trainings(rows: pd.DataFrame) -> str:
+    """Return how often the rows of a summary were trained, e.g. ``3 seeds`` or ``5 replicates of 2 seeds``."""
+    seeds = count(rows["n_seeds"], "seed")
+    if "n_replicates" not in rows:
+        return seeds
+    replicates = count(rows["n_replicates"], "replicate")
+    return f"{replicates} of {seeds}" if rows["n_seeds"].max() > 1 else replicates
+
+
 def span(numbers: pd.Series) -> str:
     """Return the least and the greatest number, e.g. ``60\u2013120``, or the only one."""
     return "\u2013".join(f"{number:g}" for number in sorted({numbers.min(), numbers.max()}))

@@ -32,10 +32,15 @@ def write_index(*, summaries: Sequence[pd.DataFrame], headline: str, files: Sequ
 
 
 def _named(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return a summary whose methods and references are called by their labels, with their roles."""
+    """Return a summary whose methods and references are called by their labels, with their roles; the scenario says how
+    many replicates there are, and their spread stands for that of seeds."""
     names = dict(zip(summary["method"], summary["label"], strict=True))
     label = summary["label"] + summary["role"].map(labels.ROLES)
-    return summary.assign(label=label, reference=summary["reference"].map(lambda name: labels.method(name, names)))
+    named = summary.assign(label=label, reference=summary["reference"].map(lambda name: labels.method(name, names)))
+    if "n_replicates" not in named:
+        return named
+    scenario = named["scenario"] + " (" + named["n_replicates"].astype(str) + " replicates)"
+    return named.assign(scenario=scenario, seed_std=named["replicate_std"])
 
 
 def _data(summary: pd.DataFrame, headline: str, files: Sequence[str]) -> str:

@@ -5,6 +5,9 @@ tables and the figures that documents show to ``results/reference/<name>``, writ
 in the documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables
 stand between a line such as ``<!-- table full_cpu/icons/ablation-release -->`` (its rows) or
 ``<!-- summary full_cpu/icons/main -->`` (accuracies only) and the line ``<!-- end of table -->``.
+
+``python -m tgr.run.digests results/reference/<name>/digests.json <working directory> --write`` then adds the digests of
+all artefacts, with which ``make compare`` compares those of another run.
 """
 
 import math
@@ -78,7 +81,7 @@ def list_files(config: Path, folder: Path, suffix: str) -> list[Path]:
     """Return the files that a configuration asks for: of its scenarios, pairs, sweeps, budgets, and of all together."""
     settings = load(ROOT / config)
     files = [*folder.glob(f"*.{suffix}")]
-    files += [file for scenario in settings.scenarios for file in (folder / scenario).rglob(f"*.{suffix}")]
+    files += [file for scenario in settings.named_scenarios for file in (folder / scenario).rglob(f"*.{suffix}")]
     for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps), ("budgets", settings.budgets)):
         files += [file for name in names if (file := folder / kind / f"{name}.{suffix}").exists()]
     return sorted(files)
@@ -104,7 +107,7 @@ def _renew_overview(target: Path, config: Path) -> str:
     """Write the overview from the main tables of all scenarios; return its digest."""
     settings = load(ROOT / config)
     summaries = []
-    for scenario in settings.scenarios:
+    for scenario in settings.named_scenarios:
         if (main := target / scenario / "main.csv").exists():
             labels = {name: variant.parameters.label for name, variant in settings.main_methods(scenario).items()}
             summary = read_frame(main)

@@ -11,13 +11,16 @@ from tgr.evaluation.summary import ALL, ENOUGH, GATE, MARGIN, UNTRAINED
 from tgr.reporting import labels
 from tgr.reporting.tables.markup import Cell
 
+REPLICATES = "n_replicates"
+"""A column that summaries of several replicates have."""
+
 
 def result_cell(row: Mapping[Any, Any]) -> Cell:
     """Return the cell of one row of a summary."""
     return Cell(
         mean=row["mean"],
         ci95=row["ci95"],
-        seed_std=None if pd.isna(row["seed_std"]) else row["seed_std"],
+        seed_std=None if pd.isna(spread := row.get("replicate_std", row["seed_std"])) else spread,
         difference=None if pd.isna(row["difference"]) else row["difference"],
         difference_ci95=None if pd.isna(row["difference"]) else row["difference_ci95"],
         significant=row["significant"],
@@ -57,7 +60,7 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
     split = "meta-val" if "split" in summary and (summary["split"] == "meta_val").any() else "meta-test"
     chosen = ["Parameters are chosen on these classes: no accuracy here is a result."] if split == "meta-val" else []
     return [
-        f"Mean and {covers(summary['n_seeds'])}; {counts} {split} episodes{each}, which all methods share.",
+        f"Mean and {covers(summary)}; {counts} {split} episodes{each}, which all methods share.",
         *chosen,
         f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}.",
     ]
@@ -74,14 +77,14 @@ def bold_note(shown: pd.DataFrame, left_out: str = "") -> str:
     Args:
         left_out: a sentence about what else cannot be bold.
     """
-    if shown["n_seeds"].max() < ENOUGH:
-        return f"No bold: fewer than {ENOUGH} trainings of a method do not show which is best."
+    if independent(shown).max() < ENOUGH:
+        return f"No bold: fewer than {ENOUGH} {trainings(shown)} of a method do not show which is best."
     yardsticks = labels_of(shown[shown["role"] == "yardstick"]).values()
     several = f", and so is {', '.join(yardsticks)}, which is no single network" if yardsticks else ""
     return (
-        f"Bold, with {ENOUGH} trainings or more: the best of a column, and methods that surely differ from it by less "
-        f"than {100 * MARGIN:g} point (two one-sided tests at 5 %). The ceiling sees real meta-train images and is "
-        f"left out{several}. {left_out}"
+        f"Bold, with {ENOUGH} {trainings(shown)} or more: the best of a column, and methods that surely differ from it "
+        f"by less than {100 * MARGIN:g} point (two one-sided tests at 5 %). The ceiling sees real meta-train images "
+        f"and is left out{several}. {left_out}"
     ).strip()
 
 
@@ -125,18 +128,44 @@ def difference_note(shown: pd.DataFrame, reference: str) -> list[str]:
         return []
     star = (
         f"* p < {OUTSIDE} for all rows of a column together (Holm)"
-        if shown["n_seeds"].max() >= ENOUGH
-        else f"fewer than {ENOUGH} trainings get no star"
+        if independent(shown).max() >= ENOUGH
+        else f"fewer than {ENOUGH} {trainings(shown)} get no star"
     )
-    return [
-        f"In parentheses: paired difference to {reference} on the same episodes and seeds, with its 95 % interval; "
-        f"{star}."
-    ]
+    shared = "episodes, replicates and seeds" if REPLICATES in shown else "episodes and seeds"
+    return [f"In parentheses: paired difference to {reference} on the same {shared}, with its 95 % interval; {star}."]
 
 
-def covers(n_trainings: pd.Series) -> str:
+def independent(summary: pd.DataFrame) -> pd.Series:
+    """Return the independent trainings behind each row: replicates if there are several, otherwise seeds."""
+    return summary[REPLICATES if REPLICATES in summary else "n_seeds"]
+
+
+def trainings(summary: pd.DataFrame) -> str:
+    """Return what independent trainings are called."""
+    return "replicates" if REPLICATES in summary else "trainings"
+
+
+def first_replicate_note(replicates: int) -> list[str]:
+    """Say that a table is of one replicate, if there are others."""
+    return [f"Of the first of {replicates} replicates."] * (replicates > 1)
+
+
+def spread_note(summary: pd.DataFrame) -> list[str]:
+    """Explain the standard deviations of a table, if it has any."""
+    if REPLICATES in summary:
+        return ["s: standard deviation of the replicates' means."]
+    return ["s: standard deviation of the seeds' means."] * bool(summary["seed_std"].notna().any())
+
+
+def covers(summary: pd.DataFrame) -> str:
     """Say what an interval covers: ``95 % interval over episodes, for the one training of each method``."""
+    n_trainings = independent(summary)
     low, high = int(n_trainings.min()), int(n_trainings.max())
+    if REPLICATES in summary:
+        n_seeds = int(summary["n_seeds"].max())
+        within = "a training" if n_seeds == 1 else f"{n_seeds} trainings"
+        drawn = f"teachers, images, groups and {within} of each method drawn anew in each"
+        return f"95 % interval over {high} replicates ({drawn}) and over episodes"
     if high == 1:
         return "95 % interval over episodes, for the one training of each method: another one may lie outside"
     counted = str(low) if low == high else f"{low} to {high}"

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from tgr.reporting.tables.accuracies import first_replicate_note
 from tgr.reporting.tables.markup import Block, Table
 
 COLUMNS = {
@@ -16,11 +17,12 @@ COLUMNS = {
 }
 
 
-def table(stages: pd.DataFrame) -> Table:
+def table(stages: pd.DataFrame, *, replicates: int = 1) -> Table:
     """Return a row for each shared stage and for the training of each method.
 
     Args:
         stages: as ``tgr.analysis.cost.cost_by_stage`` makes it.
+        replicates: of the scenario; the seconds are those of the first.
     """
     rows = [(row["stage"], [_text(row, name) for name in COLUMNS]) for row in stages.to_dict("records")]
     return Table(
@@ -35,6 +37,7 @@ def table(stages: pd.DataFrame) -> Table:
             "Planned: what `make plan` estimates for a training, on an idle core of the processor on which it was "
             "calibrated (benchmarks/unit_costs.py).",
             "Peak memory: the largest resident size of one job.",
+            *first_replicate_note(replicates),
         ],
     )
 

@@ -18,6 +18,7 @@ from tgr.reporting.tables.accuracies import (
     result_cell,
     role_label,
     shots_and_protocols,
+    spread_note,
 )
 from tgr.reporting.tables.markup import Block, Table
 
@@ -71,8 +72,7 @@ def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     names = labels_of(shown)
     shots = {shot: f"{shot}-shot" for shot in shown["shot"].unique()}
     notes = [*common_notes(shown), headline_note(headline), *phase_note(shown, "shot", shots)]
-    if shown["seed_std"].notna().any():
-        notes.append("s: standard deviation of the seeds' means.")
+    notes += spread_note(shown)
     reference = shown["reference"].iloc[0]
     label = labels.method(reference, names)
     notes += difference_note(shown, label)

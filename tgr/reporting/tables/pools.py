@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from tgr.reporting.tables.accuracies import first_replicate_note
 from tgr.reporting.tables.markup import Block, Table
 
 COLUMNS = {
@@ -27,11 +28,12 @@ NOTES = (
 )
 
 
-def table(pools: pd.DataFrame) -> Table:
+def table(pools: pd.DataFrame, *, replicates: int = 1) -> Table:
     """Return a row for each pool of a scenario.
 
     Args:
         pools: as ``tgr.analysis.pools.measure_pools`` makes it.
+        replicates: of the scenario; the pools are those of the first.
     """
     rows = [(row["pool"], [_text(name, row[name]) for name in COLUMNS]) for row in pools.to_dict("records")]
     return Table(
@@ -39,7 +41,7 @@ def table(pools: pd.DataFrame) -> Table:
         caption=f"The pools of scenario {pools['scenario'].iloc[0]}",
         row_header="Pool",
         blocks=[Block("pools", [("", list(COLUMNS.values()))], rows)],
-        notes=[*NOTES, *_student_note(pools)],
+        notes=[*NOTES, *_student_note(pools), *first_replicate_note(replicates)],
     )
 
 
