@@ -14,7 +14,8 @@ from tgr.backbones.registry import build
 from tgr.config.teachers import Inversion
 from tgr.inversion.objective import images_at_a_time
 from tgr.inversion.stage import invert_teacher
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.card import Card
+from tgr.pool.teacher import Teacher
 
 PER_CLASS = 30
 

@@ -27,7 +27,8 @@ from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD, bank_of_recovered
 from tgr.methods.bank import train_on
 from tgr.methods.training import Training
-from tgr.pool.teacher import Teacher, load_teacher, read_cards
+from tgr.pool.card import read_cards
+from tgr.pool.teacher import Teacher, load_teacher
 
 CPU = torch.device("cpu")
 RECIPES = {

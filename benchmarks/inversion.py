@@ -23,7 +23,8 @@ from tgr.inversion.registry import get
 from tgr.inversion.stage import invert_teacher
 from tgr.inversion.statistics import channel_statistics
 from tgr.inversion.transfer import student_accuracy
-from tgr.pool.teacher import Card, Teacher, load_teacher, read_cards
+from tgr.pool.card import Card, read_cards
+from tgr.pool.teacher import Teacher, load_teacher
 
 N_WAY, WIDTH, IMAGE_SIZE = 5, 32, 32
 PIXEL, GENERATOR, PLAIN = "pixel engine", "generator engine", "paper's recipe, plain"

@@ -13,8 +13,9 @@ from benchmarks.unit_costs import smallest
 from tgr import seeds
 from tgr.backbones.registry import build
 from tgr.config.teachers import Inversion
-from tgr.inversion.recovered import Recovered, Recovery
+from tgr.inversion.recovered import Recovered
 from tgr.inversion.registry import get
+from tgr.inversion.report import Recovery
 from tgr.meta.bank import bank_of_recovered
 from tgr.pool.teacher import Teacher
 

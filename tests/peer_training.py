@@ -13,7 +13,8 @@ from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.registry import CARDS, parameters_of
 from tgr.methods import registry
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.card import Card
+from tgr.pool.teacher import Teacher
 
 PEERS = ("purer", "bidf_mkd", "free")
 META = Meta(n_way=3, k_shot=1, n_query=2, inner_steps=1, meta_batch_size=2, n_checkpoints=2)

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from tgr.inversion.recovered import Recovery
-from tgr.pool.teacher import Card
+from tgr.inversion.report import Recovery
+from tgr.pool.card import Card
 
 
 def make_card(index: int = 0, n_way: int = 3, **changes: Any) -> Card:

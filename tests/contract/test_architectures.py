@@ -15,8 +15,9 @@ from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
 from tgr.inversion.stage import invert_shard
+from tgr.pool.card import read_cards
 from tgr.pool.pretrain import pretrain_shard, pretrain_teacher
-from tgr.pool.teacher import load_teachers, read_cards
+from tgr.pool.teacher import load_teachers
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 from tgr.task_space.fisher import embed_shard
 

@@ -21,7 +21,8 @@ from tgr.evaluation.ensemble import EnsembleScorer, episode_features, scaled_dis
 from tgr.evaluation.model import read_model
 from tgr.evaluation.protocols import accuracy, ncm
 from tgr.evaluation.tasks import TaskSet
-from tgr.pool.teacher import Teacher, load_teachers, read_cards, save_teacher, write_card
+from tgr.pool.card import read_cards, write_card
+from tgr.pool.teacher import Teacher, load_teachers, save_teacher
 
 CPU = torch.device("cpu")
 N_WAY, K_SHOT, N_QUERY, N_EPISODES = 3, 2, 4, 3

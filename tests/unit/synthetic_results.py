@@ -17,7 +17,8 @@ from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import save_episodes, split_episodes
 from tgr.evaluation.summary import write_summary
 from tgr.inversion.recovered import Recovered, save_recovered
-from tgr.pool.teacher import Card, save_teacher, teacher_name
+from tgr.pool.card import Card, teacher_name
+from tgr.pool.teacher import save_teacher
 
 SIZE = 16
 EVALUATION = Evaluation(

@@ -21,8 +21,9 @@ from tgr.backbones.fitting import fit, own_names
 from tgr.backbones.registry import build
 from tgr.backbones.unwrapping import unwrap
 from tgr.errors import TgrError
+from tgr.pool.card import read_cards
 from tgr.pool.existing_models import import_shard
-from tgr.pool.teacher import load_teachers, read_cards
+from tgr.pool.teacher import load_teachers
 
 Weights = dict[str, Tensor]
 IMAGES = torch.rand(4, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0))

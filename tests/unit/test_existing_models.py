@@ -22,8 +22,9 @@ from tgr.config.teachers import Inversion, TaskSpace
 from tgr.errors import TgrError
 from tgr.inversion.recovered import load_recovered
 from tgr.inversion.stage import invert_shard
+from tgr.pool.card import read_cards
 from tgr.pool.existing_models import import_shard
-from tgr.pool.teacher import load_teachers, read_cards, save_teacher
+from tgr.pool.teacher import load_teachers, save_teacher
 
 CPU = torch.device("cpu")
 SIZE = 16

@@ -23,7 +23,8 @@ from tgr.inversion.recovered import Recovered, load_recovered
 from tgr.inversion.registry import ENGINES, get
 from tgr.inversion.stage import invert_shard, invert_teacher
 from tgr.inversion.transfer import measure_transfer, student_accuracy
-from tgr.pool.teacher import Card, Teacher, save_teacher
+from tgr.pool.card import Card
+from tgr.pool.teacher import Teacher, save_teacher
 
 CPU = torch.device("cpu")
 SIZE, N_WAY, PER_CLASS = 16, 3, 4

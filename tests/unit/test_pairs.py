@@ -8,7 +8,8 @@ import pytest
 import torch
 from synthetic_results import EVALUATION, make_dataset, write_dataset
 
-from tgr.analysis.pairs import Draw, Kind, Learner, gather_pairs, measure_draw
+from tgr.analysis.pair_gains import gather_pairs
+from tgr.analysis.pairs import Draw, Kind, Learner, measure_draw
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset

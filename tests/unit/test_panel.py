@@ -17,7 +17,8 @@ from tgr.methods.training import Training
 from tgr.panel.draw import draw_panel
 from tgr.panel.judgements import Judgement, load_judgement, save_judgement
 from tgr.panel.stage import judge
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.card import Card
+from tgr.pool.teacher import Teacher
 
 CPU = torch.device("cpu")
 

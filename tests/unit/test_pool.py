@@ -11,8 +11,9 @@ from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import normalise
 from tgr.errors import TgrError
+from tgr.pool.card import read_cards
 from tgr.pool.pretrain import pretrain_shard, pretrain_teacher, split_task, teacher_classes
-from tgr.pool.teacher import load_teachers, read_cards
+from tgr.pool.teacher import load_teachers
 
 POOL = Pool(dataset="tiny", n_teachers=3, n_way=3, width=8, teachers_per_job=2)
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ from tgr.artifacts import provenance_path, read_json
 from tgr.errors import TgrError
 from tgr.evaluation.identity import read_identity
 from tgr.evaluation.summary import headline_rows, over_all_datasets
-from tgr.pool.teacher import read_cards
+from tgr.pool.card import read_cards
 
 TRAINING = "training"
 STAGES = ("teachers", "recovered", "judgements", "task_space")

@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from tgr.artifacts import read_json
-from tgr.inversion.recovered import Recovery, read_report
-from tgr.pool.teacher import Card, read_cards
+from tgr.inversion.report import Recovery, read_report
+from tgr.pool.card import Card, read_cards
 
 
 def measure_pools(

@@ -16,13 +16,13 @@ smaller; what is gained besides is a choice that test classes made, which is no 
 import math
 import warnings
 from collections.abc import Mapping, Sequence
+from functools import cache
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import integrate, stats
 
 from tgr.artifacts import read_json
 from tgr.evaluation.selection import CRITERION
@@ -36,12 +36,15 @@ GAINS = ("method", "label", "shot", "rule", "mean", "ci95", "gain", "gain_ci95",
 INFLATION = ("method", "label", "shot", "k", "own", "sigma", "rho", "independent", "shared", "n")
 
 
+@cache
 def expected_maximum(k: int) -> float:
     """Return m_k, the expected maximum of k independent standard normal variables.
 
     Raises:
         ValueError: k is less than one.
     """
+    from scipy import integrate, stats
+
     if k < 1:
         raise ValueError(f"a maximum of {k} values")
     if k == 1:

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 from tgr import seeds
 from tgr.artifacts import load_tensors, read_json, write_json
 from tgr.errors import TgrError
-from tgr.pool.teacher import read_cards
+from tgr.pool.card import read_cards
 from tgr.task_space.grouping import measure
 
 N_RANDOM = 1000

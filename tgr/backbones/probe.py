@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import timm
 import torch
 from torch import Tensor, nn
 
@@ -52,6 +51,8 @@ def load_probe(config: TaskSpace, device: torch.device | str = "cpu") -> Probe:
     Raises:
         TgrError: timm has no such model, its weights are missing or do not fit, or it cannot take the image size.
     """
+    import timm  # takes seconds, and most inversions have no prior of a probe
+
     if not timm.is_model(config.probe):
         raise TgrError(f"task_space.probe: timm has no model '{config.probe}'; see timm.list_models()")
     with seeds.forked("probe", config.probe):

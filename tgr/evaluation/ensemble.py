@@ -20,7 +20,8 @@ from tgr.evaluation.model import Member, TrainedModel
 from tgr.evaluation.protocols import accuracy, labels
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.tasks import TaskSet
-from tgr.pool.teacher import Card, Teacher, load_teacher, read_cards
+from tgr.pool.card import Card, read_cards
+from tgr.pool.teacher import Teacher, load_teacher
 
 
 class EnsembleScorer(Scorer):

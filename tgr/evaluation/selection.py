@@ -5,18 +5,19 @@
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tgr.evaluation.scoring import Scorer
-from tgr.evaluation.tasks import TaskSet
+if TYPE_CHECKING:
+    from tgr.evaluation.scoring import Scorer
+    from tgr.evaluation.tasks import TaskSet
 
 CRITERION = "ncm"
 """The protocol by which checkpoints are compared: it needs one forward pass an episode."""
 
 
-def score_checkpoints(scorer: Scorer, candidates: Mapping[str, Sequence[TaskSet]]) -> list[dict[str, Any]]:
+def score_checkpoints(scorer: "Scorer", candidates: Mapping[str, Sequence["TaskSet"]]) -> list[dict[str, Any]]:
     """Score every checkpoint by every rule: the mean accuracy of ``ncm``, averaged over datasets.
 
     Args:

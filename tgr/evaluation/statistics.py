@@ -36,7 +36,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy import optimize, stats
+from scipy.special import stdtrit
 
 from tgr.errors import TgrError
 
@@ -102,10 +102,12 @@ class Spread:
 
     def half_width(self, outside: float) -> float:
         """Return the half width of the two-sided interval that leaves a probability outside."""
-        return math.sqrt(sum(float(stats.t.isf(outside / 2, freedom)) ** 2 * part for part, freedom in self.parts))
+        return math.sqrt(sum(float(stdtrit(freedom, outside / 2)) ** 2 * part for part, freedom in self.parts))
 
     def p_value(self) -> float:
         """Return the probability outside the interval that just excludes zero; 1 if the mean is zero."""
+        from scipy.optimize import brentq
+
         if abs(self.mean) < NEGLIGIBLE:
             return 1.0
 
@@ -114,7 +116,7 @@ class Spread:
 
         if excess(SMALLEST) < 0:
             return 0.0
-        return math.exp(optimize.brentq(excess, SMALLEST, 0.0, xtol=1e-12))
+        return math.exp(brentq(excess, SMALLEST, 0.0, xtol=1e-12))
 
 
 def mean_interval(values: Sequence[float] | np.ndarray) -> Interval:

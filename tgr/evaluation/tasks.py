@@ -18,7 +18,7 @@ from tgr.evaluation.model import ModelCard
 from tgr.evaluation.protocols import Task
 from tgr.inversion.holdout import holdout_mask
 from tgr.inversion.recovered import Recovered
-from tgr.pool.teacher import Card
+from tgr.pool.card import Card
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,14 @@
-"""Recovered images on disk: tensors as safetensors, and a report that says how good they are."""
+"""Recovered images on disk: tensors as safetensors, beside the report that says how good they are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor
 
-from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
-from tgr.errors import TgrError
-from tgr.pool.teacher import Card, read_cards
-
-
-class Recovery(BaseModel):
-    """How the inversion of one teacher went.
-
-    Attributes:
-        agreement: share of the images that the teacher classifies as their intended label, not augmented.
-        bn_distance: distance of the images' statistics from the stored ones, mean over the BatchNorm layers; None
-            without such layers.
-        loss: cross-entropy plus ``bn_weight`` times the mean of the minimised distances (these, or relative ones), on
-            the stored images, not augmented.
-        classes: indices into the card's classes of those that were recovered, ascending.
-        sha256: digest of the file of tensors.
-    """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str
-    pool: str
-    engine: str
-    images_per_class: int
-    classes: list[int]
-    agreement: float
-    bn_distance: float | None
-    loss: float
-    sha256: str
-    wall_seconds: float
+from tgr.artifacts import digest, load_tensors, save_tensors, write_json
+from tgr.inversion.report import Recovery, read_report
+from tgr.pool.card import Card, read_cards
 
 
 @dataclass(frozen=True)
@@ -87,24 +59,6 @@ def load_recovered(recovered_folders: Sequence[str | Path], teacher_folders: Seq
     """
     folders = zip(recovered_folders, teacher_folders, strict=True)
     return [_load(Path(folder), card) for folder, teachers in folders for card in read_cards(teachers)]
-
-
-def read_report(folder: Path, card: Card) -> Recovery:
-    """Read what is known of the inversion of one teacher.
-
-    Raises:
-        TgrError: the report is missing, damaged, or another teacher's.
-    """
-    file = folder / f"{card.name}.json"
-    try:
-        report = Recovery(**read_json(file))
-    except (ValidationError, TypeError) as error:
-        raise TgrError(f"{file}: not a recovery report ({error}); delete {folder} and run again") from error
-    if (report.pool, report.name) != (card.pool, card.name):
-        raise TgrError(
-            f"{file}: recovered from {report.pool}/{report.name}, not from {card.key}; check the folders' order"
-        )
-    return report
 
 
 def _load(folder: Path, card: Card) -> Recovered:

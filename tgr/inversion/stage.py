@@ -13,8 +13,10 @@ from tgr.config.teachers import Inversion, TaskSpace
 from tgr.inversion import registry
 from tgr.inversion.chunks import set_statistics
 from tgr.inversion.objective import images_at_a_time, require_finite
-from tgr.inversion.recovered import Recovered, Recovery, save_recovered
-from tgr.pool.teacher import Teacher, load_teacher, read_cards
+from tgr.inversion.recovered import Recovered, save_recovered
+from tgr.inversion.report import Recovery
+from tgr.pool.card import read_cards
+from tgr.pool.teacher import Teacher, load_teacher
 
 
 def invert_shard(

@@ -11,7 +11,7 @@ from torch import Tensor
 from tgr.config.methods.average import Average
 from tgr.methods.start import find_matching_teachers
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import Card
+from tgr.pool.card import Card
 
 
 def average_trunks(states: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:

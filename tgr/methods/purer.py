@@ -44,7 +44,7 @@ from tgr.meta.stall import Stall
 from tgr.meta.synthesis import TeacherTask, as_meta_input, scale
 from tgr.methods.replay import calibration_batches
 from tgr.methods.training import Trained, Training, checkpoint_steps, generator
-from tgr.pool.teacher import Card
+from tgr.pool.card import Card
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,8 @@ from tgr.data.dataset import ImageDataset
 from tgr.inversion.recovered import load_recovered
 from tgr.methods import registry
 from tgr.methods.training import Trained, Training
-from tgr.pool.teacher import load_teachers, read_cards
+from tgr.pool.card import read_cards
+from tgr.pool.teacher import load_teachers
 
 T = TypeVar("T")
 

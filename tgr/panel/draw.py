@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from tgr import seeds
 from tgr.config.methods.panel import PanelChoice
+from tgr.pool.card import Card
 from tgr.pool.draw import draw_teachers, shuffled
-from tgr.pool.teacher import Card
 
 
 def draw_panel(cards: Sequence[Card], choice: PanelChoice, scenario: str) -> list[int]:

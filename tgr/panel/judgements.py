@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tgr.artifacts import load_tensors, save_tensors
 from tgr.errors import TgrError
-from tgr.pool.teacher import Card
+from tgr.pool.card import Card
 
 
 @dataclass(frozen=True)

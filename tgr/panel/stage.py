@@ -10,10 +10,12 @@ from tqdm import tqdm
 from tgr.config.methods.panel import PanelChoice
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
-from tgr.inversion.recovered import Recovered, load_recovered, read_report
+from tgr.inversion.recovered import Recovered, load_recovered
+from tgr.inversion.report import read_report
 from tgr.panel.draw import draw_panel
 from tgr.panel.judgements import Judgement, save_judgement
-from tgr.pool.teacher import Teacher, load_teacher, read_cards
+from tgr.pool.card import read_cards
+from tgr.pool.teacher import Teacher, load_teacher
 
 
 def judge_shard(

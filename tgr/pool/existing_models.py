@@ -15,8 +15,9 @@ from tgr.backbones.classifier import Classifier
 from tgr.config.addresses import is_address
 from tgr.config.existing_models import ExistingModel, describe_row, read_table
 from tgr.errors import TgrError, first_line
+from tgr.pool.card import Card, teacher_name
 from tgr.pool.fetch import fetch_weights
-from tgr.pool.teacher import Card, Teacher, save_teacher, teacher_name
+from tgr.pool.teacher import Teacher, save_teacher
 from tgr.pool.weights import load_weights
 
 SAME = 1e-6

@@ -17,7 +17,8 @@ from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import normalise, random_crop_flip
 from tgr.errors import TgrError
-from tgr.pool.teacher import Card, save_teacher, teacher_name
+from tgr.pool.card import Card, teacher_name
+from tgr.pool.teacher import save_teacher
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from tgr.config.teachers import TaskSpace
 from tgr.data.roots import square_root
 from tgr.errors import TgrError
 from tgr.inversion.recovered import Recovered
-from tgr.pool.teacher import Card, Teacher
+from tgr.pool.card import Card
+from tgr.pool.teacher import Teacher
 
 ROUNDING = 1e-9
 """A tensor whose deviation is below this share of its largest value is constant."""

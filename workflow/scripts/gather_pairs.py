@@ -1,6 +1,6 @@
 """Gather the draws of an experiment with pairs of teachers."""
 
-from tgr.analysis.pairs import gather_pairs
+from tgr.analysis.pair_gains import gather_pairs
 from tgr.run import job
 
 with job.stage(snakemake) as run:

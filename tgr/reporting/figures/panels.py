@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import seaborn
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -60,6 +59,8 @@ def curve_lines(
     axes: Axes, curves: pd.DataFrame, by: str, looks: Mapping[str, Look], percent: float, opacity: float, **options: Any
 ) -> None:
     """Draw the mean of ``value`` over ``step``, with a band that holds the middle ``percent`` of its values."""
+    import seaborn  # takes over a second, and most figures do without
+
     for name, look in looks.items():
         rows = curves[curves[by] == name]
         line = {"linestyle": (0, look["dashes"]) if look["dashes"] else "-"}
