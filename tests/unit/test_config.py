@@ -299,6 +299,8 @@ def test_a_scenario_may_leave_methods_out() -> None:
         ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
         ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),
         ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
+        ({"datasets": {"icons": {"splits": "third"}}}, "the pack icons has no split 'third'; valid: second"),
+        ({"datasets": {"glyphs": {"splits": "second"}}}, "the pack glyphs has no split 'second'; leave it out"),
         (
             {"task_space": {"weights": "~/{a}.pth"}},
             "task_space.weights: a path names one file or folder, and cannot hold { }",

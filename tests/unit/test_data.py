@@ -211,6 +211,19 @@ def test_damaged_pack_is_named(tmp_path: Path) -> None:
         load_dataset("icons", Dataset(), SourceFiles([tmp_path / "icons.json", tmp_path / "icons.webp"]))
 
 
+def test_second_split_of_a_pack_changes_the_split_alone() -> None:
+    first, second = Dataset(pack="icons"), Dataset(pack="icons", splits="second")
+    files = registry.find("again", second).files
+    assert list(files[:2]) == list(registry.find("again", first).files) and files[2].name == "icons-second.json"
+    sources = [registry.get("pack").read(registry.find("again", section), "again") for section in (first, second)]
+    assert sources[0].class_names == sources[1].class_names and (sources[0].images == sources[1].images).all()
+    splits = [{split: {source.class_names[i] for i in members} for split, members in source.splits.items()}
+              for source in sources]  # fmt: skip
+    assert splits[0]["meta_val"] == splits[1]["meta_val"] and splits[0]["meta_test"] != splits[1]["meta_test"]
+    assert sum(map(len, splits[1].values())) == len(set.union(*splits[1].values())) == 101
+    assert {"car", "mail", "copy", "leaf"} <= splits[1]["meta_test"]
+
+
 def test_episodes_are_disjoint_paired_and_read_back(npz_file: Path, tmp_path: Path) -> None:
     dataset = load("mine", config("npz", npz_file, tmp_path / "splits.json"))
     draws = [split_episodes(dataset, "meta_test", 2, 1, 2, 7, seeds.numpy_generator("e")) for _ in range(2)]

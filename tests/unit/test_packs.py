@@ -1,4 +1,4 @@
-"""The embedded datasets: integrity, size, splits, duplicates and attribution. Reads the files without the package."""
+"""The embedded datasets: integrity, size, splits, duplicates and attribution. Reads the files without the readers."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+
+from tgr import seeds
 
 RESOURCES = Path(__file__).resolve().parents[2] / "tgr/resources"
 PACKS = ("icons", "glyphs", "emoji")
@@ -137,3 +139,28 @@ def test_licence_texts_are_present() -> None:
     used = {licence for name in PACKS for licence, _, _ in sources(name)}
     for licence in used:
         assert (RESOURCES / "licenses" / f"{licence}.txt").stat().st_size > 100, licence
+
+
+SECOND = json.loads((RESOURCES / "splits/icons-second.json").read_text(encoding="utf-8"))
+
+
+def test_second_split_shares_meta_val_and_is_drawn_by_families() -> None:
+    first = {split: [c["name"] for c in index("icons")["classes"] if c["split"] == split] for split in SPLITS}
+    drawn = [name for family in SECOND["families"].values() for name in family]
+    assert SECOND["meta_val"] == first["meta_val"]
+    assert sorted(drawn) == sorted(first["meta_train"] + first["meta_test"]), "each class is in one family"
+    assert sorted(SECOND["meta_train"] + SECOND["meta_test"]) == sorted(drawn)
+    test: list[str] = []
+    families = list(SECOND["families"].values())
+    for position in seeds.numpy_generator("splits", "icons", "second").permutation(len(families)):
+        test += families[position] if len(test) < 20 else []
+    assert sorted(SECOND["meta_test"]) == sorted(test)
+
+
+def test_no_near_duplicates_across_the_second_split() -> None:
+    classes = index("icons")["classes"]
+    splits = [next(split for split in SPLITS if c["name"] in SECOND[split]) for c in classes]
+    of_image = np.repeat(splits, [c["count"] for c in classes])
+    small = thumbnails("icons")
+    for first, second in (("meta_train", "meta_val"), ("meta_train", "meta_test"), ("meta_val", "meta_test")):
+        assert smallest_rms(small[of_image == first], small[of_image == second]) > NEAR_DUPLICATE

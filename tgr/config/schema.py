@@ -17,7 +17,7 @@ from tgr.config.methods.base import GroupedParameters, MethodParameters
 from tgr.config.methods.ensemble import Ensemble
 from tgr.config.methods.registry import Methods
 from tgr.config.replicates import numbered, original
-from tgr.config.sources import PACKS
+from tgr.config.sources import PACK_SPLITS, PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool, Pretrain, TaskSpace
 from tgr.config.variants import Variant, changed, named_variant, vary
 
@@ -96,6 +96,12 @@ class Config(Section):
     def _check_dataset(self, name: str, dataset: Dataset) -> None:
         if dataset.source == "pack" and (dataset.pack or name) not in PACKS:
             _unknown(f"datasets.{name}.pack", dataset.pack or name, PACKS)
+        further = PACK_SPLITS.get(dataset.pack or name, ())
+        if dataset.source == "pack" and dataset.splits and dataset.splits not in further:
+            raise ValueError(
+                f"datasets.{name}.splits: the pack {dataset.pack or name} has no split '{dataset.splits}'; "
+                + (f"valid: {', '.join(further)}" if further else "leave it out")
+            )
         for member in dataset.of:
             if member not in self.datasets or self.datasets[member].source == "mix":
                 plain = [key for key, value in self.datasets.items() if value.source != "mix"]

@@ -28,8 +28,8 @@ class Dataset(Section):
     )
     splits: Annotated[str, UserPath] | None = Field(
         None,
-        description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`; for folder and npz "
-        "only: the others have their own.",
+        description="JSON file with the class lists `meta_train`, `meta_val`, `meta_test`, for folder and npz; or "
+        "`second`, another draw of the classes of the pack `icons`. The others have one split of their own.",
     )
     of: Distinct[Name] = Field([], description="The datasets of a mix, keys of `datasets`; they must differ from it.")
     image_size: int | None = Field(None, ge=8, le=512, description="Resize to this many pixels; `null`: native size.")
@@ -47,7 +47,7 @@ class Dataset(Section):
         about = SOURCES[self.source]
         if about.path == "forbidden" and self.path:
             raise ValueError(f"`path` is not for the source {self.source}, which has its images already")
-        if not about.splits and self.splits:
+        if not about.splits and self.splits and self.source != "pack":
             raise ValueError("`splits` belongs to the sources folder and npz; the others have their own")
         if about.splits and not (self.path and self.splits):
             raise ValueError(f"source {self.source} needs both `path` and `splits`")

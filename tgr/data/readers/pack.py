@@ -10,16 +10,18 @@ from PIL import Image
 from tgr.artifacts import read_json
 from tgr.config.teachers import Dataset
 from tgr.data.readers.base import Source, SourceFiles
-from tgr.data.splits import SPLITS
+from tgr.data.splits import SPLITS, index_splits, read_splits
 from tgr.errors import TgrError
 
 ABOUT = None
 
 
 def find(name: str, config: Dataset, resources: Path) -> SourceFiles:
-    """Return the index and the sheet."""
-    index = resources / "packs" / f"{config.pack or name}.json"
-    return SourceFiles([index, index.with_suffix(".webp")])
+    """Return the index and the sheet, and another split of the classes than that of the index if it is wanted."""
+    pack = config.pack or name
+    index = resources / "packs" / f"{pack}.json"
+    drawn = [resources / "splits" / f"{pack}-{config.splits}.json"] if config.splits else []
+    return SourceFiles([index, index.with_suffix(".webp"), *drawn])
 
 
 def read(inputs: SourceFiles, name: str) -> Source:
@@ -28,7 +30,7 @@ def read(inputs: SourceFiles, name: str) -> Source:
     Raises:
         TgrError: the sheet cannot be read or is not the one that the index describes.
     """
-    index_file, sheet_file = inputs.files
+    index_file, sheet_file, *drawn = inputs.files
     index = read_json(index_file)
     try:
         content = sheet_file.read_bytes()
@@ -40,5 +42,8 @@ def read(inputs: SourceFiles, name: str) -> Source:
     sheet = np.asarray(Image.open(BytesIO(content)).convert("RGB"))
     tiles = sheet.reshape(-1, size, columns, size, 3).transpose(0, 2, 1, 3, 4).reshape(-1, size, size, 3)
     labels = np.repeat(np.arange(len(index["classes"])), [c["count"] for c in index["classes"]])
-    splits = {split: [i for i, c in enumerate(index["classes"]) if c["split"] == split] for split in SPLITS}
-    return Source(tiles[: index["n_images"]], labels, [c["name"] for c in index["classes"]], splits)
+    names = [c["name"] for c in index["classes"]]
+    splits = {split: [c["name"] for c in index["classes"] if c["split"] == split] for split in SPLITS}
+    if drawn:
+        splits = read_splits(drawn[0], names)
+    return Source(tiles[: index["n_images"]], labels, names, index_splits(splits, names))
