@@ -60,9 +60,9 @@ def write_variants(
 
 
 def measure_ablation(root: Path, variants: Mapping[str, Mapping[str, Any]], **options: Any) -> dict[str, Path]:
-    """Write all variants and summarise them; return the files ``accuracies``, ``ablation`` and ``conflict``."""
+    """Write all variants and summarise them; return the files by the names of their parameters."""
     evaluations, models = write_variants(root, variants, **options)
-    suffixes = {"accuracies": "csv", "ablation": "csv", "conflict": "parquet"}
+    suffixes = {"accuracies": "csv", "ablation": "csv", "conflict": "parquet", "seeds": "parquet"}
     files = {name: root / f"{name}.{suffix}" for name, suffix in suffixes.items()}
     summarise_ablation(evaluations=evaluations, models=models, variants=variants, headline="meta_val", **files)
     return files

@@ -86,6 +86,9 @@ def test_ablation_measures(tmp_path: Path) -> None:
     accuracy = table.loc[("tgr", "accuracy", "1")].set_index("protocol").loc["ncm"]
     assert gap["high"] - gap["low"] == pytest.approx(accuracy["high"] - accuracy["low"])
     assert accuracy["n"] == 40 and accuracy["n_seeds"] == 2
+    single = pd.read_parquet(tmp_path / "seeds.parquet").query("method == 'tgr' and shot == 1 and protocol == 'ncm'")
+    assert list(single["seed"]) == [0, 1] and set(single["selection"]) == {"meta_val"}
+    assert single["mean"].mean() == pytest.approx(accuracy["mean"])
     raw = read_curves([tmp_path / f"models/toys/tgr.lr-2/shot-any/seed-{seed}" for seed in (0, 1)])
     seeds = raw[raw["name"] == "gradient_cosine"].groupby("seed")["value"].mean()
     cosine = table.loc[("tgr.lr-2", "gradient_cosine", "any")]
@@ -102,7 +105,7 @@ def test_ablation_without_conflict_or_several_checkpoints_has_accuracies_only(tm
         write_json(folder / "selection.json", read_json(folder / "selection.json") | {"scores": []})
     variants = {"bank": {"method": "Bank", "changes": {"lr": 1}}}
     files = {name: tmp_path / f"{name}.csv" for name in ("accuracies", "ablation")}
-    files["conflict"] = tmp_path / "conflict.parquet"
+    files |= {name: tmp_path / f"{name}.parquet" for name in ("conflict", "seeds")}
     summarise_ablation(evaluations=folders, models=[model], variants=variants, headline="meta_val", **files)
     assert set(pd.read_csv(files["ablation"])["measure"]) == {"accuracy"}
     assert pd.read_csv(files["accuracies"])["gradient_cosine"].isna().all()

@@ -82,9 +82,12 @@ def test_accuracy_figure_marks_the_mean_of_each_training(folders: list[Path]) ->
 
 
 def test_page_names_the_replicates_of_a_scenario(folders: list[Path], tmp_path: Path) -> None:
-    write_index(summaries=[summary_of(folders, METHODS)], headline="meta_val", files=[], html=tmp_path / "index.html")
+    tables = {"summaries": [summary_of(folders, METHODS)], "seeds": [seed_means(read_episodes(folders))]}
+    nothing = {"ablations": [], "ablation_seeds": [], "captions": {}, "files": []}
+    write_index(**tables, **nothing, headline="meta_val", html=tmp_path / "index.html")
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert '"toys (3 replicates)"' in page
+    assert all(page.count(f'{{"replicate": {number}, "seed": 0, "mean": ') == 2 * len(MEANS) for number in (1, 2, 3))
 
 
 def test_gains_of_selection_rules_are_paired_within_replicates(folders: list[Path], tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ class Page:
         """Prefer dark colours from now on."""
         self._call("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
 
+    def choose(self, selection: str, value: str) -> None:
+        """Choose an entry of a list."""
+        script = "(one => { one.value = %s; one.dispatchEvent(new Event('change')); })(document.getElementById(%s))"
+        self.run(script % (json.dumps(value), json.dumps(selection)))
+
+    def resize(self, width: int, height: int) -> None:
+        """Show pages in a window of so many pixels."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self._call("Emulation.setDeviceMetricsOverride", **size)
+
     def screenshot(self) -> Image.Image:
         """Return what the window shows."""
         data = self._call("Page.captureScreenshot", format="png")["data"]

@@ -89,6 +89,9 @@ def test_report_says_what_its_items_were_made_by(page: Page, report: str) -> Non
     page.open(report)
     page.click("Workflow")
     page.wait("document.body.innerText.includes('TGR-bench compares methods')")
+    assert "shapes: pools shapes-conv4, strangers; evaluated on shapes" in page.run(
+        "[...document.querySelectorAll('li')].map(item => item.innerText.trim())"
+    )
     page.click("Statistics")
     page.wait("document.querySelectorAll('canvas, svg').length > 0")
 
@@ -97,7 +100,7 @@ def test_index_filters_sorts_and_tells_interval_and_n(page: Page, finished: Proj
     page.open((finished.root / "results/index.html").as_uri())
     table = pd.read_csv(finished.root / "results/tables/shapes/main.csv")
     own = table[(table["protocol"] == "ncm") & (table["dataset"] == "shapes")]
-    choose(page, "protocol", "ncm")
+    page.choose("protocol", "ncm")
     assert page.run("document.querySelectorAll('#chart .row').length") == len(own)
     means = page.run("[...document.querySelectorAll('#table tbody tr')].map(row => row.cells[1].innerText)")
     assert means == [f"{100 * mean:.1f}" for mean in sorted(own["mean"], reverse=True)]
@@ -107,17 +110,12 @@ def test_index_filters_sorts_and_tells_interval_and_n(page: Page, finished: Proj
     page.hover("#chart .row")
     tip = page.run("document.getElementById('tip').innerText")
     assert re.search(r"95 % CI: .* to .* %", tip) and "n = 4 episodes, 1 seed" in tip
-    choose(page, "protocol", "finetune")
+    page.choose("protocol", "finetune")
     floor = "document.querySelector('#chart line.floor').getBoundingClientRect().x"
     assert page.run(f"{floor} < document.querySelector('#chart svg').getBoundingClientRect().right"), "inside the chart"
     assert_not_blank(page.screenshot())
     page.dark()
     assert np.asarray(page.screenshot())[5, 5].max() < 64, "dark where the reader prefers it"
-
-
-def choose(page: Page, filter_name: str, value: str) -> None:
-    script = "(one => { one.value = %s; one.dispatchEvent(new Event('change')); })(document.getElementById(%s))"
-    page.run(script % (json.dumps(value), json.dumps(filter_name)))
 
 
 def test_index_links_lead_to_figures_and_tables(page: Page, finished: Project) -> None:
@@ -135,9 +133,13 @@ def test_index_gives_its_rows_as_csv(page: Page, finished: Project, tmp_path: Pa
     page.open((finished.root / "results/index.html").as_uri())
     page.click("Download all rows (CSV)")
     file = wait_for(page, tmp_path / "tgr-bench.csv")
-    found, wanted = pd.read_csv(file), pd.read_csv(finished.root / "results/tables/shapes/selection.csv")
-    assert len(found) == len(wanted)
-    assert sorted(found["mean"].round(6)) == sorted(wanted["mean"].round(6))
+    found = pd.read_csv(file)
+    for comparison, table in (("main", "selection"), ("ablation-conflict", "ablation-conflict")):
+        wanted = pd.read_csv(finished.root / f"results/tables/shapes/{table}.csv")
+        rows = found[found["comparison"] == comparison]
+        assert len(rows) == len(wanted)
+        assert sorted(rows["mean"].round(6)) == sorted(wanted["mean"].round(6))
+    assert found["trainings"].str.fullmatch(r"seed 0: [\d.]+").all()
 
 
 def wait_for(page: Page, file: Path) -> Path:

@@ -147,7 +147,7 @@ def test_changed_row_of_a_table_imports_it_again(project: Project) -> None:
 
 def test_another_variant_trains_only_that_variant(project: Project) -> None:
     project.replace("tests/workflow/tiny.yaml", "[heterogeneous, random]", "[heterogeneous, random, single]")
-    assert project.planned() == {"group": 1, "train": 1, "evaluate": 1} | dict.fromkeys(ABLATION, 1)
+    assert project.planned() == {"group": 1, "train": 1, "evaluate": 1, "write_index": 1} | dict.fromkeys(ABLATION, 1)
 
 
 def test_editing_an_early_module_keeps_what_is_before_it(project: Project) -> None:

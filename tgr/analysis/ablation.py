@@ -11,7 +11,7 @@ from tgr.artifacts import read_json
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.selection import CRITERION
 from tgr.evaluation.statistics import crossed, interval, training_keys
-from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, summarise
+from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, seed_means, summarise
 
 CONFLICT = ("gradient_cosine", "relative_variance")
 """Curves that group steps record: the mean pairwise cosine of the teachers' gradients, and their variance relative to
@@ -31,10 +31,12 @@ def summarise_ablation(
     accuracies: Path,
     ablation: Path,
     conflict: Path,
+    seeds: Path,
 ) -> None:
-    """Write the variants' accuracies and the measures of the figure as CSV, the curves of gradient conflict as Parquet.
+    """Write the variants' accuracies and the measures of the figure as CSV, the rest as Parquet.
 
-    ``accuracies`` is what ``variant_accuracies`` returns. ``ablation`` has ``COLUMNS`` and a column for each factor;
+    ``accuracies`` is what ``variant_accuracies`` returns, ``seeds`` that of each training at the same checkpoints
+    (``tgr.evaluation.summary.seed_means``). ``ablation`` has ``COLUMNS`` and a column for each factor;
     its measures, as shares of 1:
 
     - ``accuracy``: on meta-test episodes by shot and protocol, all datasets together, with its 95 % interval;
@@ -42,8 +44,8 @@ def summarise_ablation(
       under nearest class mean; its interval is that of the meta-test accuracy;
     - the two of ``CONFLICT``: mean over the group steps and trainings, from the lowest to the highest training.
 
-    ``conflict`` has the columns variant, method, factors, shot, seed, step, name, value, and with several replicates
-    ``replicate``.
+    ``conflict``, the curves of gradient conflict, has the columns variant, method, factors, shot, seed, step, name,
+    value, and with several replicates ``replicate``.
 
     Args:
         evaluations, models: folders of all variants.
@@ -57,6 +59,7 @@ def summarise_ablation(
     curves = curves[curves["name"].isin(CONFLICT)]
     table = variant_accuracies(episodes, curves, variants, headline)
     table.to_csv(accuracies, index=False)
+    seed_means(headline_rows(episodes, headline)).to_parquet(seeds, index=False)
     measures = [_accuracies(table), _gaps(evaluations, episodes, headline), _conflict(curves)]
     about = pd.DataFrame(
         [

@@ -8,7 +8,7 @@ import pandas as pd
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.statistics import REPLICATE, TRAINING, mean_interval, training_keys
-from tgr.evaluation.summary import headline_rows, read_episodes, seed_means
+from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, seed_means
 
 ANY = "any"
 """The shot of a training that serves every evaluated one."""
@@ -42,8 +42,8 @@ def gather_budget(
             are not counted.
     """
     episodes = headline_rows(read_episodes(evaluations), headline)
-    work = _work(read_curves(models), passes)
-    seeds = seed_means(episodes).merge(work, on=["method", *training_keys(episodes)], how="left")
+    accuracies, work = over_all_datasets(seed_means(episodes)), _work(read_curves(models), passes)
+    seeds = accuracies.merge(work, on=["method", *training_keys(episodes)], how="left")
     own = seeds[(seeds["trained_shot"] == ANY) | (seeds["trained_shot"] == seeds["shot"].astype(str))]
     rows = []
     for line, variants in lines.items():

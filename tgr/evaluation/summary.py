@@ -28,7 +28,7 @@ COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
     "bn_mode", "split", "phase",
 }  # fmt: skip
-SEED_MEANS = ("method", "shot", "protocol", "selection", "seed", "mean")
+SEED_MEANS = ("dataset", "method", "shot", "protocol", "selection", "seed", "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
 ROLES = {name: card.role for name, card in CARDS.items()}
@@ -153,16 +153,18 @@ def write_summary(*, evaluations: Sequence[Path], methods: Mapping[str, str], su
 
 
 def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return the mean accuracy of each training over the episodes of all datasets.
+    """Return the mean accuracy of each training on each dataset.
 
     Args:
         frame: what ``read_episodes`` returns.
 
     Returns:
-        the columns of ``SEED_MEANS``, and ``replicate`` if there are several; ``mean`` is a share of 1.
+        the columns of ``SEED_MEANS``, and ``replicate`` if there are several; ``mean`` is a share of 1. As in
+        ``summarise``, the dataset ``all`` pools the episodes of several and comes first.
     """
-    keys = [name for name in SEED_MEANS if name not in (TRAINING, "mean")]
-    return frame.groupby([*keys, *training_keys(frame)], sort=False)["accuracy"].mean().rename("mean").reset_index()
+    parts = [frame.assign(dataset=ALL), frame] if frame["dataset"].nunique() > 1 else [frame]
+    keys = [*(name for name in SEED_MEANS if name not in (TRAINING, "mean")), *training_keys(frame)]
+    return pd.concat(parts).groupby(keys, sort=False)["accuracy"].mean().rename("mean").reset_index()
 
 
 def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:
@@ -178,7 +180,7 @@ def headline_rows(summary: pd.DataFrame, headline: str) -> pd.DataFrame:
 
 
 def over_all_datasets(summary: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of all datasets of a scenario together, or of its only one."""
+    """Return the rows of all datasets of a scenario together, or of its only one; of a summary or of ``seed_means``."""
     return summary[summary["dataset"] == ALL] if ALL in set(summary["dataset"]) else summary
 
 

@@ -326,6 +326,18 @@ class Inputs:
         """Return the summaries of all scenarios."""
         return [paths.SUMMARY.format(scenario=scenario) for scenario in self._settings.named_scenarios]
 
+    def seeds(self) -> list[str]:
+        """Return the mean of each training of all scenarios."""
+        return [paths.SEEDS.format(scenario=scenario) for scenario in self._settings.named_scenarios]
+
+    def ablation_accuracies(self) -> list[str]:
+        """Return the accuracies of the variants of all ablations."""
+        return self._ablation_files("accuracies.csv")
+
+    def ablation_seeds(self) -> list[str]:
+        """Return the mean of each training of the variants of all ablations."""
+        return self._ablation_files("seeds.parquet")
+
     def ablation_models(self, scenario: str, ablation: str) -> list[str]:
         """Return every trained model of an ablation, in all replicates."""
         return self._models(scenario, self.jobs.ablations[ablation])
@@ -377,6 +389,10 @@ class Inputs:
         """Return the evaluations of some variants in all replicates of a scenario."""
         names = self._settings.replicates_of(scenario)
         return _files(paths.EVALUATION, (job for name in names for job in self.jobs.evaluations(name, variants)))
+
+    def _ablation_files(self, name: str) -> list[str]:
+        ablations = self._settings.ablations.items()
+        return [paths.ABLATION.format(scenario=about.scenario, ablation=key, name=name) for key, about in ablations]
 
     def _pools(self, scenario: str) -> list[str]:
         return self._settings.scenarios[scenario].pools

@@ -75,6 +75,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
             for scenario, members in methods
         },
         "ablation": {name: _ablation(jobs, name) for name in settings.ablations},
+        "captions": {name: ablation.caption for name, ablation in settings.ablations.items()},
         "pairs": {name: _pairs(settings, pairs) for name, pairs in settings.pairs.items()},
         "sweep": {name: _sweep(settings, name) for name in settings.sweeps},
         "budget": {name: _budget(settings, name) for name in settings.budgets},

@@ -35,6 +35,7 @@ rule summarise_ablation:
         accuracies="results/analysis/{scenario}/ablation-{ablation}-accuracies.csv",
         ablation="results/analysis/{scenario}/ablation-{ablation}.csv",
         conflict="results/analysis/{scenario}/ablation-{ablation}-conflict.parquet",
+        seeds="results/analysis/{scenario}/ablation-{ablation}-seeds.parquet",
     log:
         "results/logs/summarise_ablation/{scenario}/{ablation}.log",
     benchmark:

@@ -5,6 +5,9 @@ rule write_index:
     """Write the page with all accuracies, to filter, to hover over and to download."""
     input:
         summaries=needed.summaries(),
+        seeds=needed.seeds(),
+        ablations=needed.ablation_accuracies(),
+        ablation_seeds=needed.ablation_seeds(),
         templates=needed.templates("index.html", "index.css", "index.js"),
         code=code("write_index.py"),
     output:
@@ -21,6 +24,7 @@ rule write_index:
         **BRIEF,
     params:
         headline=parameter("headline"),
+        captions=parameter("captions"),
         files=[os.path.relpath(file, "results") for file in ending_in(TARGETS, ".png", ".md")],
     script:
         "../scripts/write_index.py"

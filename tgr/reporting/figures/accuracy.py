@@ -56,7 +56,7 @@ def draw(
     shown = headline_rows(summary, headline)
     if seeds is None or not seeds.duplicated(KEYS).any():
         seeds = pd.DataFrame(columns=list(SEED_MEANS))
-    seeds = seeds[seeds["selection"] == headline]
+    seeds = over_all_datasets(seeds[seeds["selection"] == headline])
     rows = list(dict.fromkeys(shown.loc[shown["role"] == "method", "method"])) or list(shown["method"].unique())
     shots, protocols = shots_and_protocols(shown)
     figure = new_figure(width(venue), (0.42 + 0.17 * len(rows)) * len(shots) + 0.3)

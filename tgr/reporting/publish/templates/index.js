@@ -2,20 +2,24 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const rows = data.data.map((values) => Object.fromEntries(data.columns.map((name, i) => [name, values[i]])));
-const filters = { scenario: "Scenario", dataset: "Unseen classes of", shot: "Images a class", protocol: "Adapted by", selection: "Checkpoint chosen by" };
+const filters = { scenario: "Scenario", comparison: "Compared", dataset: "Unseen classes of", shot: "Images a class", protocol: "Adapted by", selection: "Checkpoint chosen by" };
 const columns = [
   ["label", "Method"], ["mean", "Accuracy (%)"], ["ci95", "95 % CI (±)"], ["n_episodes", "Episodes (n)"], ["n_seeds", "Seeds (n)"],
   ["seed_std", "SD over seeds"], ["difference", "Paired difference"], ["difference_ci95", "its 95 % CI (±)"], ["p_holm", "p (Holm)"],
+  ["gradient_cosine", "Cosine of gradients"], ["relative_variance", "Relative variance"],
 ];
 const state = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
 let order = { by: "mean", down: true };
+let fit = () => {};
 
 const percent = (share, digits = 1) => (share === null ? "–" : (100 * share).toFixed(digits).replace("-", "−"));
 const probability = (p, equals = "") => (p === null ? "–" : p < 0.001 ? "< 0.001" : equals + p.toFixed(3));
+const training = ({ replicate, seed }) => (replicate === undefined ? `seed ${seed}` : `replicate ${replicate}, seed ${seed}`);
+const number = (value) => (value === null ? "–" : value.toPrecision(3).replace("-", "−"));
 const named = (kind, value) => (kind === "shot" ? `${value}` : data.names[kind]?.[value] ?? value);
 
 function element(name, attributes = {}, ...children) {
-  const svg = ["svg", "g", "rect", "line", "path", "text", "title"].includes(name);
+  const svg = ["svg", "g", "rect", "line", "path", "circle", "text", "tspan"].includes(name);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
   made.append(...children);
@@ -57,6 +61,7 @@ function description(row) {
     `n = ${row.n_episodes} episodes, ${row.n_seeds} seed${row.n_seeds === 1 ? "" : "s"}`,
   ];
   if (row.seed_std !== null) lines.push(`standard deviation over seeds: ${percent(row.seed_std)}`);
+  if (row.trainings.length > 1) lines.push(row.trainings.map((each) => `${training(each)}: ${percent(each.mean)}`).join("; "));
   if (row.difference !== null)
     lines.push(`paired difference to ${row.reference}: ${percent(row.difference)} ± ${percent(row.difference_ci95)} (p by Holm ${probability(row.p_holm, "= ")})`);
   if (row.below_floor) lines.push("below the floor");
@@ -64,35 +69,56 @@ function description(row) {
   return lines.join("\n");
 }
 
-function chart(shown, title) {
-  const line = 26, left = 190, width = 900, top = 24, bottom = 40;
-  const height = top + line * shown.length + bottom;
+/* Words fill lines of so many characters; a longer word keeps its line to itself. */
+function wrap(text, most) {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    if (lines.at(-1) && lines.at(-1).length + 1 + word.length > most) lines.push(word);
+    else lines.push(`${lines.pop()} ${word}`.trim());
+  }
+  return lines;
+}
+
+/* Drawn at the width that there is, so that letters keep their size on a telephone. */
+function chart(shown, title, width) {
+  const narrow = width < 600, letter = 7, line = 15, top = 24, bottom = 40;
+  const labels = shown.map((row) => wrap(row.label, narrow ? 15 : 34));
+  const left = 14 + letter * Math.min(narrow ? 18 : 38, Math.max(...labels.flat().map((text) => text.length)));
+  const heights = labels.map((lines) => line * lines.length + 11);
+  const height = top + heights.reduce((sum, each) => sum + each, 0) + bottom;
   const marks = ["floor", "ceiling"].map((role) => [role, reference(shown[0], role)]).filter(([, share]) => share !== null);
-  const ends = [...shown.map((row) => row.mean + row.ci95), ...marks.map(([, share]) => share)];
-  const most = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(...ends)) / 10));
-  const x = (share) => left + (share / most) * (width - left - 70);
+  const far = (row) => Math.max(row.mean + row.ci95, ...row.trainings.map(({ mean }) => mean));
+  const most = Math.min(1, Math.max(0.1, Math.ceil(10 * Math.max(...shown.map(far), ...marks.map(([, share]) => share))) / 10));
+  const x = (share) => left + (Math.max(0, Math.min(1, share)) / most) * (width - left - 48);
   const svg = element("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": title });
-  for (let tick = 0; tick <= most + 1e-9; tick += most > 0.5 ? 0.1 : 0.05) {
+  const step = (most > 0.5 ? 0.1 : 0.05) * (narrow ? 2 : 1);
+  for (let tick = 0; tick <= most + 1e-9; tick += step) {
     svg.append(element("line", { class: "grid", x1: x(tick), x2: x(tick), y1: top, y2: height - bottom }));
     svg.append(element("text", { class: "soft", x: x(tick), y: height - bottom + 16, "text-anchor": "middle" }, percent(tick, 0)));
   }
   svg.append(element("text", { class: "soft", x: x(most / 2), y: height - 6, "text-anchor": "middle" }, `accuracy (%), n = ${shown[0].n_episodes} episodes`));
+  let y = top;
   shown.forEach((row, i) => {
-    const y = top + line * i, middle = y + line / 2;
-    const [low, high] = [x(Math.max(0, row.mean - row.ci95)), x(Math.min(1, row.mean + row.ci95))];
+    const middle = y + heights[i] / 2, low = x(row.mean - row.ci95), high = x(row.mean + row.ci95);
+    const several = row.trainings.length > 1 ? row.trainings : [];
+    const label = element("text", { class: row.as_good_as_best ? "best" : "", x: left - 8, "text-anchor": "end" });
+    const first = middle + 4 - (line * (labels[i].length - 1)) / 2;
+    label.append(...labels[i].map((text, n) => element("tspan", { x: left - 8, y: first + line * n }, text)));
     const bar = element("g", { class: `row ${row.role === "method" ? "" : "aside"}`, tabindex: 0, role: "img", "aria-label": description(row) });
     bar.append(
-      element("rect", { x: 0, y, width, height: line, fill: "transparent" }),
-      element("rect", { class: "bar", x: left, y: y + 5, width: Math.max(0, x(row.mean) - left), height: line - 10 }),
+      element("rect", { x: 0, y, width, height: heights[i], fill: "transparent" }),
+      element("rect", { class: "bar", x: left, y: middle - 8, width: Math.max(0, x(row.mean) - left), height: 16 }),
       element("path", { class: "whisker", d: `M${low} ${middle - 4}v8m0-4H${high}m0-4v8` }),
-      element("text", { class: row.as_good_as_best ? "best" : "", x: left - 8, y: middle + 4, "text-anchor": "end" }, row.label),
-      element("text", { class: "soft", x: high + 6, y: middle + 4 }, percent(row.mean)),
+      ...several.map(({ mean }) => element("circle", { class: "training", cx: x(mean), cy: middle + 6, r: 3 })),
+      label,
+      element("text", { class: "soft", x: x(far(row)) + 6, y: middle + 4 }, percent(row.mean)),
     );
     const near = (event) => tip(description(row), event);
     bar.addEventListener("pointermove", near);
     bar.addEventListener("focus", near);
     for (const name of ["pointerleave", "blur"]) bar.addEventListener(name, () => tip(null));
     svg.append(bar);
+    y += heights[i];
   });
   for (const [role, share] of marks) {
     svg.append(element("line", { class: role, x1: x(share), x2: x(share), y1: top, y2: height - bottom }));
@@ -125,14 +151,17 @@ function table(shown) {
     const button = element("button", { type: "button" }, title);
     button.addEventListener("click", () => { order = { by: key, down: order.by === key ? !order.down : key !== "label" }; draw(); });
     const direction = order.by !== key ? "none" : order.down ? "descending" : "ascending";
-    head.append(element("th", { scope: "col", "aria-sort": direction }, button, { descending: " ▾", ascending: " ▴", none: "" }[direction]));
+    const mark = { descending: "\u00a0▾", ascending: "\u00a0▴" }[direction];
+    if (mark) button.append(element("span", { "aria-hidden": "true" }, mark));
+    head.append(element("th", { scope: "col", "aria-sort": direction }, button));
   }
   document.querySelector("#table thead").replaceChildren(head);
   const shares = ["mean", "ci95", "seed_std", "difference", "difference_ci95"];
   const body = shown.map((row) => {
     const cells = used.map(([key]) => {
       if (shares.includes(key)) return percent(row[key]);
-      return key === "p_holm" ? probability(row[key]) : String(row[key]);
+      if (key === "p_holm") return probability(row[key]);
+      return typeof row[key] === "string" || key.startsWith("n_") ? String(row[key]) : number(row[key]);
     });
     return element("tr", row.as_good_as_best ? { class: "best" } : {}, ...cells.map((text) => element("td", {}, text)));
   });
@@ -147,8 +176,9 @@ function links(scenario) {
 }
 
 function download(name, chosen) {
+  const plain = (value) => (Array.isArray(value) ? value.map((each) => `${training(each)}: ${each.mean}`).join("; ") : value);
   const quoted = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value ?? "");
-  const lines = [data.columns, ...chosen.map((row) => data.columns.map((column) => row[column]))];
+  const lines = [data.columns, ...chosen.map((row) => data.columns.map((column) => plain(row[column])))];
   const text = lines.map((line) => line.map(quoted).join(",")).join("\n") + "\n";
   const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
   element("a", { href: url, download: name }).click();
@@ -157,9 +187,14 @@ function download(name, chosen) {
 
 function draw() {
   const shown = sorted(choose());
-  const title = `${state.scenario}, ${named("dataset", state.dataset)}: ${state.shot}-shot, ${named("protocol", state.protocol)}, checkpoint by ${named("selection", state.selection)}`;
+  const compared = state.comparison === data.defaults.comparison ? "" : `, ${named("comparison", state.comparison)}`;
+  const title = `${state.scenario}, ${named("dataset", state.dataset)}${compared}: ${state.shot}-shot, ${named("protocol", state.protocol)}, checkpoint by ${named("selection", state.selection)}`;
   document.getElementById("title").textContent = title;
-  document.getElementById("chart").replaceChildren(chart(shown, title));
+  fit = () => {
+    const place = document.getElementById("chart");
+    place.replaceChildren(chart(shown, title, Math.max(300, place.clientWidth)));
+  };
+  fit();
   table(shown);
   links(state.scenario);
   tip(null);
@@ -169,4 +204,5 @@ function draw() {
 }
 
 window.addEventListener("hashchange", () => { Object.assign(state, Object.fromEntries(new URLSearchParams(location.hash.slice(1)))); draw(); });
+addEventListener("resize", () => fit());
 draw();
