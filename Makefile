@@ -86,7 +86,7 @@ test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as r
 check: $(STAMP) ## Check style, types, the workflow and the generated documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/snakefmt --check workflow
 	$(BIN)/mypy
 	$(BIN)/python -m snakemake --lint
 	$(BIN)/python -m tgr.config.generate --check
@@ -95,7 +95,7 @@ check: $(STAMP) ## Check style, types, the workflow and the generated documents
 format: $(STAMP) ## Format Python and Snakemake files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt Snakefile workflow
+	$(BIN)/snakefmt workflow
 
 .PHONY: generate
 generate: $(STAMP) ## Write the JSON schema, and the files and keys of config/README.md

@@ -62,7 +62,7 @@ def paper(captions: dict[str, tuple[str, dict[str, str]]]) -> Paper:
 def collect(files: list[Path], name: str = "paper") -> tuple[Path, Path]:
     wildcards = dict.fromkeys(("scenario", "ablation", "pairs", "sweep", "budget"), "toys")
     shown = {file.as_posix(): (f"{file.stem}.rst", wildcards) for file in files if file.suffix == ".pdf"}
-    folder, archive = Path(name), Path(f"{name}.zip")
+    folder, archive = Path("results", name), Path("results", f"{name}.zip")
     captions = sorted(CAPTIONS.glob("*.rst"))
     write_paper(files=files, captions=captions, paper=paper(shown), folder=folder, archive=archive)
     return folder, archive
@@ -112,7 +112,9 @@ def test_every_method_with_a_paper_has_its_entry() -> None:
 
 def test_what_is_missing_is_named(files: list[Path]) -> None:
     with pytest.raises(TgrError, match=r"accuracy\.pdf: a figure without a caption"):
-        write_paper(files=files, captions=[], paper=paper({}), folder=Path("paper"), archive=Path("paper.zip"))
+        write_paper(
+            files=files, captions=[], paper=paper({}), folder=Path("results/paper"), archive=Path("results/paper.zip")
+        )
     files[0].unlink()
     with pytest.raises(TgrError, match=r"main\.csv: missing .*finish the run first"):
         collect(files, "other")

@@ -128,10 +128,10 @@ def test_parsing_the_workflow_does_not_import_torch(pristine: Project) -> None:
     """A run with nothing to do must start fast."""
     project = Project(pristine.root, "config/config.yaml")
     probe = 'import atexit, sys; atexit.register(lambda: print("torch imported:", "torch" in sys.modules))'
-    snakefile = project.root / "Snakefile.probe"
-    snakefile.write_text(f"{probe}\n" + (project.root / "Snakefile").read_text())
+    snakefile = project.root / "workflow/Snakefile.probe"
+    snakefile.write_text(f"{probe}\n" + (project.root / "workflow/Snakefile").read_text())
     try:
-        assert "torch imported: False" in project.run("--dry-run", "--snakefile", "Snakefile.probe")
+        assert "torch imported: False" in project.run("--dry-run", "--snakefile", "workflow/Snakefile.probe")
     finally:
         snakefile.unlink()
 

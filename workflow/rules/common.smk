@@ -1,7 +1,17 @@
 """What all rules share: the validated configuration, what jobs need (tgr/workflow), the environment of jobs."""
 
 import os
+import sys
 from pathlib import Path
+
+from snakemake.sourcecache import LocalSourceFile
+
+if not isinstance(source := workflow.current_basedir, LocalSourceFile):
+    raise WorkflowError(
+        "TGR-bench needs its files on this machine: clone it, and let the module name the clone's workflow/Snakefile"
+    )
+REPOSITORY = str(Path(source.get_path_or_uri(secret_free=True)).parents[1])
+sys.path.insert(0, REPOSITORY)
 
 from tgr.config.addresses import FETCHED
 from tgr.config.load import refuse_repeated_keys, validate
@@ -10,36 +20,40 @@ from tgr.errors import TgrError
 from tgr.plan.estimates import Estimates
 from tgr.plan.units import load_units
 from tgr.run import job, terminal, working_directory
+from tgr.workflow import inputs as input_functions
 from tgr.workflow import parameters as parameter_tree
-from tgr.workflow.inputs import Inputs, for_job
+from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, JUDGEMENTS, MODEL
 from tgr.workflow.paths import PAIRS, RECOVERED, SUMMARY, TEACHERS, TRANSFER, any_of, constraints
 from tgr.workflow.targets import all_targets, ending_in
 
+IS_MODULE = not workflow.modifier.is_main_snakefile()
+"""Whether another workflow uses this one, with a prefix of its own before all results (docs/as-a-module.md)."""
+RESULTS = str(workflow.modifier.modify_path("results"))
+
 shown = workflow.output_settings
-if workflow.is_main_process and not (shown.verbose or shown.debug_dag or shown.quiet):
+if workflow.is_main_process and not (IS_MODULE or shown.verbose or shown.debug_dag or shown.quiet):
     terminal.install(logger, dry_run=shown.dryrun, local=workflow.local_exec or shown.dryrun)
 
-BASE = Path(os.path.relpath(workflow.basedir))
+BASE = Path(os.path.relpath(REPOSITORY))
 CONFIGS = [os.path.relpath(file) for file in workflow.configfiles]
 
 try:
-    for file in CONFIGS:
+    for file in [] if IS_MODULE else CONFIGS:
         refuse_repeated_keys(file)
-    settings = validate(config, ", ".join(CONFIGS))
+    settings = validate(config, "config of the module" if IS_MODULE else ", ".join(CONFIGS))
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
     estimates = Estimates(settings, load_units())
     planned = estimates.resource
-    os.environ |= job.environment(workflow.basedir, settings.processor)  # which jobs inherit
+    os.environ |= job.environment(REPOSITORY, settings.processor)  # which jobs inherit
     working_directory.require_writable(".snakemake")  # Snakemake's own attempt would end in a traceback
 except TgrError as error:
     raise WorkflowError(str(error)) from None
 
 TARGETS = all_targets(jobs)
 PARAMETERS = parameter_tree.parameters(jobs)
-code = needed.code
 
 BRIEF = {"mem_mb": 2000, "runtime": 10}
 """The resources of rules that summarise, typeset or draw. One thread is Snakemake's default."""
@@ -53,7 +67,7 @@ wildcard_constraints:
     **constraints(settings),
 
 
-if problem := working_directory.unwritable("results"):
+if problem := working_directory.unwritable(RESULTS):
     logger.warning(problem)  # a dry run may go on; where results are there, Snakemake stops before a job starts
 
 
@@ -68,6 +82,25 @@ onstart:
         # Snakemake's limit of jobs a second sets one more timer at each look for new jobs, and each timer looks again:
         # after 130 jobs it took a fifth of a core. On one machine the number of cores is limit enough.
         workflow.scheduler.job_rate_limiter = None
+
+
+def given(files):
+    """Mark files that are no results; the prefix of a module is not for them."""
+    if isinstance(files, list):
+        return [given(file) for file in files]
+    made = not isinstance(files, str) or files.startswith("results/")
+    return local(files) if IS_MODULE and not made else files
+
+
+def code(script, *modules):
+    """Return a script of `workflow/scripts`, and all source files that it and further modules use."""
+    return given(needed.code(script, *modules))
+
+
+def for_job(function):
+    """Return an input function or a parameter: what a method of `Inputs` returns for a job's wildcards."""
+    of_job = input_functions.for_job(function)
+    return lambda wildcards: given(of_job(wildcards))
 
 
 def parameter(path):

@@ -8,7 +8,7 @@ rule write_index:
         seeds=needed.seeds(),
         ablations=needed.ablation_accuracies(),
         ablation_seeds=needed.ablation_seeds(),
-        templates=needed.templates("index.html", "index.css", "index.js"),
+        templates=given(needed.templates("index.html", "index.css", "index.js")),
         code=code("write_index.py"),
     output:
         html=report_item("results/index.html", "index", "all scenarios", "all accuracies"),
@@ -34,8 +34,8 @@ rule collect_paper:
     """Collect figures, tables, captions, a bibliography and a manifest for a paper; `all` does not ask for it."""
     input:
         files=ending_in(TARGETS, ".pdf", ".tex", ".csv"),
-        captions=collect(str(BASE / "workflow/report/{name}.rst"), name=sorted(set(CAPTIONS.values()))),
-        templates=needed.templates("paper.tex", "results.bib"),
+        captions=given([str(BASE / f"workflow/report/{name}.rst") for name in sorted(set(CAPTIONS.values()))]),
+        templates=given(needed.templates("paper.tex", "results.bib")),
         code=code("collect_paper.py"),
     output:
         folder=directory("results/paper"),

@@ -58,7 +58,7 @@ def write_paper(*, files: Sequence[Path], captions: Sequence[Path], paper: Paper
     """Collect what a run made.
 
     Args:
-        files: below ``results``: tables as ``.tex`` and ``.csv``, figures as ``.pdf``, in the order of the paper.
+        files: beside ``folder``: tables as ``.tex`` and ``.csv``, figures as ``.pdf``, in the order of the paper.
         captions: the files of captions, reStructuredText with marks.
         paper: what to say of the run.
         folder, archive: where to put the kit, and the same as a zip file.
@@ -71,7 +71,7 @@ def write_paper(*, files: Sequence[Path], captions: Sequence[Path], paper: Paper
     floats: dict[str, list[str]] = {}
     sources = {}
     for file in files:
-        name = file.relative_to("results")
+        name = file.relative_to(folder.parent)
         copy = folder / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         try:
