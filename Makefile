@@ -41,6 +41,10 @@ reproduce: $(STAMP) ## Make every table and figure of CONFIG, and the HTML repor
 paper: $(STAMP) ## Collect the figures, tables and captions of a finished run in results/paper and results/paper.zip
 	$(BIN)/python -m snakemake --cores 1 --configfile "$(CONFIG)" --allowed-rules collect_paper -- results/paper.zip
 
+.PHONY: share
+share: $(STAMP) ## Collect the teachers, recovered images and meta-models of a finished run in results/share
+	$(BIN)/python -m snakemake --cores 1 --configfile "$(CONFIG)" --allowed-rules share_models -- results/share
+
 .PHONY: plan
 plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG before anything runs
 	@$(BIN)/python -m tgr.plan "$(CONFIG)" $(if $(filter-out all,$(CORES)),--cores $(CORES))

@@ -18,7 +18,7 @@ ANALYSIS = {"measure_pairs", "gather_pairs", "plot_pairs", "gather_sweep", "plot
 DOWNLOADS = {"download_cifar100", "download_weights"}
 PANEL = {"judge"}
 """What only a configuration with a method needs that starts from a panel's judgement; the smoke run has one."""
-ON_REQUEST = {"collect_paper"}
+ON_REQUEST = {"collect_paper", "share_models"}
 CONFIGS = sorted(REPOSITORY.glob("config/*.yaml"))
 
 

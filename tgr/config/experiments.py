@@ -98,3 +98,14 @@ class Figures(Section):
     venue: Literal["icml", "neurips", "cvpr", "slide"] = Field("icml", description="Whose text width the figures fill.")
     n_teachers: int = Field(4, ge=1, description="Teachers in the figure of recovered images; at least one a pool.")
     images_per_class: int = Field(3, ge=1, description="Images of each class in that figure.")
+
+
+class Share(Section):
+    """What `make share` collects for others; nothing is computed again for it."""
+
+    licence: str = Field(
+        "Apache-2.0",
+        min_length=1,
+        description="SPDX identifier of the licence of teachers, recovered images and meta-models; imported models "
+        "keep their own. Mind those of the training images.",
+    )

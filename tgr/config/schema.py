@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import check_width
 from tgr.config.base import Name, Processor, Section
-from tgr.config.experiments import Ablation, Budget, Figures, Pairs, Scenario, Sweep
+from tgr.config.experiments import Ablation, Budget, Figures, Pairs, Scenario, Share, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
 from tgr.config.methods.ensemble import Ensemble
@@ -47,6 +47,7 @@ class Config(Section):
         description="Draws of each scenario's teachers, recovered images, task groups and trainings; intervals then "
         "cover them, and `evaluation.seeds` counts the trainings in each.",
     )
+    share: Share = Field(Share(), description="What others get.")
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
         "auto", description="`auto` (CUDA if present, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`."
     )

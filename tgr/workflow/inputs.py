@@ -390,6 +390,22 @@ class Inputs:
         names = self._settings.replicates_of(scenario)
         return _files(paths.EVALUATION, (job for name in names for job in self.jobs.evaluations(name, variants)))
 
+    def all_teachers(self) -> list[str]:
+        """Return the teachers of all scenarios, in all replicates."""
+        return [*dict.fromkeys(_files(paths.TEACHERS, self.jobs.teachers(self.jobs.pools)))]
+
+    def all_recovered(self) -> list[str]:
+        """Return the images recovered from all of them."""
+        return _files(paths.RECOVERED, self.jobs.inverted)
+
+    def all_models(self) -> list[str]:
+        """Return every trained model of all scenarios' main methods, in all replicates."""
+        return [file for scenario in self._settings.scenarios for file in self.main_models(scenario)]
+
+    def main_tables(self) -> list[str]:
+        """Return the accuracies of all scenarios' main methods, in Markdown."""
+        return [paths.TABLE.format(scenario=name, name="main", suffix="md") for name in self._settings.named_scenarios]
+
     def _ablation_files(self, name: str) -> list[str]:
         ablations = self._settings.ablations.items()
         return [paths.ABLATION.format(scenario=about.scenario, ablation=key, name=name) for key, about in ablations]

@@ -158,12 +158,18 @@ def figure_captions(targets: Iterable[str], captions: Mapping[str, str]) -> dict
 
 def paper(jobs: Jobs, targets: Iterable[str], captions: Mapping[str, str], configs: Iterable[str]) -> dict[str, Any]:
     """Return what the kit for a paper says of the run: captions, labels of methods, the configuration, the command."""
-    labels = [variant.parameters.label for members in jobs.main.values() for variant in members.values()]
-    names = [name for members in jobs.main.values() for name in members]
+    return {"captions": figure_captions(targets, captions), "bibliography": bibliography()} | _run(jobs, configs)
+
+
+def shared(jobs: Jobs, configs: Iterable[str]) -> dict[str, Any]:
+    """Return what the cards of shared models say of the run: licence, labels of methods, configuration, command."""
+    return {"licence": jobs.settings.share.licence} | _run(jobs, configs)
+
+
+def _run(jobs: Jobs, configs: Iterable[str]) -> dict[str, Any]:
+    members = [variant for scenario in jobs.main.values() for variant in scenario.items()]
     return {
-        "captions": figure_captions(targets, captions),
-        "methods": dict(zip(names, labels, strict=True)),
-        "bibliography": bibliography(),
+        "methods": {name: variant.parameters.label for name, variant in members},
         "settings": _as_written(jobs.settings),
         "command": f"snakemake --cores all --configfile {' '.join(configs)}",
     }

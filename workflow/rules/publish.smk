@@ -1,4 +1,4 @@
-"""What others read: a page of all accuracies, and the kit for a paper. Made from what the other rules made."""
+"""What others get: a page of all accuracies, the kit for a paper, trained models. Made from what the other rules made."""
 
 
 rule write_index:
@@ -54,3 +54,31 @@ rule collect_paper:
         paper=paper_parameters,
     script:
         "../scripts/collect_paper.py"
+
+
+rule share_models:
+    """Collect teachers, recovered images and meta-models for a hub or an archive; `all` does not ask for it."""
+    input:
+        teachers=needed.all_teachers(),
+        recovered=needed.all_recovered(),
+        models=needed.all_models(),
+        tables=needed.main_tables(),
+        templates=given(needed.templates("share.md", "share_pool.md")),
+        attribution=given(str(BASE / "tgr/resources/ATTRIBUTION.md")),
+        code=code("share_models.py"),
+    output:
+        folder=directory("results/share"),
+    log:
+        "results/logs/share_models/all.log",
+    benchmark:
+        "results/benchmarks/share_models/all.tsv"
+    group:
+        "report"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        shared=parameter_tree.shared(jobs, CONFIGS),
+    script:
+        "../scripts/share_models.py"

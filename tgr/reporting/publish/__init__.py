@@ -1,1 +1,1 @@
-"""What others read: the page of all accuracies, the kit for a paper, reference snapshots for the repository."""
+"""What others get: the page of all accuracies, the kit for a paper, trained models, snapshots for the repository."""
