@@ -27,6 +27,7 @@ from tgr.pool.existing_models import import_shard
 from tgr.pool.teacher import load_teachers, save_teacher
 
 CPU = torch.device("cpu")
+REPOSITORY = Path(__file__).parents[2]
 SIZE = 16
 ROW = {
     "name": "mine",
@@ -123,7 +124,7 @@ def test_classes_from_a_file(rows: Path) -> None:
         ({"std": [0.1, 0, 0.1]}, "std: standard deviations are positive"),
         ({"std": [58.0, 57.0, 57.0]}, r"those for 0 to 255 are divided by 255: .*std: \[0\.2275, 0\.2235, 0\.2235\]"),
         ({"sha256": "abc"}, "sha256: String should match"),
-        ({"weights": "package"}, "weights: `package` fits architecture timm:tf_efficientnet_lite0 only, found conv4"),
+        ({"weights": "package"}, "weights: `package` fits timm:tf_efficientnet_lite0, .* only, found conv4"),
         ({"options": {"patch_size": 4}}, "options: architecture conv4 takes none"),
         ({"architecture": "torchscript"}, "architecture: programs are no longer read; name the code .*python:<module>"),
         ({"architecture": "exported"}, r"architecture: programs are no longer .*save_file\(model\.state_dict\(\)"),
@@ -225,18 +226,26 @@ def test_rows_are_imported_whatever_their_shard(tmp_path: Path) -> None:
         import_shard(pool="own", table=table, members=range(2, 4), teachers=tmp_path / "more")
 
 
-def test_package_weights_carry_their_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["tf_efficientnet_lite0", "tf_efficientnet_lite2"])
+def test_package_weights_carry_their_classifier(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     with torch.random.fork_rng(devices=[]):
-        model = timm.create_model("tf_efficientnet_lite0").eval()
+        model = timm.create_model(name).eval()
     named_otherwise = {f"t{i}": value for i, value in enumerate(v for v in model.state_dict().values() if v.ndim)}
     torch.save(named_otherwise, tmp_path / "lite0.pth")
     monkeypatch.setattr("tgr.pool.existing_models.find_package_file", lambda *_: tmp_path / "lite0.pth")
-    row = {"weights": "package", "architecture": "timm:tf_efficientnet_lite0", "classes": 1000, "image_size": 32}
+    row = {"weights": "package", "architecture": f"timm:{name}", "classes": 1000, "image_size": 32}
     teachers = import_one(tmp_path, **row)
     teacher = load_teachers([teachers])[0]
     images = torch.rand(2, 3, 32, 32)
     shift, scale = (torch.tensor(ROW[key]).view(1, 3, 1, 1) for key in ("mean", "std"))
     torch.testing.assert_close(teacher.logits(images), model((images - shift) / scale), rtol=1e-4, atol=1e-4)
+
+
+def test_strangers_have_the_size_and_the_normalisation_that_timm_gives_them() -> None:
+    for row in read_table(REPOSITORY / "config/strangers/models.yaml"):
+        about = timm.get_pretrained_cfg(row.architecture.removeprefix("timm:"))
+        assert about.input_size == (3, row.image_size, row.image_size)
+        assert (list(about.mean), list(about.std), about.num_classes) == (row.mean, row.std, len(row.classes))
 
 
 def test_missing_package_names_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

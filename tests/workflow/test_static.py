@@ -43,6 +43,12 @@ def test_dry_run(pristine: Project, rules: set[str], config: str) -> None:
     assert rules - set(planned) == absent
 
 
+def test_strangers_are_imported_without_a_network(pristine: Project) -> None:
+    planned = Project(pristine.root, "config/strangers.yaml").planned()
+    assert (planned["import_models"], planned["pretrain"], planned["invert"]) == (3, 3, 6)
+    assert not DOWNLOADS & set(planned)
+
+
 def test_tiny_configuration_runs_every_rule_that_needs_no_network(pristine: Project, rules: set[str]) -> None:
     assert set(pristine.planned()) == rules - DOWNLOADS - ON_REQUEST - PANEL
 

