@@ -107,8 +107,13 @@ def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Ma
     save_file(written, path, {METADATA: json.dumps(metadata or {}, sort_keys=True)})
 
 
-def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
+def load_tensors(
+    path: str | Path, remedy: str = "delete it and run again"
+) -> tuple[dict[str, "Tensor"], dict[str, Any]]:
     """Read a safetensors file: tensors and metadata.
+
+    Args:
+        remedy: what to do about a damaged file, for the message.
 
     Raises:
         TgrError: the file is missing, truncated, or not safetensors.
@@ -122,7 +127,7 @@ def load_tensors(path: str | Path) -> tuple[dict[str, "Tensor"], dict[str, Any]]
     except FileNotFoundError as error:
         raise TgrError(f"{path}: no such file") from error
     except (SafetensorError, OSError, ValueError, TypeError, RecursionError) as error:
-        raise TgrError(f"{path}: damaged or not a safetensors file ({error}); delete it and run again") from error
+        raise TgrError(f"{path}: damaged or not a safetensors file ({error}); {remedy}") from error
 
 
 def placeholder(file: str | Path) -> str:

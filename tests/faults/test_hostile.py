@@ -9,16 +9,20 @@ import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import yaml
 from PIL import Image
+from torch import nn
 
 from tests.workflow.workflow_project import REPOSITORY
 from tgr.artifacts import load_tensors, write_json
 from tgr.backbones.checkpoints import read_checkpoint
+from tgr.backbones.fitting import fit, own_names
+from tgr.backbones.unwrapping import unwrap
 from tgr.config.existing_models import read_table
 from tgr.config.load import load
 from tgr.config.teachers import Dataset
@@ -222,6 +226,38 @@ def test_pickle_bomb_does_not_go_off(tmp_path: Path, function: object) -> None:
     with pytest.raises(TgrError, match=r"weights: .*w\.pth: (refused|damaged)"):
         read_checkpoint(tmp_path / "w.pth", "weights")
     assert not (tmp_path / "pwned").exists()
+
+
+def nested(depth: int) -> dict[str, Any]:
+    """Return containers in each other, each under two names, so that there are more ways in than anybody can go."""
+    content: dict[str, Any] = {"x": torch.ones(1)}
+    for _ in range(depth):
+        content = {"model": content, "net": content}
+    return content
+
+
+def in_itself() -> dict[str, Any]:
+    content: dict[str, Any] = {"x": torch.ones(1), "again": [10**5000, "long" * 10**6]}
+    content["model"] = content
+    content["again"].append(content["again"])
+    return content
+
+
+@pytest.mark.parametrize("content", [nested(200), in_itself()], ids=["nested", "in itself"])
+def test_containers_without_end(content: dict[str, Any]) -> None:
+    started = time.perf_counter()
+    with pytest.raises(TgrError, match=r"^w\.pth: wanted a mapping of names to tensors"):
+        unwrap(content, "w.pth")
+    assert time.perf_counter() - started < 5
+
+
+def test_names_without_end() -> None:
+    names = [".".join("a" * 50_000) + f".{index}" for index in range(20)]
+    network = nn.Linear(2, 2)
+    started = time.perf_counter()
+    fitted = fit(network, dict.fromkeys(names, torch.ones(1)), own_names(network))
+    assert not fitted.fits and len(fitted.describe()) < 1000
+    assert time.perf_counter() - started < 5
 
 
 def test_pickle_bomb_in_an_array(tmp_path: Path) -> None:

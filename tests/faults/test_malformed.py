@@ -299,7 +299,7 @@ CHECKPOINTS = [
         lambda: Path("w.pth").write_text("weights"),
         "w.pth: refused, because it is damaged or holds more",
     ),
-    ("truncated", "w.safetensors", lambda: truncated("w.safetensors"), "w.safetensors: damaged"),
+    ("truncated", "w.safetensors", lambda: truncated("w.safetensors"), "row 1 (mine): weights: w.safetensors: damaged"),
     ("truncated pickle", "w.pth", lambda: truncated("w.pth"), "w.pth: damaged or not a checkpoint"),
     (
         "of another kind",

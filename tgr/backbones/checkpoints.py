@@ -35,7 +35,11 @@ def read_checkpoint(file: Path, key: str) -> Checkpoint:
         raise TgrError(f"{key}: {file}: no such file")
     refuse_placeholder(file, key)
     if file.suffix == ".safetensors":
-        return unwrap(load_tensors(file)[0], f"{key}: {file}")
+        try:
+            tensors, _ = load_tensors(file, "get it again")
+        except TgrError as error:
+            raise TgrError(f"{key}: {error}") from error
+        return unwrap(tensors, f"{key}: {file}")
     if not file.name.endswith((*SUFFIXES, ".pt2")):
         raise TgrError(f"{key}: {file}: wanted a file of {', '.join(SUFFIXES)}")
     refuse_bombs(file)

@@ -11,7 +11,8 @@ from tgr.errors import TgrError, escape
 
 DEEPEST = 8
 """Parts of a name, joined by dots, that may be a prefix."""
-SHOWN = 3
+SHOWN, LONGEST = 3, 100
+"""How many names a message has, and of how many characters."""
 COUNTER = "num_batches_tracked"
 """What BatchNorm layers count since PyTorch 0.4.1, without any use here."""
 
@@ -200,4 +201,4 @@ def _account_for_the_rest(fitted: Fit, tensors: Mapping[str, Tensor], spelling: 
 
 def _few(names: Sequence[str]) -> str:
     more = len(names) - SHOWN
-    return ", ".join(map(escape, names[:SHOWN])) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(escape(name[:LONGEST]) for name in names[:SHOWN]) + (f" and {more} more" if more > 0 else "")

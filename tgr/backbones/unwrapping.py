@@ -21,6 +21,8 @@ WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module."
 """What ``torch.compile``, FSDP and activation checkpointing put into names, wherever they wrap a module."""
 COUNTERS = frozenset({"n_averaged"})
 """What ``torch.optim.swa_utils.AveragedModel`` stores beside the weights."""
+DEEPEST = 4
+"""How many containers may lie in each other."""
 LONGEST_RECORD = 80
 """Characters of an entry beside the weights that is worth a mention."""
 
@@ -49,7 +51,9 @@ def unwrap(content: Any, where: str) -> Checkpoint:
         TgrError: there are no tensors, or several sets of them of unknown names, or tensors that are no plain numbers.
     """
     notes: list[str] = []
-    while isinstance(content, Mapping):
+    for _ in range(DEEPEST):
+        if not isinstance(content, Mapping):
+            break
         sets = [name for name, value in content.items() if _holds_tensors(value)]
         chosen = next((name for name in CONTAINERS if name in sets), None)
         if chosen is None:
@@ -67,13 +71,15 @@ def unwrap(content: Any, where: str) -> Checkpoint:
     raise TgrError(f"{where}: wanted a mapping of names to tensors (a state_dict)")
 
 
-def _holds_tensors(value: Any) -> bool:
+def _holds_tensors(value: Any, depth: int = 1) -> bool:
     """Return whether a value is a mapping with tensors in it, or in a container in it. States of optimisers, which
     keep theirs elsewhere, are none."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, Mapping) or depth == DEEPEST:
         return False
     inside = (value[name] for name in CONTAINERS if name in value)
-    return any(isinstance(item, Tensor) for item in value.values()) or any(map(_holds_tensors, inside))
+    return any(isinstance(item, Tensor) for item in value.values()) or any(
+        _holds_tensors(item, depth + 1) for item in inside
+    )
 
 
 def _weights(content: Mapping[Any, Any], notes: list[str], where: str) -> Checkpoint:
@@ -111,11 +117,21 @@ def _plain(tensor: Tensor, name: str, where: str) -> Tensor:
 
 def _records(content: Mapping[Any, Any]) -> list[str]:
     """Return the short entries beside the weights: epochs, accuracies, indices of classes."""
-    kinds = (int, float, str, list, tuple)
-    found = {name: value for name, value in content.items() if isinstance(value, kinds) and not isinstance(value, bool)}
-    short = [text for name, value in found.items() if len(text := f"{name} = {value!r}") <= LONGEST_RECORD]
-    return [f"beside the weights: {', '.join(map(escape, short))}"] if short else []
+    short = [f"{name} = {value!r}" for name, value in content.items() if _is_short(name) and _is_short(value)]
+    records = [record for record in short if len(record) <= LONGEST_RECORD]
+    return [f"beside the weights: {', '.join(map(escape, records))}"] if records else []
+
+
+def _is_short(value: Any) -> bool:
+    """Return whether a value is a number, a text, or a list of a few, which takes little to write."""
+    if isinstance(value, list | tuple):
+        return len(value) <= LONGEST_RECORD and not any(
+            isinstance(item, list | tuple) or not _is_short(item) for item in value
+        )
+    if isinstance(value, str):
+        return len(value) <= LONGEST_RECORD
+    return isinstance(value, float) or (type(value) is int and value.bit_length() <= 64)
 
 
 def _few(names: list[Any]) -> str:
-    return ", ".join(map(escape, names[:5])) + (" and more" if len(names) > 5 else "")
+    return ", ".join(escape(str(name)[:LONGEST_RECORD]) for name in names[:5]) + (" and more" if len(names) > 5 else "")
