@@ -255,6 +255,41 @@ def test_mistakes_in_a_budget_are_named(line: dict[str, Any], message: str) -> N
         validate(minimal(**budget(**line)), "a.yaml")
 
 
+def contrasts(claims: dict[str, dict[str, float]], **cells: Any) -> dict[str, Any]:
+    known = {"plain": {"parameters": {"treatment": "none"}}, "configured": {}} | cells
+    return {"contrasts": {"verdict": {"scenario": "icons", "cells": known, "claims": claims}}}
+
+
+def test_cells_of_contrasts_are_trained() -> None:
+    config = validate(minimal(**contrasts({"better": {"configured": 1, "plain": -1}})), "a.yaml")
+    assert [name for name, _ in config.contrast_cells("verdict").values()] == ["tgr.treatment-none", "tgr"]
+    assert "tgr.treatment-none" in config.all_variants("icons")
+
+
+@pytest.mark.parametrize(
+    ("claims", "cells", "message"),
+    [
+        ({"better": {"plain": 1, "none": -1}}, {}, "claims.better: unknown cell 'none'; valid: plain, configured"),
+        (
+            {"better": {"plain": 1, "configured": 1}},
+            {},
+            "claims.better: give two cells or more, with weights whose sum",
+        ),
+        ({"better": {"plain": 0}}, {}, "claims.better: give two cells or more"),
+        ({"same": {"plain": 1, "configured": -1}}, {"again": {}}, "cells: configured and again are the same training"),
+        ({"same": {"plain": 1, "configured": -1}}, {"none": {"method": "none"}}, "unknown name 'none'"),
+        (
+            {"same": {"plain": 1, "configured": -1}},
+            {"magic": {"parameters": {"treatment": "magic"}}},
+            "contrasts.verdict.cells: tgr.treatment: Input should be",
+        ),
+    ],
+)
+def test_mistakes_in_contrasts_are_named(claims: dict[str, Any], cells: dict[str, Any], message: str) -> None:
+    with pytest.raises(TgrError, match=re.escape(message)):
+        validate(minimal(**contrasts(claims, **cells)), "a.yaml")
+
+
 def test_a_method_of_a_budget_counts_its_images() -> None:
     methods = {"tgr": {}, "purer": {}}
     with pytest.raises(TgrError, match="purer does not count the images of its steps"):

@@ -60,7 +60,7 @@ def paper(captions: dict[str, tuple[str, dict[str, str]]]) -> Paper:
 
 
 def collect(files: list[Path], name: str = "paper") -> tuple[Path, Path]:
-    wildcards = dict.fromkeys(("scenario", "ablation", "pairs", "sweep", "budget"), "toys")
+    wildcards = dict.fromkeys(("scenario", "ablation", "pairs", "sweep", "budget", "contrasts"), "toys")
     shown = {file.as_posix(): (f"{file.stem}.rst", wildcards) for file in files if file.suffix == ".pdf"}
     folder, archive = Path("results", name), Path("results", f"{name}.zip")
     captions = sorted(CAPTIONS.glob("*.rst"))

@@ -31,7 +31,7 @@ AFTER_ONE_METHOD = {
     "write_index": 1,
 }
 FIGURES = {"plot_accuracy", "plot_dissimilarity", "plot_recovered", "plot_curves", "plot_ablation", "plot_conflict"}
-FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map", "plot_cost", "plot_budget"}
+FIGURES |= {"plot_selection", "plot_sweep", "plot_task_map", "plot_cost", "plot_budget", "plot_contrasts"}
 DRAWN = {*FIGURES, "plot_theory", "plot_pairs"}
 ACCURACIES = {
     "summarise",
@@ -46,6 +46,8 @@ ACCURACIES = {
     "plot_sweep",
     "gather_budget",
     "plot_budget",
+    "measure_contrasts",
+    "plot_contrasts",
     "measure_cost",
     "tabulate_cost",
     "plot_cost",

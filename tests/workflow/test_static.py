@@ -14,6 +14,8 @@ from tgr.config.load import load
 ANALYSIS = {"measure_pairs", "gather_pairs", "plot_pairs", "gather_sweep", "plot_sweep"} | {
     "gather_budget",
     "plot_budget",
+    "measure_contrasts",
+    "plot_contrasts",
 }
 DOWNLOADS = {"download_cifar100", "download_weights"}
 PANEL = {"judge"}

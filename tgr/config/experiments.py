@@ -8,6 +8,9 @@ from tgr.config.base import Distinct, Name, Section, refuse_repeats
 from tgr.config.learning import MetaModel
 from tgr.config.variants import Factors, Value
 
+ROUNDING = 1e-9
+"""Weights of a contrast whose sum is closer to 0 than this have the sum 0."""
+
 
 class Scenario(MetaModel):
     """One question: which teachers, which methods, and on which unseen classes."""
@@ -63,6 +66,41 @@ class Budget(Section):
 
     scenario: Name = Field(description="A key of `scenarios`.")
     lines: dict[str, Line] = Field(min_length=1, description="The lines of the figure, by what its legend calls them.")
+
+
+class Cell(Section):
+    """A training that contrasts compare."""
+
+    method: str = Field("tgr", description="A key of `methods`.")
+    parameters: dict[str, Value] = Field({}, description="What is changed of the method.")
+
+
+class Contrasts(Section):
+    """Claims about trainings, each a weighted sum of their accuracies that is positive if the claim holds: a table and
+    a figure with intervals."""
+
+    scenario: Name = Field(description="A key of `scenarios`.")
+    cells: dict[Name, Cell] = Field(min_length=2, description="The trainings, by the names that the claims use.")
+    claims: dict[str, dict[Name, float]] = Field(
+        min_length=1,
+        description="Weights of cells, with the sum 0, by what the figure says, e.g. "
+        "`{Regularisation helps: {regularised: 1, plain: -1}}`.",
+    )
+    margin: float = Field(
+        0.01,
+        gt=0,
+        lt=1,
+        description="The least difference that matters, as a share of 1; less refutes a claim.",
+    )
+
+    @model_validator(mode="after")
+    def _check_claims(self) -> Self:
+        for claim, weights in self.claims.items():
+            if unknown := sorted(set(weights) - set(self.cells)):
+                raise ValueError(f"claims.{claim}: unknown cell '{unknown[0]}'; valid: {', '.join(self.cells)}")
+            if len(weights) < 2 or abs(sum(weights.values())) > ROUNDING:
+                raise ValueError(f"claims.{claim}: give two cells or more, with weights whose sum is 0")
+        return self
 
 
 class Pairs(Section):

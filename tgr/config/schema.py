@@ -11,7 +11,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import check_width
 from tgr.config.base import Name, Processor, Section
-from tgr.config.experiments import Ablation, Budget, Figures, Pairs, Scenario, Share, Sweep
+from tgr.config.experiments import Ablation, Budget, Contrasts, Figures, Pairs, Scenario, Share, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
 from tgr.config.methods.ensemble import Ensemble
@@ -35,6 +35,7 @@ class Config(Section):
     pairs: dict[Name, Pairs] = Field({}, description="Experiments with two teachers, by name.")
     sweeps: dict[Name, Sweep] = Field({}, description="Figures across scenarios, by name.")
     budgets: dict[Name, Budget] = Field({}, description="Figures of accuracy against training, by name.")
+    contrasts: dict[Name, Contrasts] = Field({}, description="Claims about trainings, put to the test, by name.")
     pretrain: Pretrain = Field(Pretrain(), description="Pre-training of teachers.")
     inversion: Inversion = Field(Inversion(), description="Recovery of images.")
     task_space: TaskSpace = Field(TaskSpace(), description="Embedding of teachers by a probe network.")
@@ -72,6 +73,8 @@ class Config(Section):
             self._check_ablation(name, ablation)
         for name, budget in self.budgets.items():
             self._check_budget(name, budget)
+        for name, contrasts in self.contrasts.items():
+            self._check_contrasts(name, contrasts)
         for name in self.scenarios:
             self._check_teachers(name)
         for name, pairs in self.pairs.items():
@@ -195,6 +198,19 @@ class Config(Section):
         except ValueError as error:
             raise ValueError(f"budgets.{name}.lines: {error}") from error
 
+    def _check_contrasts(self, name: str, contrasts: Contrasts) -> None:
+        _check_known(f"contrasts.{name}.scenario", [contrasts.scenario], self.scenarios)
+        for title, cell in contrasts.cells.items():
+            _check_known(f"contrasts.{name}.cells.{title}.method", [cell.method], self.methods.active())
+        try:
+            cells = self.contrast_cells(name)
+        except ValueError as error:
+            raise ValueError(f"contrasts.{name}.cells: {error}") from error
+        first: dict[str, str] = {}
+        for title, (variant, _) in cells.items():
+            if (other := first.setdefault(variant, title)) != title:
+                raise ValueError(f"contrasts.{name}.cells: {other} and {title} are the same training; remove one")
+
     def _check_teachers(self, scenario: str) -> None:
         n_teachers = self.n_teachers(scenario)
         for name, variant in self.all_variants(scenario).items():
@@ -292,8 +308,17 @@ class Config(Section):
         """Return the trainings of all lines of a budget's figure, by name."""
         return {name: variant for line in self.budget_lines(budget).values() for name, variant in line.items()}
 
+    def contrast_cells(self, contrasts: str) -> dict[str, tuple[str, Variant]]:
+        """Return the training of each cell of some contrasts, with its name as of ``ablation_variants``."""
+        section = self.contrasts[contrasts]
+        return {
+            title: named_variant(cell.method, self.parameters_in(section.scenario, cell.method), cell.parameters)
+            for title, cell in section.cells.items()
+        }
+
     def all_variants(self, scenario: str) -> dict[str, Variant]:
-        """Return everything that is trained in a scenario: its methods, the variants of its ablations and budgets."""
+        """Return everything that is trained in a scenario: its methods, the variants of its ablations, budgets and
+        contrasts."""
         variants = self.main_methods(scenario)
         for name, ablation in self.ablations.items():
             if ablation.scenario == original(scenario):
@@ -301,6 +326,9 @@ class Config(Section):
         for name, budget in self.budgets.items():
             if budget.scenario == original(scenario):
                 variants |= self.budget_variants(name)
+        for name, contrasts in self.contrasts.items():
+            if contrasts.scenario == original(scenario):
+                variants |= dict(self.contrast_cells(name).values())
         return variants
 
     def groups_shown(self, scenario: str) -> str | None:

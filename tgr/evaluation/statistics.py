@@ -32,7 +32,7 @@ degrees of freedom, whatever the five variances are; seeds make it shorter as fa
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,8 @@ OUTSIDE = 0.05
 """One minus the confidence level of all intervals."""
 SMALLEST = math.log(1e-100)
 """Logarithm of the smallest p-value that is told from zero."""
+MOST_TRAININGS = 1000
+"""More trainings than these are not planned."""
 NEGLIGIBLE = 1e-12
 """Standard deviations below this are rounding errors of accuracies, which are multiples of 1 / (n_way * n_query)."""
 UNIT = ["dataset", "episode"]
@@ -184,13 +186,20 @@ def difference(table: pd.DataFrame, reference: pd.DataFrame) -> Difference:
     Raises:
         TgrError: they do not share the same episodes.
     """
-    if not table.columns.equals(reference.columns):
-        raise TgrError("methods were evaluated on different episodes; delete the scenario's evaluation and run again")
-    if table.index.equals(reference.index):
-        pairs = table.to_numpy(np.float64) - reference.to_numpy(np.float64)
-    else:
-        pairs = (table.mean() - reference.mean()).to_numpy(np.float64)[None]
-    spread = _spread(pairs, _strata(table))
+    return contrast([(1, table), (-1, reference)])
+
+
+def contrast(terms: Sequence[tuple[float, pd.DataFrame]]) -> Difference:
+    """Return a weighted sum of methods' accuracies, paired over trainings and episodes.
+
+    Args:
+        terms: weights, whose sum is zero, each with what ``crossed`` returns: 1 and -1 for a difference, four of them
+            for a difference of differences. Trainings are paired as by ``difference``.
+
+    Raises:
+        TgrError: they do not share the same episodes.
+    """
+    spread = _paired(terms)
     mean = 0.0 if abs(spread.mean) < NEGLIGIBLE else spread.mean
     return Difference(
         mean,
@@ -200,6 +209,29 @@ def difference(table: pd.DataFrame, reference: pd.DataFrame) -> Difference:
         spread.p_value(),
         spread.half_width(2 * OUTSIDE),
     )
+
+
+def trainings_for(terms: Sequence[tuple[float, pd.DataFrame]], half_width: float) -> int | None:
+    """Return how many trainings, or replicates, would make the interval of a contrast as short as wanted.
+
+    The parts of the variance are taken as they were found, and the episodes stay the same.
+
+    Args:
+        terms: as of ``contrast``.
+
+    Returns:
+        None if a single training says nothing of others, or if the episodes alone make it longer.
+    """
+    spread = _paired(terms)
+    if spread.n_trainings == 1:
+        return None
+    (episodes, freedom), (trainings, _) = spread.parts
+
+    def planned(count: int) -> float:
+        parts = [(episodes, freedom), (trainings * spread.n_trainings / count, count - 1)]
+        return replace(spread, parts=parts).half_width(OUTSIDE)
+
+    return next((count for count in range(2, MOST_TRAININGS + 1) if planned(count) <= half_width), None)
 
 
 def seed_spread(table: pd.DataFrame) -> float | None:
@@ -229,6 +261,22 @@ def holm(p_values: Sequence[float]) -> list[float]:
         highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[index]))
         adjusted[index] = highest
     return adjusted
+
+
+def _paired(terms: Sequence[tuple[float, pd.DataFrame]]) -> Spread:
+    """Return the spread of a contrast.
+
+    Raises:
+        TgrError: the methods do not share the same episodes.
+    """
+    first = terms[0][1]
+    if not all(table.columns.equals(first.columns) for _, table in terms):
+        raise TgrError("methods were evaluated on different episodes; delete the scenario's evaluation and run again")
+    if all(table.index.equals(first.index) for _, table in terms):
+        values = sum(weight * table.to_numpy(np.float64) for weight, table in terms)
+    else:
+        values = sum(weight * table.mean().to_numpy(np.float64) for weight, table in terms)[None]  # type: ignore[index]
+    return _spread(np.asarray(values), _strata(first))
 
 
 def _strata(table: pd.DataFrame) -> np.ndarray:

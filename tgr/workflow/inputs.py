@@ -354,6 +354,11 @@ class Inputs:
         """Return every evaluation of a budget, in all replicates."""
         return self._evaluations(self._settings.budgets[budget].scenario, self._settings.budget_variants(budget))
 
+    def contrasts_evaluations(self, contrasts: str) -> list[str]:
+        """Return every evaluation of the cells of some contrasts, in all replicates."""
+        cells = dict(self._settings.contrast_cells(contrasts).values())
+        return self._evaluations(self._settings.contrasts[contrasts].scenario, cells)
+
     def sweep_summaries(self, sweep: str) -> list[str]:
         """Return the summaries of a sweep's scenarios, in their order."""
         return [paths.SUMMARY.format(scenario=name) for name in self._settings.sweeps[sweep].scenarios.values()]

@@ -79,6 +79,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "pairs": {name: _pairs(settings, pairs) for name, pairs in settings.pairs.items()},
         "sweep": {name: _sweep(settings, name) for name in settings.sweeps},
         "budget": {name: _budget(settings, name) for name in settings.budgets},
+        "contrasts": {name: _contrasts(settings, name) for name in settings.contrasts},
         "n_students": settings.evaluation.n_students,
         "headline": settings.evaluation.headline,
         "replicates": settings.replicates,
@@ -250,6 +251,16 @@ def _sweep(settings: Config, name: str) -> dict[str, Any]:
         "scenarios": {scenario: value for value, scenario in sweep.scenarios.items()},
         "methods": {method: methods[method].label for method in settings.swept_methods(name)},
         "looks": {method: methods[method].look() for method in settings.swept_methods(name)},
+    }
+
+
+def _contrasts(settings: Config, name: str) -> dict[str, Any]:
+    """Return the trainings of the cells, by their names, and what is claimed of them."""
+    section = settings.contrasts[name]
+    return {
+        "cells": {title: variant for title, (variant, _) in settings.contrast_cells(name).items()},
+        "claims": section.claims,
+        "margin": section.margin,
     }
 
 

@@ -53,6 +53,7 @@ def constraints(settings: Config) -> dict[str, str]:
         "pairs": any_of(settings.pairs),
         "sweep": any_of(settings.sweeps),
         "budget": any_of(settings.budgets),
+        "contrasts": any_of(settings.contrasts),
         "draw": r"\d+",
         "embedding": any_of(get_args(Embedding)),
         "grouping": r"[a-z]+-[a-z]+(@[\d.]+)?-\d+",

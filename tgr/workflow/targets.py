@@ -37,6 +37,7 @@ def all_targets(jobs: Jobs) -> list[str]:
     experiments = [f"pairs/{name}" for name in jobs.settings.pairs]
     experiments += [f"sweeps/{name}" for name in jobs.settings.sweeps]
     experiments += [f"budgets/{name}" for name in jobs.settings.budgets]
+    experiments += [f"contrasts/{name}" for name in jobs.settings.contrasts]
     return [
         *(TABLE.format(scenario=s, name=n, suffix=suffix) for (s, n), suffix in product(tables, TABLE_SUFFIXES)),
         *(FIGURE.format(scenario=s, name=n, suffix=suffix) for (s, n), suffix in product(figures, FIGURE_SUFFIXES)),
@@ -70,6 +71,7 @@ RULES: Mapping[str, tuple[str, ...]] = {
     "pairs": ("gather_pairs", "plot_pairs"),
     "sweep": ("gather_sweep", "plot_sweep"),
     "budget": ("gather_budget", "plot_budget"),
+    "contrasts": ("measure_contrasts", "plot_contrasts"),
     "run": ("measure_theory", "plot_theory", "tabulate_overview", "write_index"),
 }
 """The rules after the evaluation, by what they run once for."""
@@ -86,6 +88,7 @@ def counts(jobs: Jobs) -> dict[str, int]:
         "pairs": len(settings.pairs),
         "sweep": len(settings.sweeps),
         "budget": len(settings.budgets),
+        "contrasts": len(settings.contrasts),
         "run": 1,
     }
     return {rule: occasions[occasion] for occasion, rules in RULES.items() for rule in rules if occasions[occasion]}

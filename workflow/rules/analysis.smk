@@ -257,6 +257,32 @@ rule gather_budget:
         "../scripts/gather_budget.py"
 
 
+rule measure_contrasts:
+    """Put claims about trainings to the test: weighted sums of accuracies, paired, with their intervals."""
+    input:
+        evaluations=for_job(needed.contrasts_evaluations),
+        code=code("measure_contrasts.py"),
+    output:
+        contrasts="results/tables/contrasts/{contrasts}.csv",
+    log:
+        "results/logs/measure_contrasts/{contrasts}.log",
+    benchmark:
+        "results/benchmarks/measure_contrasts/{contrasts}.tsv"
+    group:
+        "report"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        cells=parameter("contrasts/{contrasts}/cells"),
+        claims=parameter("contrasts/{contrasts}/claims"),
+        margin=parameter("contrasts/{contrasts}/margin"),
+        headline=parameter("headline"),
+    script:
+        "../scripts/measure_contrasts.py"
+
+
 rule measure_theory:
     """Compare the displaced gradient with the exact one, and descend it, on small problems in float64."""
     input:

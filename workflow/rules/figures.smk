@@ -302,6 +302,31 @@ rule plot_budget:
         "../scripts/report.py"
 
 
+rule plot_contrasts:
+    """Draw the intervals of all claims of some contrasts, one below the other."""
+    input:
+        contrasts="results/tables/contrasts/{contrasts}.csv",
+        code=code("report.py", "tgr.reporting.figures.contrasts"),
+    output:
+        **figure_files("contrasts/{contrasts}", "contrasts", "analysis", "contrasts {contrasts}"),
+    log:
+        "results/logs/plot_contrasts/{contrasts}.log",
+    benchmark:
+        "results/benchmarks/plot_contrasts/{contrasts}.tsv"
+    group:
+        "report"
+    conda:
+        "../../envs/tgr.yaml"
+    resources:
+        **BRIEF,
+    params:
+        module="figures.contrasts",
+        margin=parameter("contrasts/{contrasts}/margin"),
+        venue=parameter("figures/venue"),
+    script:
+        "../scripts/report.py"
+
+
 rule plot_theory:
     """Draw the error of the displaced gradient over its strength, and what regularised steps do."""
     input:

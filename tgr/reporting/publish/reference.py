@@ -82,7 +82,12 @@ def list_files(config: Path, folder: Path, suffix: str) -> list[Path]:
     settings = load(ROOT / config)
     files = [*folder.glob(f"*.{suffix}")]
     files += [file for scenario in settings.named_scenarios for file in (folder / scenario).rglob(f"*.{suffix}")]
-    for kind, names in (("pairs", settings.pairs), ("sweeps", settings.sweeps), ("budgets", settings.budgets)):
+    for kind, names in (
+        ("pairs", settings.pairs),
+        ("sweeps", settings.sweeps),
+        ("budgets", settings.budgets),
+        ("contrasts", settings.contrasts),
+    ):
         files += [file for name in names if (file := folder / kind / f"{name}.{suffix}").exists()]
     return sorted(files)
 
