@@ -1,19 +1,140 @@
-"""Choosing the device."""
+"""The device of a job: which one, how exactly it computes, and what to note of it.
+
+A GPU may round the operands of float32 products and convolutions to ten bits (TF32). PyTorch lets convolutions do so
+unless told otherwise. The displacement of a group step is about as small as that rounding, and so are the differences
+of a zero-order gradient; both would drown. So operands are exact (``ieee``) wherever nothing else was asked for.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import torch
+from torch import Tensor
 
 from tgr.errors import TgrError
 
+SHARE_OF_FREE_MEMORY = 0.25
+"""Images that are read again and again are kept on a GPU if they take no more than this of what is free there."""
+
 
 def resolve(name: str) -> torch.device:
-    """Return the device of a configuration value: ``auto`` is CUDA where present, else the CPU.
+    """Return the device of a configuration value: ``auto`` is CUDA where it can be used, else the CPU.
 
     Raises:
-        TgrError: the device is not there.
+        TgrError: the device is not there, or this PyTorch has no kernels for it.
     """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not available[name.split(":")[0]]:
-        raise TgrError(f"device: '{name}' is not available on this machine; use auto or cpu")
-    return torch.device(name)
+    kind = name.split(":")[0]
+    if name == "cpu" or (name == "auto" and why_no_cuda() is not None):
+        return torch.device("cpu")
+    if kind == "mps" and not torch.backends.mps.is_available():
+        raise TgrError("device: 'mps' is not available on this machine; use auto or cpu")
+    if kind == "cuda" and (problem := why_no_cuda()):
+        raise TgrError(f"device: '{name}' is not available on this machine: {problem}; use auto or cpu")
+    return torch.device("cuda" if name == "auto" else name)
+
+
+def why_no_cuda() -> str | None:
+    """Return why CUDA cannot be used here; None if it can."""
+    if not torch.cuda.is_available():
+        return f"PyTorch {torch.__version__} finds no GPU that it can use"
+    capability, built = torch.cuda.get_device_capability(), torch.cuda.get_arch_list()
+    if has_kernels(capability, built):
+        return None
+    name = torch.cuda.get_device_name()
+    return (
+        f"{name} has compute capability {capability[0]}.{capability[1]}, for which PyTorch {torch.__version__} has no "
+        f"kernels ({' '.join(built)})"
+    )
+
+
+def has_kernels(capability: tuple[int, int], built: Sequence[str]) -> bool:
+    """Return whether a GPU can run one of some builds.
+
+    Machine code (``sm_86``) runs on its own generation from its own version on; ``compute_90`` is compiled for any
+    later GPU when it is loaded.
+
+    Args:
+        capability: major and minor number.
+        built: as ``torch.cuda.get_arch_list`` gives them.
+    """
+    for build in built:
+        kind, _, digits = build.rstrip("af").partition("_")
+        version = int(digits[:-1]), int(digits[-1])
+        if version <= capability and (kind == "compute" or version[0] == capability[0]):
+            return True
+    return False
+
+
+def prepare(device: torch.device, precision: str) -> None:
+    """Let all that this process computes on a device be exact and repeatable; call it before the first computation.
+
+    Args:
+        precision: ``ieee`` or ``tf32``.
+    """
+    set_precision(precision)
+    if device.type == "cuda":
+        torch.backends.cudnn.benchmark = False
+        torch.use_deterministic_algorithms(mode=True)
+
+
+def _switches() -> list[tuple[Any, str, dict[str, Any]]]:
+    """Return what lets a GPU round: objects of PyTorch, their attribute, and its value by precision."""
+    cublas: Any = torch.backends.cuda.matmul
+    cudnn: Any = torch.backends.cudnn
+    if hasattr(cublas, "fp32_precision"):  # PyTorch 2.9 and newer, which refuse a mixture of both interfaces
+        return [(part, "fp32_precision", {"ieee": "ieee", "tf32": "tf32"}) for part in (cublas, cudnn.conv, cudnn.rnn)]
+    return [(part, "allow_tf32", {"ieee": False, "tf32": True}) for part in (cublas, cudnn)]
+
+
+def set_precision(precision: str) -> None:
+    """Say whether a GPU may round the operands of float32 products and convolutions: ``ieee`` (no) or ``tf32``."""
+    for part, name, values in _switches():
+        setattr(part, name, values[precision])
+
+
+def get_precision() -> str:
+    """Return ``ieee`` if no product and no convolution may be rounded, else ``tf32``."""
+    rounded = [getattr(part, name) == values["tf32"] for part, name, values in _switches()]
+    return "tf32" if any(rounded) else "ieee"
+
+
+@contextmanager
+def exact() -> Iterator[None]:
+    """Compute with exact operands inside the block, whatever was set before."""
+    before = [(part, name, getattr(part, name)) for part, name, _ in _switches()]
+    set_precision("ieee")
+    try:
+        yield
+    finally:
+        for part, name, value in before:
+            setattr(part, name, value)
+
+
+def hold(images: Tensor, device: torch.device) -> Tensor:
+    """Return images on a device if they fit there beside what a job needs, else as they are."""
+    if device.type == "cuda" and images.device.type != "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        if images.numel() * images.element_size() > SHARE_OF_FREE_MEMORY * free:
+            return images
+    return images.to(device)
+
+
+def describe(device: torch.device) -> dict[str, Any] | None:
+    """Return what to note of a GPU that this process has used, its largest memory so far included; of others None."""
+    if device.type != "cuda":
+        return None
+    about = torch.cuda.get_device_properties(device)
+    return {
+        "name": about.name,
+        "capability": f"{about.major}.{about.minor}",
+        "memory_mb": round(about.total_memory / 1e6),
+        "cuda": torch.version.cuda,
+        "cudnn": torch.backends.cudnn.version(),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "peak_memory_mb": round(torch.cuda.max_memory_reserved(device) / 1e6),
+    }
+
+
+if __name__ == "__main__":  # asked by tgr.run.gpus, which must not import torch
+    print(why_no_cuda() or "cuda")

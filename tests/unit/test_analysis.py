@@ -18,7 +18,7 @@ from tgr.analysis.cost import STAGES, cost_by_stage, count_images, front, measur
 from tgr.analysis.pools import measure_pools
 from tgr.analysis.selection import correlations, expected_maximum, measure_selection, standard_error
 from tgr.analysis.sweep import gather_sweep
-from tgr.artifacts import read_json, write_json
+from tgr.artifacts import provenance_path, read_json, write_json
 from tgr.config.methods.base import GroupedParameters
 from tgr.config.methods.registry import Methods, parameters_of
 from tgr.errors import TgrError
@@ -270,6 +270,18 @@ def test_cost_counts_what_a_method_needs(tmp_path: Path) -> None:
         "training of Random": 1.0, "training of Free": 50.0, "training of Tgr": 10.0, "training of Panel": 9.0,
     }  # fmt: skip
     assert stages["planned"]["training of Free"] == 100.0 and stages["planned"][:4].isna().all()
+
+
+def test_costs_of_different_devices_are_not_compared(tmp_path: Path) -> None:
+    inputs = write_cost_inputs(tmp_path, {"random": 1.0, "tgr": 10.0})
+    about = {"needs": NEEDS, "planned": {"random": 1.0, "tgr": 10.0}, "headline": "meta_val"}
+    outputs = {"cost": tmp_path / "cost.csv", "stages": tmp_path / "stages.parquet"}
+    first, second = (provenance_path(model) for model in inputs["models"][:2])
+    write_json(first, read_json(first) | {"device": "cuda", "gpu": {"name": "H200"}})
+    measure_cost(**inputs, **about, **outputs)
+    write_json(second, read_json(second) | {"device": "cuda", "gpu": {"name": "A100"}})
+    with pytest.raises(TgrError, match=r"different devices are not compared: .* on A100, .* on H200"):
+        measure_cost(**inputs, **about, **outputs)
 
 
 def test_cost_by_stage_adds_its_jobs_and_divides_them_by_units(tmp_path: Path) -> None:

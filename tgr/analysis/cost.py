@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -47,9 +48,10 @@ def measure_cost(
         headline: the selection rule of the accuracies.
 
     Raises:
-        TgrError: an artefact does not know its cost.
+        TgrError: an artefact does not know its cost, or they were made on different devices.
     """
     shared = {"teachers": teachers, "recovered": recovered, "judgements": judgements, "task_space": task_space}
+    _require_one_device([*chain.from_iterable(shared.values()), *models])
     seconds = {stage: sum(map(thread_seconds, artefacts)) for stage, artefacts in shared.items()}
     cost_by_method(summary, models, seconds, needs, headline).to_csv(cost, index=False)
     n_teachers = sum(len(read_cards(folder)) for folder in teachers)
@@ -118,6 +120,18 @@ def cost_of(artefact: Path) -> dict[str, Any]:
     if not {"wall_seconds", "threads", "peak_memory_mb"} <= set(record):
         raise TgrError(f"{path}: lacks the job's cost; make {artefact} again")
     return record
+
+
+def _require_one_device(artefacts: Sequence[Path]) -> None:
+    """Raise TgrError if artefacts were computed on different devices: their seconds say nothing of each other."""
+    found: dict[str, Path] = {}
+    for artefact in artefacts:
+        record = cost_of(artefact)
+        if device := record.get("device"):
+            found.setdefault(record["gpu"]["name"] if record.get("gpu") else device, artefact)
+    if len(found) > 1:
+        listed = ", ".join(f"{artefact} on {device}" for device, artefact in sorted(found.items()))
+        raise TgrError(f"costs of different devices are not compared: {listed}; make these again on one kind of device")
 
 
 def thread_seconds(artefact: Path) -> float:

@@ -63,4 +63,5 @@ Options = dict[str, bool | int | float | str]
 """Options of a timm model, or of own code."""
 
 Processor = Literal["pinned", "native"]
+Precision = Literal["ieee", "tf32"]
 """Kernels: the same ones on every x86-64 processor with AVX2, or the fastest of this processor."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import check_width
-from tgr.config.base import Name, Processor, Section
+from tgr.config.base import Name, Precision, Processor, Section
 from tgr.config.experiments import Ablation, Budget, Contrasts, Figures, Pairs, Scenario, Share, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
@@ -50,7 +50,13 @@ class Config(Section):
     )
     share: Share = Field(Share(), description="What others get.")
     device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")] = Field(
-        "auto", description="`auto` (CUDA if present, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`."
+        "auto",
+        description="`auto` (CUDA if there where the run is started, else CPU), `cpu`, `cuda`, `cuda:1`, `mps`.",
+    )
+    precision: Precision = Field(
+        "ieee",
+        description="Operands of float32 products and convolutions on a GPU: `ieee` are exact; `tf32` lets it round "
+        "them to ten bits in pre-training, inversion and evaluation. Training is exact in any case.",
     )
     processor: Processor = Field(
         "pinned",

@@ -40,6 +40,8 @@ TIME_MARGIN, TIME_ALLOWANCE = 3.0, 10.0
 """A job may take three times the estimate and ten minutes: processors differ, cores are shared, file systems wait."""
 MEMORY_MARGIN, MEMORY_ALLOWANCE = 1.5, 500.0
 """A job may take one and a half times the memory estimated, and 500 MB."""
+GPU_ALLOWANCE = 1000.0
+"""MB of a GPU that a process takes before it computes anything: CUDA, its libraries, and their workspaces. Assumed."""
 
 
 @dataclass(frozen=True)
@@ -49,12 +51,14 @@ class Estimate:
     Attributes:
         seconds: of one core, the start of the job included.
         memory_mb: at its largest.
+        gpu_mb: on a GPU, with the margin: what it has beside the program, all of which may be there.
         disk_mb: of its outputs.
         minutes: its run time on the device of the configuration, with the margin; what a cluster is asked for.
     """
 
     seconds: float
     memory_mb: float
+    gpu_mb: int
     disk_mb: float
     minutes: int
 
@@ -107,13 +111,14 @@ class Estimates:
             self._known[key] = Estimate(
                 self.units.job_start + seconds,
                 self._base_mb(rule) + memory,
+                ceil(MEMORY_MARGIN * memory + GPU_ALLOWANCE),
                 disk,
                 ceil(TIME_MARGIN * waited / 60 + TIME_ALLOWANCE),
             )
         return self._known[key]
 
     def resource(self, rule: str, name: str) -> Callable[[Mapping[str, object]], int]:
-        """Return a function of a job's wildcards: ``mem_mb`` or ``minutes`` that it asks for."""
+        """Return a function of a job's wildcards: ``mem_mb``, ``gpu_mb`` or ``minutes`` that it asks for."""
         return lambda wildcards: getattr(self.of(rule, dict(wildcards.items())), name)
 
     def training_seconds(self, scenario: str) -> dict[str, float]:

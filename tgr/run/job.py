@@ -30,7 +30,7 @@ from tgr import __version__
 from tgr.artifacts import atomic, digest, provenance_path, read_frame, read_json
 from tgr.config.base import Processor, Section
 from tgr.errors import TgrError
-from tgr.run import processor
+from tgr.run import gpus, processor
 from tgr.run.provenance import file_digests, verified_digest, write_record
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
@@ -46,6 +46,17 @@ WARNING = "WARNING: "
 """How a line begins with which a stage warns of its input."""
 CODE = "code"
 """The input that holds a stage's source files."""
+GPU_MEMORY = "gpu_mb"
+"""The resource of rules that may use a GPU: the memory there."""
+ON_A_GPU = "let fewer jobs share a card, by a higher gpu_mb (--set-resources), or compute on the CPU (device: cpu)"
+LOWER = {
+    "pretrain": "lower pretrain.batch_size, or",
+    "invert": "lower inversion.memory_mb, or",
+    "embed": "lower task_space.images_per_class or task_space.image_size, or",
+    "train": "lower the images of a step (of `bank` batch_size, of `tgr` images_per_teacher, meta.meta_batch_size), or",
+    "evaluate": "lower evaluation.n_query, or",
+}
+"""What takes less memory of a GPU, by rule."""
 Result = TypeVar("Result")
 
 
@@ -78,6 +89,8 @@ def environment(repository: str, kernels: Processor) -> dict[str, str]:
         "MPLBACKEND": "Agg",
         "SOURCE_DATE_EPOCH": "0",
         "TQDM_MININTERVAL": "5",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",  # cards have the numbers that nvidia-smi gives them
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",  # without it products on a GPU need not be repeatable
     }
 
 
@@ -90,17 +103,14 @@ class Run:
         params: the job's parameters, as attributes.
         input: the named inputs, as attributes: a path, or a list of paths.
         output: the named outputs, as attributes: temporary paths, renamed when the block succeeds.
+        device: the torch device that the parameter ``device`` means; None without that parameter.
     """
 
     wildcards: SimpleNamespace
     params: SimpleNamespace
     input: SimpleNamespace
     output: SimpleNamespace
-
-    @property
-    def device(self) -> Any:
-        """The torch device that the parameter ``device`` means."""
-        return _device(self.params.device)
+    device: Any
 
     def call(self, function: Callable[..., Result], **more: Any) -> Result:
         """Call a function whose parameters are named like the rule's outputs, inputs, parameters and wildcards.
@@ -171,7 +181,7 @@ def stage(snakemake: Any) -> Iterator[Run]:
             _use_one_thread()
             if (kernels := dict(snakemake.params.items()).get("processor")) is not None:
                 processor.require(kernels)
-            with _complete_outputs(snakemake, started) as run:
+            with _ready_device(snakemake) as device, _complete_outputs(snakemake, started, device) as run:
                 yield run
             print("done")
         _repeat_warnings(snakemake)
@@ -179,8 +189,55 @@ def stage(snakemake: Any) -> Iterator[Run]:
         _fail(snakemake, error)
 
 
+@dataclass(frozen=True)
+class _Device:
+    """Where a job computes.
+
+    Attributes:
+        torch: the torch device; None for a job that does not compute on one.
+        card: the GPU whose slots the job holds, if it does.
+    """
+
+    torch: Any = None
+    card: gpus.Card | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the record of an artefact says of it."""
+        if self.torch is None:
+            return {"device": None}
+        from tgr import devices
+
+        gpu = devices.describe(self.torch)
+        if gpu and self.card:
+            gpu |= {"identity": self.card.identity, "driver": self.card.driver}
+        return {"device": str(self.torch), "precision": devices.get_precision(), "gpu": gpu}
+
+
 @contextmanager
-def _complete_outputs(snakemake: Any, started: float) -> Iterator[Run]:
+def _ready_device(snakemake: Any) -> Iterator[_Device]:
+    """Yield the device of a job, ready to compute; of a GPU the job has slots until the block, or the process, ends."""
+    params = dict(snakemake.params.items())
+    if (name := params.get("device")) is None:
+        yield _Device()
+        return
+    with ExitStack() as stack:
+        card = None
+        if name.startswith("cuda"):
+            needed = int(getattr(snakemake, "resources", {}).get(GPU_MEMORY, 0))
+            if taken := gpus.take_slots(name, needed, gpus.list_cards()):
+                card, locks = taken
+                name = "cuda"  # the only one that this process sees
+                for lock in locks:
+                    stack.enter_context(lock)
+        from tgr import devices
+
+        device = devices.resolve(name)
+        devices.prepare(device, params.get("precision", "ieee"))
+        yield _Device(device, card)
+
+
+@contextmanager
+def _complete_outputs(snakemake: Any, started: float, device: _Device) -> Iterator[Run]:
     """Yield the job with temporary outputs; rename them when the block succeeds, delete them otherwise."""
     final = {name: Path(path) for name, path in snakemake.output.items()}
     inputs = {name: _paths(value) for name, value in snakemake.input.items()}
@@ -188,11 +245,12 @@ def _complete_outputs(snakemake: Any, started: float) -> Iterator[Run]:
     digests = {name: _digests(value) for name, value in inputs.items()}
     with ExitStack() as stack:
         output = {name: stack.enter_context(atomic(path)) for name, path in final.items()}
-        yield Run(*(SimpleNamespace(**part) for part in (wildcards, params, inputs, output)))
+        named = {"wildcards": wildcards, "params": params, "input": inputs, "output": output}
+        yield Run(**{name: SimpleNamespace(**part) for name, part in named.items()}, device=device.torch)
         for name, path in final.items():
             if not output[name].exists():
                 raise RuntimeError(f"the stage did not write {path}")
-        record = _provenance(snakemake.rule, wildcards, params, digests) | {
+        record = _provenance(snakemake.rule, wildcards, params, digests, device) | {
             "wall_seconds": round(time.perf_counter() - started, 2),
             "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * MAXRSS_BYTES / 1e6),
         }
@@ -210,7 +268,11 @@ def _digests(paths: Path | list[Path]) -> dict[str, str]:
 
 
 def _provenance(
-    rule: str, wildcards: Mapping[str, str], params: Mapping[str, Any], digests: Mapping[str, dict[str, str]]
+    rule: str,
+    wildcards: Mapping[str, str],
+    params: Mapping[str, Any],
+    digests: Mapping[str, dict[str, str]],
+    device: _Device,
 ) -> dict[str, Any]:
     """Say how outputs were made."""
     files = dict(digests)
@@ -228,17 +290,11 @@ def _provenance(
         },
         "versions": {"python": platform.python_version(), "tgr": __version__}
         | {name: version(name) for module, name in LIBRARIES.items() if module in sys.modules},
-        "device": str(_device(params["device"])) if "device" in params else None,
+        **device.describe(),
         "processor": processor.describe(),
         "threads": torch.get_num_threads() if torch else 1,
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _device(name: str) -> Any:
-    from tgr.devices import resolve
-
-    return resolve(name)
 
 
 def _paths(value: Any) -> Path | list[Path]:
@@ -290,7 +346,7 @@ def _log(snakemake: Any) -> Path:
 
 def _fail(snakemake: Any, error: Exception) -> NoReturn:
     """Print one line on stderr and into the log, for an unexpected error with its traceback, and exit with code 1."""
-    message = _message(error)
+    message = _message(error, snakemake.rule)
     reason = " | ".join((message or f"unexpected {type(error).__name__}: {error}").splitlines())
     line = f"error in {_describe(snakemake)}: {reason}"
     with suppress(OSError), _log(snakemake).open("a", encoding="utf-8") as file:  # the disk may be full
@@ -315,10 +371,12 @@ def _describe(snakemake: Any) -> str:
     return f"{snakemake.rule} ({wildcards})" if wildcards else str(snakemake.rule)
 
 
-def _message(error: Exception) -> str | None:
+def _message(error: Exception, rule: str) -> str | None:
     """Say what the user can do about an error; None if it is a defect of the program."""
     if isinstance(error, TgrError):
         return str(error)
+    if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be imported
+        return f"the GPU has too little memory; {LOWER.get(rule, '')} {ON_A_GPU} [{error}]".replace("  ", " ")
     advice = {
         errno.ENOSPC: "; free some space and run again",
         errno.EDQUOT: "; free some space and run again",

@@ -85,6 +85,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "replicates": settings.replicates,
         "figures": dump(settings.figures),
         "device": settings.device,
+        "precision": settings.precision if settings.device.startswith("cuda") else "ieee",
         "processor": settings.processor,
     }
 

@@ -322,6 +322,7 @@ rule measure_pairs:
     threads: 1
     resources:
         mem_mb=planned("measure_pairs", "mem_mb"),
+        gpu_mb=on_a_card("measure_pairs"),
         runtime=planned("measure_pairs", "minutes"),
     params:
         pairs=parameter("pairs/{pairs}"),

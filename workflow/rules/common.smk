@@ -19,7 +19,7 @@ from tgr.data.download import CIFAR100
 from tgr.errors import TgrError
 from tgr.plan.estimates import Estimates
 from tgr.plan.units import load_units
-from tgr.run import job, terminal, working_directory
+from tgr.run import gpus, job, terminal, working_directory
 from tgr.workflow import inputs as input_functions
 from tgr.workflow import parameters as parameter_tree
 from tgr.workflow.inputs import Inputs
@@ -43,6 +43,9 @@ try:
     for file in [] if IS_MODULE else CONFIGS:
         refuse_repeated_keys(file)
     settings = validate(config, "config of the module" if IS_MODULE else ", ".join(CONFIGS))
+    settings = settings.model_copy(update={"device": gpus.choose_device(settings.device, logger.warning)})
+    on_gpus = settings.device.startswith("cuda")
+    cards = gpus.choose_cards(settings.device, gpus.list_cards()) if on_gpus else []
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
     estimates = Estimates(settings, load_units())
@@ -51,6 +54,9 @@ try:
     working_directory.require_writable(".snakemake")  # Snakemake's own attempt would end in a traceback
 except TgrError as error:
     raise WorkflowError(str(error)) from None
+
+if cards and workflow.is_main_process and workflow.local_exec and "gpu_mb" not in workflow.global_resources:
+    workflow.register_resource("gpu_mb", gpus.jobs_memory_mb(cards))
 
 TARGETS = all_targets(jobs)
 PARAMETERS = parameter_tree.parameters(jobs)
@@ -101,6 +107,12 @@ def for_job(function):
     """Return an input function or a parameter: what a method of `Inputs` returns for a job's wildcards."""
     of_job = input_functions.for_job(function)
     return lambda wildcards: given(of_job(wildcards))
+
+
+def on_a_card(rule):
+    """Return a function of a job's wildcards: the memory that it takes of a GPU, at most all of one; 0 without GPUs."""
+    needed, largest = planned(rule, "gpu_mb"), max((gpus.jobs_memory_mb([card]) for card in cards), default=0)
+    return lambda wildcards: min(needed(wildcards), largest)
 
 
 def parameter(path):

@@ -20,12 +20,14 @@ rule evaluate:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("evaluate", "mem_mb"),
+        gpu_mb=on_a_card("evaluate"),
         runtime=planned("evaluate", "minutes"),
     params:
         evaluate_on=parameter("evaluate_on/{scenario}"),
         evaluation=parameter("evaluation/{scenario}/{method}"),
         held_out_per_class=parameter("held_out_per_class"),
         device=parameter("device"),
+        precision=parameter("precision"),
         processor=parameter("processor"),
     script:
         "../scripts/evaluate.py"

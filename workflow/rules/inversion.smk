@@ -18,11 +18,13 @@ rule invert:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("invert", "mem_mb"),
+        gpu_mb=on_a_card("invert"),
         runtime=planned("invert", "minutes"),
     params:
         inversion=parameter("inversion/{pool}"),
         probe=parameter("probe/{pool}"),
         device=parameter("device"),
+        precision=parameter("precision"),
         processor=parameter("processor"),
     script:
         "../scripts/invert.py"
@@ -45,6 +47,7 @@ rule measure_transfer:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("measure_transfer", "mem_mb"),
+        gpu_mb=on_a_card("measure_transfer"),
         runtime=planned("measure_transfer", "minutes"),
     params:
         n_teachers=parameter("n_students"),

@@ -22,6 +22,7 @@ rule train:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("train", "mem_mb"),
+        gpu_mb=on_a_card("train"),
         runtime=planned("train", "minutes"),
     params:
         variant=parameter("variant/{scenario}/{method}"),

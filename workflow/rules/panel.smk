@@ -19,6 +19,7 @@ rule judge:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("judge", "mem_mb"),
+        gpu_mb=on_a_card("judge"),
         runtime=planned("judge", "minutes"),
     params:
         choice=parameter("panel/{scenario}/{panel}"),

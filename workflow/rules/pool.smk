@@ -19,12 +19,14 @@ rule pretrain:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("pretrain", "mem_mb"),
+        gpu_mb=on_a_card("pretrain"),
         runtime=planned("pretrain", "minutes"),
     params:
         members=for_job(needed.members),
         kind=parameter("pool/{pool}"),
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
+        precision=parameter("precision"),
         processor=parameter("processor"),
     script:
         "../scripts/pretrain.py"

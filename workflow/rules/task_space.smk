@@ -19,6 +19,7 @@ rule embed:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("embed", "mem_mb"),
+        gpu_mb=on_a_card("embed"),
         runtime=planned("embed", "minutes"),
     params:
         task_space=parameter("task_space"),
@@ -47,6 +48,7 @@ rule compare:
         "../../envs/tgr.yaml"
     resources:
         mem_mb=planned("compare", "mem_mb"),
+        gpu_mb=on_a_card("compare"),
         runtime=planned("compare", "minutes"),
     params:
         task_space=parameter("task_space"),
