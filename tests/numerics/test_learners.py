@@ -76,7 +76,7 @@ def test_prototypes_equal_explicit_loops() -> None:
     outcome = protonet(model, parameters, episode, INNER_LR, INNER_STEPS)
     reference = torch.stack(losses).mean()
     torch.testing.assert_close(outcome.loss, reference)
-    assert outcome.accuracy == pytest.approx(right / 6)
+    assert float(outcome.accuracy) == pytest.approx(right / 6)
     trunk = [parameters["trunk.1.weight"], parameters["trunk.1.bias"]]
     for ours, theirs in zip(
         torch.autograd.grad(outcome.loss, trunk, retain_graph=True), torch.autograd.grad(reference, trunk), strict=True

@@ -1,6 +1,7 @@
 """Tensor transforms that every stage shares."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -15,9 +16,21 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     """Return images (n, 3, h, w), uint8 or float in [0, 1], as channels-last float with mean and std removed."""
     if images.dtype == torch.uint8:
         images = images.to(torch.get_default_dtype()).div_(255)
-    shift = torch.tensor(mean, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
-    scale = torch.tensor(std, dtype=images.dtype, device=images.device).view(1, -1, 1, 1)
+    shift, scale = per_channel(mean, images), per_channel(std, images)
     return ((images - shift) / scale).contiguous(memory_format=torch.channels_last)
+
+
+def per_channel(values: Sequence[float], images: Tensor) -> Tensor:
+    """Return one number for each channel as a constant (1, c, 1, 1) of the type and device of some images.
+
+    It is sent to a device once: each time would be a wait for all that is queued there.
+    """
+    return _per_channel(tuple(values), images.dtype, images.device)
+
+
+@lru_cache(maxsize=256)
+def _per_channel(values: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    return torch.tensor(values, dtype=dtype, device=device).view(1, -1, 1, 1)
 
 
 def resize(images: Tensor, size: int) -> Tensor:
@@ -49,29 +62,35 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
 
     Args:
         images: (n, c, size, size), any float type.
-        flips: whether mirrored images keep their class; for all images, or bool (n,) for each.
+        flips: whether mirrored images keep their class; for all images, or bool (n,), on the CPU, for each.
         generator: a CPU generator.
     """
     return crop_flip(images, pad, flips, generator)[0]
 
 
 def crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,)."""
-    views = draw_views(len(images), images.shape[2], pad, flips, generator)
+    """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,), on the images' device."""
+    views = draw_views(len(images), images.shape[2], pad, flips, generator, images.device)
     return take_views(images, views.rows, views.columns), views.mirrored
 
 
-def draw_views(n: int, size: int, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Views:
-    """Draw what ``random_crop_flip`` does to each of ``n`` images."""
-    steps = torch.arange(-pad, size - pad)
-    rows = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
-    columns = torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) + steps
+def draw_views(
+    n: int, size: int, pad: int, flips: bool | Tensor, generator: torch.Generator, device: torch.device
+) -> Views:
+    """Draw what ``random_crop_flip`` does to each of ``n`` images on a device.
+
+    The draws, three numbers an image, are the CPU's, and go there in one piece.
+    """
+    top, left = (torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) for _ in range(2))
     mirrored = torch.zeros(n, 1, dtype=torch.bool)
     if isinstance(flips, Tensor) or flips:
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         if isinstance(flips, Tensor):
             mirrored = mirrored & flips[:, None]
-        columns = torch.where(mirrored, columns.flip(1), columns)
+    top, left, drawn = torch.cat([top, left, mirrored], 1).to(device).split(1, 1)
+    steps, mirrored = torch.arange(-pad, size - pad, device=device), drawn.bool()
+    rows, columns = top + steps, left + steps
+    columns = torch.where(mirrored, columns.flip(1), columns)
     return Views(rows.clamp_(0, size - 1), columns.clamp_(0, size - 1), mirrored[:, 0])
 
 
@@ -79,6 +98,7 @@ def take_views(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     """Return images (n, c, size, size) of which these rows and columns are seen; differentiable."""
     n, _, size, _ = images.shape
     # One gather of whole pixels: several times faster, forward and backward, than indexing along three axes.
-    pixel = (torch.arange(n).view(-1, 1, 1) * size + rows[:, :, None]) * size + columns[:, None, :]
+    first = torch.arange(n, device=rows.device).view(-1, 1, 1)
+    pixel = (first * size + rows[:, :, None]) * size + columns[:, None, :]
     flat = images.permute(0, 2, 3, 1).reshape(n * size * size, -1)
-    return flat.index_select(0, pixel.view(-1).to(images.device)).view(n, size, size, -1).permute(0, 3, 1, 2)
+    return flat.index_select(0, pixel.view(-1)).view(n, size, size, -1).permute(0, 3, 1, 2)

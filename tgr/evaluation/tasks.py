@@ -13,6 +13,7 @@ from tgr.config.learning import Evaluation
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes, load_episodes
 from tgr.data.transforms import normalise, resize
+from tgr.devices import hold
 from tgr.errors import TgrError
 from tgr.evaluation.model import ModelCard
 from tgr.evaluation.protocols import Task
@@ -41,12 +42,14 @@ class TaskSet:
 
     def tasks(self, card: ModelCard | Card, device: torch.device) -> Iterator[Task]:
         """Yield the episodes, normalised for a model, on a device."""
-        for support, query in zip(self.episodes.support, self.episodes.query, strict=True):
-            yield Task(*(self._images(chosen, card, device) for chosen in (support, query)))
+        images = hold(self.images, device)
+        parts = (part.to(images.device) for part in (self.episodes.support, self.episodes.query))
+        for chosen in zip(*parts, strict=True):
+            yield Task(*(_normalised(images[part.flatten()].to(device), part.shape, card) for part in chosen))
 
-    def _images(self, chosen: Tensor, card: ModelCard | Card, device: torch.device) -> Tensor:
-        images = normalise(self.images[chosen.flatten()].to(device), card.mean, card.std)
-        return images.unflatten(0, chosen.shape)
+
+def _normalised(images: Tensor, shape: torch.Size, card: ModelCard | Card) -> Tensor:
+    return normalise(images, card.mean, card.std).unflatten(0, shape)
 
 
 def real_tasks(

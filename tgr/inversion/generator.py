@@ -34,6 +34,15 @@ class Generator(nn.Sequential):
         )
 
 
+def keep_lower(loss: Tensor, images: Tensor, lowest: Tensor, best: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return the lower of two losses, scalars, and its images (n, ...): those given, or the best so far, if any.
+
+    The device chooses: to ask it would be a wait in each step.
+    """
+    images, lower = images.detach(), loss < lowest
+    return torch.where(lower, loss, lowest), images if best is None else torch.where(lower, images, best)
+
+
 def _block(inputs: int, outputs: int, size: int) -> list[nn.Module]:
     return [
         nn.Upsample(size),
@@ -58,13 +67,13 @@ def invert(
         network = Generator(config.latent_dim, config.generator_width, teacher.card.image_size)
     network = network.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam([*network.parameters(), codes], lr=lr, betas=BETAS, fused=True)
-    lowest, best = float("inf"), torch.empty(0)
+    lowest, best = torch.full((), torch.inf, device=device), None
     with objective(teacher, labels, config, probe, generator) as descend:
         for _ in range(steps):
             optimizer.zero_grad()
             images = network(codes)
             loss = descend(images, ())
-            if loss.item() < lowest:
-                lowest, best = loss.item(), images.detach()
+            lowest, best = keep_lower(loss, images, lowest, best)
             optimizer.step()
+    assert best is not None
     return best

@@ -13,6 +13,7 @@ from tgr.backbones.memory import chunk_size
 from tgr.backbones.probe import Probe
 from tgr.backbones.size import count_outputs
 from tgr.config.teachers import Inversion
+from tgr.data.finite import FiniteWatch
 from tgr.data.transforms import draw_views, random_crop_flip, take_views
 from tgr.errors import TgrError
 from tgr.inversion.chunks import SetLoss
@@ -43,7 +44,7 @@ def objective(
     Inside the block the teacher is in evaluation mode and its weights need no gradient.
 
     Raises:
-        TgrError: the probe is missing; or, on a call, the loss is not finite.
+        TgrError: the probe is missing; or the loss is not finite, which may come out only when the block ends.
     """
     if config.probe_weight > 0 and probe is None:
         raise TgrError("inversion.probe_weight is set, but no probe was given; load one (tgr.backbones.probe)")
@@ -51,10 +52,13 @@ def objective(
         stack.enter_context(batchnorm_mode(teacher.model, "running"))
         stack.enter_context(frozen([teacher.model]))
         size = images_at_a_time(teacher, len(labels), config)
+        watch = FiniteWatch(lambda _: _diverged(teacher))
         if size < len(labels):
-            yield _Chunked(teacher, labels, config, probe if config.probe_weight > 0 else None, generator, size)
+            natural = probe if config.probe_weight > 0 else None
+            yield _Chunked(teacher, labels, config, natural, generator, watch, size)
         else:
-            yield stack.enter_context(_whole(teacher, labels, config, probe, generator))
+            yield stack.enter_context(_whole(teacher, labels, config, probe, generator, watch))
+        watch.look()
 
 
 def images_at_a_time(teacher: Teacher, n_images: int, config: Inversion) -> int:
@@ -68,7 +72,12 @@ def images_at_a_time(teacher: Teacher, n_images: int, config: Inversion) -> int:
 
 @contextmanager
 def _whole(
-    teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
+    teacher: Teacher,
+    labels: Tensor,
+    config: Inversion,
+    probe: Probe | None,
+    generator: torch.Generator,
+    watch: FiniteWatch,
 ) -> Iterator[Descent]:
     """Yield the descent for images that fit into memory together."""
     with ExitStack() as stack:
@@ -89,7 +98,7 @@ def _whole(
                 loss = loss + config.bn_weight / len(distances) * torch.stack(distances).sum()
             if distance_from_natural is not None:
                 loss = loss + config.probe_weight * distance_from_natural(images)
-            require_finite(loss, teacher)
+            watch.add(0, loss)
             for weight, prior in priors:
                 loss = loss + weight * prior(images)
             loss.backward()
@@ -108,10 +117,11 @@ class _Chunked:
         config: Inversion,
         probe: Probe | None,
         generator: torch.Generator,
+        watch: FiniteWatch,
         size: int,
     ) -> None:
         self._teacher, self._labels, self._config = teacher, labels, config
-        self._probe, self._generator = probe, generator
+        self._probe, self._generator, self._watch = probe, generator, watch
         self._parts = [slice(start, start + size) for start in range(0, len(labels), size)]
         if probe is not None:
             require_batchnorm(probe)
@@ -120,7 +130,8 @@ class _Chunked:
         """Return the loss of all images after its gradient was taken."""
         config, teacher = self._config, self._teacher
         fixed = images.detach()
-        views = draw_views(len(fixed), fixed.shape[2], config.crop_pad, teacher.card.flips, self._generator)
+        n, _, height, _ = fixed.shape
+        views = draw_views(n, height, config.crop_pad, teacher.card.flips, self._generator, fixed.device)
 
         def view(images: Tensor, part: slice) -> Tensor:
             return take_views(images, views.rows[part], views.columns[part])
@@ -145,7 +156,7 @@ class _Chunked:
                 value.backward()
                 total += value.detach()
             gradient[part].copy_(chunk.grad)  # type: ignore[arg-type]
-        require_finite(total, teacher)
+        self._watch.add(0, total)
         if images.is_leaf and images.grad is None:
             images.grad = gradient  # PyTorch would keep a copy
         else:
@@ -173,8 +184,12 @@ def require_finite(value: Tensor, teacher: Teacher) -> Tensor:
         TgrError: it is not.
     """
     if not torch.isfinite(value).all():
-        raise TgrError(
-            f"inversion of {teacher.card.key}: the loss is not finite; check that the teacher's weights are, "
-            "and lower inversion.lr or inversion.bn_weight"
-        )
+        raise _diverged(teacher)
     return value
+
+
+def _diverged(teacher: Teacher) -> TgrError:
+    return TgrError(
+        f"inversion of {teacher.card.key}: the loss is not finite; check that the teacher's weights are, "
+        "and lower inversion.lr or inversion.bn_weight"
+    )

@@ -54,16 +54,16 @@ def student_accuracy(
 
 
 def _fit(student: Classifier, recovered: Recovered, generator: torch.Generator, device: torch.device | str) -> None:
-    card, labels = recovered.card, recovered.labels
-    images = recovered.images.to(device)
+    card = recovered.card
+    images, labels = recovered.images.to(device), recovered.labels.to(device)
     optimizer = torch.optim.Adam(student.parameters(), lr=LR)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS)
     student.train()
     for _ in range(STEPS):
-        chosen = torch.randperm(len(labels), generator=generator)[:BATCH_SIZE]
-        seen = normalise(images[chosen.to(device)], card.mean, card.std)
+        chosen = torch.randperm(len(labels), generator=generator)[:BATCH_SIZE].to(device)
+        seen = normalise(images[chosen], card.mean, card.std)
         batch = random_crop_flip(seen, crop_pad(card.image_size), card.flips, generator)
-        loss = nn.functional.cross_entropy(student(batch), labels[chosen].to(device))
+        loss = nn.functional.cross_entropy(student(batch), labels[chosen])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()

@@ -1,7 +1,8 @@
 """The image bank: all images from which a meta-model may learn, pooled by class."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes, sample_episodes
 from tgr.data.transforms import normalise, resize
+from tgr.devices import hold
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
 from tgr.inversion.recovered import Recovered
@@ -23,7 +25,7 @@ class ImageBank:
     """Images pooled by global class identity, at the meta-model's input size.
 
     Attributes:
-        images: float32 (n, 3, size, size), normalised, channels-last.
+        images: float32 (n, 3, size, size), normalised, channels-last. They alone may be on a GPU.
         classes: int64 (n,), indices into ``class_names``.
         class_names: ``dataset/class``, or ``pool/teacher/class`` where classes are local; sorted.
         owners: int64 (n,), the teacher from which an image was recovered; 0 for real images.
@@ -38,16 +40,29 @@ class ImageBank:
     labels: Tensor
     flips: Tensor
 
-    def members(self, owner: int) -> Tensor:
-        """Return the indices of one teacher's images."""
-        return torch.nonzero(self.owners == owner).flatten()
+    @cached_property
+    def by_owner(self) -> list[Tensor]:
+        """The indices of each teacher's images."""
+        return [torch.nonzero(self.owners == owner).flatten() for owner in range(int(self.owners.max()) + 1)]
+
+    @cached_property
+    def by_class(self) -> list[Tensor]:
+        """The indices of each class's images."""
+        return [torch.nonzero(self.classes == c).flatten() for c in range(len(self.class_names))]
+
+    def held_on(self, device: torch.device) -> "ImageBank":
+        """Return the bank with its images on a device, if they fit there."""
+        return replace(self, images=hold(self.images, device))
+
+    def gather(self, chosen: Tensor, device: torch.device) -> Tensor:
+        """Return images by their indices (n,), on a device."""
+        return self.images[chosen.to(self.images.device)].to(device)
 
     def sample(
         self, n_way: int, k_shot: int, n_query: int, n_episodes: int, generator: np.random.Generator
     ) -> Episodes:
         """Draw training episodes over all classes. Raises as ``sample_episodes``."""
-        members = [torch.nonzero(self.classes == c).flatten() for c in range(len(self.class_names))]
-        return sample_episodes(members, n_way, k_shot, n_query, n_episodes, generator)
+        return sample_episodes(self.by_class, n_way, k_shot, n_query, n_episodes, generator)
 
 
 def bank_of_recovered(

@@ -87,9 +87,10 @@ class GroupStep:
         augmentation: torch.Generator,
         order: torch.Generator,
     ) -> None:
-        self.model, self._source, self._judges, self._rows = model, source, judges, rows
+        self.model, self._source, self._judges = model, source, judges
         self._sampler, self._config, self._augmentation, self._order = sampler, config, augmentation, order
         self._device = next(model.parameters()).device
+        self._rows = [own.to(self._device) for own in rows]
 
     def backward(self, step: int) -> dict[str, float]:
         """Write the treated gradient of the next teachers into the parameters' ``grad``; return values to log.
@@ -125,8 +126,8 @@ class GroupStep:
     def _loss(self, teacher: int) -> Loss:
         """Return the loss of one teacher on a fresh draw of its images, augmented."""
         images, labels, flips = self._source.draw(teacher)
+        images, labels = images.to(self._device), labels.to(self._device)
         if self._config.augment:
             images = random_crop_flip(images, crop_pad(images.shape[-1]), flips, self._augmentation)
-        images, labels = images.to(self._device), labels.to(self._device)
         logits = self._judges[teacher].logits(images)
-        return teacher_loss(self.model, images, labels, logits, self._rows[teacher].to(self._device), self._config)
+        return teacher_loss(self.model, images, labels, logits, self._rows[teacher], self._config)

@@ -19,8 +19,7 @@ def head_rows(bank: ImageBank, heads: str) -> tuple[list[Tensor], int]:
     """
     rows: list[Tensor] = []
     first = 0
-    for owner in range(int(bank.owners.max()) + 1):
-        members = bank.members(owner)
+    for members in bank.by_owner:
         n_way = int(bank.labels[members].max()) + 1
         if heads == "aligned":
             teacher_rows = torch.empty(n_way, dtype=torch.int64)

@@ -27,10 +27,10 @@ class Episode:
 
 @dataclass(frozen=True)
 class Outcome:
-    """An episode's query loss, differentiable with respect to the initial parameters, and its query accuracy."""
+    """An episode's query loss, differentiable with respect to the initial parameters, and query accuracy: scalars."""
 
     loss: Tensor
-    accuracy: float
+    accuracy: Tensor
 
 
 Learner = Callable[[Classifier, Parameters, Episode, float, int], Outcome]
@@ -96,5 +96,5 @@ def _adapt_all(
 
 
 def _outcome(logits: Tensor, labels: Tensor) -> Outcome:
-    accuracy = (logits.detach().argmax(1) == labels).float().mean()
-    return Outcome(cross_entropy(logits, labels), float(accuracy))
+    loss = cross_entropy(logits, labels)
+    return Outcome(loss, (logits.detach().argmax(1) == labels).to(loss.dtype).mean())

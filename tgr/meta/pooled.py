@@ -10,20 +10,21 @@ from tqdm import trange
 
 from tgr.backbones.classifier import Classifier
 from tgr.config.methods.bank import ClassifierTraining
+from tgr.data.finite import FiniteWatch
 from tgr.data.transforms import crop_flip, crop_pad
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 
-Observer = Callable[[int, dict[str, float]], None]
+Observer = Callable[[int, dict[str, Tensor]], None]
 
 
 class Batch(NamedTuple):
-    """Images of one step.
+    """Images of one step, on the model's device.
 
     Attributes:
         chosen: int64 (n,), which images of the bank they are.
         mirrored: bool (n,), which of them the augmentation mirrored.
-        images: (n, 3, size, size), normalised and augmented, on the model's device.
+        images: (n, 3, size, size), normalised and augmented.
     """
 
     chosen: Tensor
@@ -47,7 +48,7 @@ def fit_pooled(
 
     Args:
         model: its head has one row for each class of the bank; trained in place.
-        observe: called after every step with its number (from 1) and values to log.
+        observe: called after every step with its number (from 1) and values to log, scalars on the model's device.
         term: what is added to the cross-entropy.
 
     Raises:
@@ -57,34 +58,39 @@ def fit_pooled(
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
     draw = batch_sampler(bank, config.teachers_per_batch, config.batch_size, generator)
+    classes = bank.classes.to(device)
+    watch = FiniteWatch(
+        lambda step: TgrError(f"the loss is not finite at step {step}; lower the learning rate ({config.lr})")
+    )
     for step in trange(1, config.steps + 1, desc="pooled classifier", unit="step"):
         model.train()
-        chosen = draw()
-        images, mirrored = bank.images[chosen].to(device), torch.zeros(len(chosen), dtype=torch.bool)
+        drawn = draw()
+        chosen = drawn.to(device)
+        images, mirrored = bank.gather(chosen, device), torch.zeros(len(chosen), dtype=torch.bool, device=device)
         if config.augment:
-            images, mirrored = crop_flip(images, crop_pad(images.shape[-1]), bank.flips[chosen], generator)
-        labels = bank.classes[chosen].to(device)
+            images, mirrored = crop_flip(images, crop_pad(images.shape[-1]), bank.flips[drawn], generator)
+        labels = classes[chosen]
         features = model.trunk(images)
         logits = model.head(features)
         loss = cross_entropy(logits, labels)
         if term is not None:
             loss = loss + term(Batch(chosen, mirrored, images), features, logits)
-        if not torch.isfinite(loss):
-            raise TgrError(f"the loss is not finite at step {step}; lower the learning rate ({config.lr})")
+        watch.add(step, loss)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
         scheduler.step()
         accuracy = (logits.detach().argmax(1) == labels).float().mean()
-        observe(step, {"loss": loss.item(), "train_accuracy": accuracy.item()})
+        observe(step, {"loss": loss.detach(), "train_accuracy": accuracy})
+    watch.look()
 
 
 def batch_sampler(
     bank: ImageBank, owners_per_batch: int | None, batch_size: int, generator: torch.Generator
 ) -> Callable[[], Tensor]:
     """Return a function that draws image indices, from a few teachers a batch or (None) from all at once."""
-    n_owners = int(bank.owners.max()) + 1
-    members = [bank.members(owner) for owner in range(n_owners)]
+    members = bank.by_owner
+    n_owners = len(members)
 
     def draw() -> Tensor:
         if owners_per_batch is None or n_owners == 1:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from tgr.devices import exact
+
 Parameters = dict[str, Tensor]
 Loss = Callable[[Parameters], Tensor]
 
@@ -72,7 +74,8 @@ def regularised_gradient(
     """Return mean_i grad L_i(theta + strength (g_i - gbar)), with g_i = grad L_i(theta) and gbar their mean.
 
     With the displacement held constant this is the gradient of mean L + (strength / 2) mean_i ||g_i - gbar||^2 up to
-    O(strength^2). Only one loss's graph exists at a time.
+    O(strength^2). Only one loss's graph exists at a time. Operands on a GPU are exact, whatever is set: the
+    displacement is about as small as their rounding would be.
 
     Args:
         losses: two or more functions of the parameters.
@@ -81,6 +84,13 @@ def regularised_gradient(
         through_displacement: also differentiate through the displacement, as the authors' release does. That doubles
             the effective strength and keeps every graph in memory.
     """
+    with exact():
+        return _regularise(losses, parameters, strength, through_displacement)
+
+
+def _regularise(
+    losses: Sequence[Loss], parameters: Parameters, strength: float, through_displacement: bool
+) -> RegularisedGradient:
     names, theta = list(parameters), list(parameters.values())
     gradients = compute_gradients(losses, parameters, create_graph=through_displacement)
     if strength == 0:
@@ -117,4 +127,4 @@ def conflict(gradients: Tensor) -> Conflict:
     unit = normalize(gradients, dim=1)
     n = len(gradients)
     cosine = ((unit @ unit.T).sum() - unit.square().sum()) / max(1, n * (n - 1))
-    return Conflict(float(variance), float(cosine), float(mean.square().sum()))
+    return Conflict(*torch.stack([variance, cosine, mean.square().sum()]).tolist())

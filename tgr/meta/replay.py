@@ -1,5 +1,6 @@
 """Replay: episodic meta-learning on tasks drawn from an image bank (Wei et al. 2024, step 5 of the algorithm)."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -52,14 +53,15 @@ def backward_episodes(
     """
     learner = LEARNERS[meta.learner]
     parameters: Parameters = dict(model.named_parameters())
-    losses, accuracies = [], []
+    outcomes = []
     for episode in episodes:
         with batchnorm_mode(model, "batch"):
             outcome = learner(model, parameters, episode, meta.inner_lr, meta.inner_steps)
-        require_finite(outcome.loss, what, step, f"meta.inner_lr ({meta.inner_lr}) or meta.outer_lr")
         (outcome.loss / len(episodes)).backward()
-        losses.append(outcome.loss.item())
-        accuracies.append(outcome.accuracy)
+        outcomes.append(torch.stack([outcome.loss.detach(), outcome.accuracy]))
+    losses, accuracies = torch.stack(outcomes, 1).tolist()
+    if not all(map(math.isfinite, losses)):
+        raise _not_finite(what, step, f"meta.inner_lr ({meta.inner_lr}) or meta.outer_lr")
     return {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))}
 
 
@@ -70,7 +72,11 @@ def require_finite(loss: Tensor, what: str, step: int, keys: str) -> None:
         TgrError: it is not finite; the message says which ``keys`` to lower.
     """
     if not torch.isfinite(loss).all():
-        raise TgrError(f"{what}: the loss is not finite at step {step}; lower {keys}")
+        raise _not_finite(what, step, keys)
+
+
+def _not_finite(what: str, step: int, keys: str) -> TgrError:
+    return TgrError(f"{what}: the loss is not finite at step {step}; lower {keys}")
 
 
 def draw_episodes(
@@ -78,13 +84,14 @@ def draw_episodes(
 ) -> list[Episode]:
     """Draw the episodes of one outer step. Raises as ``ImageBank.sample``."""
     drawn = bank.sample(meta.n_way, k_shot, meta.n_query, meta.meta_batch_size, generator)
+    parts = (part.to(bank.images.device) for part in (drawn.support, drawn.query))
     return [
         Episode(*_gather(bank, support, device), *_gather(bank, query, device))
-        for support, query in zip(drawn.support, drawn.query, strict=True)
+        for support, query in zip(*parts, strict=True)
     ]
 
 
 def _gather(bank: ImageBank, indices: Tensor, device: torch.device) -> tuple[Tensor, Tensor]:
     n_way, each = indices.shape
     labels = torch.arange(n_way, device=device).repeat_interleave(each)
-    return bank.images[indices.flatten()].to(device), labels
+    return bank.gather(indices.flatten(), device), labels

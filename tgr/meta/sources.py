@@ -44,9 +44,11 @@ class CachedImages:
 
     def draw(self, teacher: int) -> Drawn:
         """Return images of a teacher, by its index."""
-        members = self._bank.members(teacher)
+        members = self._bank.by_owner[teacher]
         chosen = members[torch.randperm(len(members), generator=self._generator)[: self._count]]
-        return Drawn(self._bank.images[chosen], self._bank.labels[chosen], self._bank.flips[chosen])
+        return Drawn(
+            self._bank.gather(chosen, self._bank.images.device), self._bank.labels[chosen], self._bank.flips[chosen]
+        )
 
     def episodes(self, meta: Meta, k_shot: int, generator: np.random.Generator, device: torch.device) -> list[Episode]:
         """Return the episodes of one outer step. Raises as ``ImageBank.sample``."""

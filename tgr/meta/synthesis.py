@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch.nn.functional import cross_entropy, interpolate, kl_div, log_softmax,
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Meta
 from tgr.data.transforms import normalise
+from tgr.devices import exact
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
 from tgr.meta.learners import Episode
@@ -46,6 +48,11 @@ class TeacherTask:
         classes = torch.tensor(by_name)[drawn]
         return cls(teacher, classes, [keys[index] for index in classes.tolist()])
 
+    @cached_property
+    def columns(self) -> Tensor:
+        """The task's classes, on the teacher's device."""
+        return self.classes.to(self.teacher.device)
+
     def labels(self, per_class: int) -> Tensor:
         """Return labels 0..n-1 of ``per_class`` images of each class: int64, (n * per_class,)."""
         return torch.arange(len(self.classes)).repeat_interleave(per_class)
@@ -56,7 +63,7 @@ class TeacherTask:
 
     def logits(self, images: Tensor) -> Tensor:
         """Return the logits of the task's classes."""
-        return self.all_logits(images)[:, self.classes.to(images.device)]
+        return self.all_logits(images)[:, self.columns]
 
 
 Student = Callable[[Tensor], Tensor]
@@ -67,7 +74,18 @@ def scale(images: Tensor, size: int) -> Tensor:
     """Resize float images (n, 3, s, s) to (n, 3, size, size), differentiably: bilinear with anti-aliasing."""
     if images.shape[-1] == size:
         return images
-    return interpolate(images, (size, size), mode="bilinear", antialias=True)
+    if images.device.type == "cpu":
+        return interpolate(images, (size, size), mode="bilinear", antialias=True)
+    rows = _resizing(images.shape[-1], size, images.dtype, images.device)
+    return rows @ images @ rows.mT
+
+
+@lru_cache(maxsize=64)
+def _resizing(before: int, after: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Return the matrix (after, before) that resizes one axis: products have a deterministic gradient on a GPU,
+    PyTorch's own resizing has none."""
+    pixels = torch.eye(before, dtype=dtype)[None, None]
+    return interpolate(pixels, (after, before), mode="bilinear", antialias=True)[0, 0].to(device)
 
 
 def as_meta_input(images: Tensor, size: int) -> Tensor:
@@ -96,12 +114,12 @@ def boundary_losses(
         images: (n, 3, s, s) in [0, 1].
     """
     logits = task.all_logits(images)
-    losses = cross_entropy(logits, task.classes[labels].to(logits.device), reduction="none")
+    losses = cross_entropy(logits, task.columns[labels], reduction="none")
     if student is None or weight == 0:
         return losses
     with torch.no_grad():
         known = student(images)
-    teacher = logits[:, task.classes.to(logits.device)]
+    teacher = logits[:, task.columns]
     agree = known.argmax(1) == teacher.argmax(1)
     return losses - weight * agree * distillation(known, teacher, reduction="none")
 
@@ -118,7 +136,7 @@ def zero_order_gradient(
         losses: maps images (n, ...) to one loss each, (n,); called ``directions + 1`` times.
     """
     images, values = images.detach(), images[0].numel()
-    with torch.no_grad():
+    with torch.no_grad(), exact():  # a difference of two losses is about as small as the rounding of operands
         start = losses(images)
         estimate = torch.zeros_like(images)
         for _ in range(directions):

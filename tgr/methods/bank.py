@@ -4,6 +4,8 @@ A simple baseline that the literature on data-free meta-learning lacks; with rea
 (Chen et al., A Closer Look at Few-shot Classification, ICLR 2019; Tian et al., ECCV 2020).
 """
 
+from torch import Tensor
+
 from tgr.config.methods.bank import Bank, ClassifierTraining
 from tgr.meta.bank import ImageBank
 from tgr.meta.pooled import Term, fit_pooled
@@ -39,7 +41,7 @@ def train_on(
     model, trained = start_training(start, len(bank.class_names), training)
     marks = checkpoint_steps(0, parameters.steps, training.meta.n_checkpoints)
 
-    def observe(step: int, values: dict[str, float]) -> None:
+    def observe(step: int, values: dict[str, Tensor]) -> None:
         trained.log(step, "bank", values)
         if step in marks:
             trained.keep(step, model, head=False)

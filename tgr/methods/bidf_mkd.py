@@ -39,7 +39,7 @@ from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen, recalibrate_batchnorm
 from tgr.config.methods.bidf_mkd import BidfMkd
 from tgr.data.transforms import crop_pad, random_crop_flip
-from tgr.inversion.generator import BETAS, Generator
+from tgr.inversion.generator import BETAS, Generator, keep_lower
 from tgr.inversion.pixel import start_images
 from tgr.meta.heads import TaskRows, TwoHeads
 from tgr.meta.learners import Parameters
@@ -110,10 +110,10 @@ class Inverter:
         Of all steps' images, those of the lowest mean loss are returned.
         """
         config = self._config
-        losses = partial(boundary_losses, task, labels, student, config.boundary_weight)
+        losses = partial(boundary_losses, task, labels.to(self._device), student, config.boundary_weight)
         source, parameters = self._source(task.teacher.card.image_size, len(labels))
         optimizer = torch.optim.Adam(parameters, lr=config.inversion_lr, betas=BETAS)
-        lowest, best = float("inf"), torch.empty(0)
+        lowest, best = torch.full((), torch.inf, device=self._device), None
         for _ in range(config.inversion_steps):
             images = source()
             views = self.augmented(images, task)
@@ -125,12 +125,12 @@ class Inverter:
             else:
                 values = losses(leaf)
                 (slope,) = torch.autograd.grad(values.sum(), leaf)
-            if values.mean().item() < lowest:
-                lowest, best = values.mean().item(), images.detach()
+            lowest, best = keep_lower(values.detach().mean(), images, lowest, best)
             optimizer.zero_grad()
             views.backward(slope / len(labels))
             optimizer.step()
-        return best if len(best) else images.detach()
+        assert best is not None
+        return best
 
     def augmented(self, images: Tensor, task: TeacherTask) -> Tensor:
         """Return the images as they are, or a view of each: cropped and, if the teacher's images permit, mirrored."""
@@ -168,12 +168,12 @@ def _distil(
     Args:
         boundary: whether query images are recovered near the boundary.
     """
-    network, rows = model.student, model.rows.of(task.classes, task.keys)
+    network, rows = model.student, model.rows.of(task.classes, task.keys).to(task.teacher.device)
     labels, query_labels = task.labels(config.support_per_class), task.labels(config.query_per_class)
 
     def outputs(weights: Parameters, images: Tensor) -> Tensor:
         logits = functional_call(network, weights, (as_meta_input(images, memory.size),))
-        return logits[:, rows.to(logits.device)]
+        return logits[:, rows]
 
     support = inverter.invert(task, labels)
     with batchnorm_mode(network, "batch"):

@@ -38,14 +38,14 @@ def distillation_term(bank: ImageBank, parameters: Distil, training: Training) -
     With ``relation_weight`` the relational loss against the same teachers is part of it.
     """
     judges = training.judges()
-    rows, _ = head_rows(bank, "aligned")
+    rows = [own.to(training.device) for own in head_rows(bank, "aligned")[0]]
     order = generator(training, "opinions")
 
     def term(batch: Batch, features: Tensor, logits: Tensor) -> Tensor:
         chosen = torch.randperm(len(judges), generator=order)[: parameters.teachers_per_step].tolist()
         opinions = [judges[index].opinion(batch.images) for index in chosen]
         losses = [
-            divergence(logits[:, rows[index].to(logits.device)], opinion.logits, parameters.temperature)
+            divergence(logits[:, rows[index]], opinion.logits, parameters.temperature)
             for index, opinion in zip(chosen, opinions, strict=True)
         ]
         loss = parameters.kd_weight * torch.stack(losses).mean()

@@ -135,6 +135,7 @@ class Source:
         shared, single = (torch.randn(n, config.latent_dim, generator=self._drawing) for n in sizes)
         codes = ((shared[labels] + single) / 2**0.5).to(device).requires_grad_()
         optimizer = torch.optim.Adam([*adapted.parameters(), codes], lr=config.generator_lr, betas=BETAS)
+        labels = labels.to(device)
         for _ in range(config.adaptation_steps):
             views = self.augmented(adapted(codes), task)
             loss = boundary_losses(task, labels, student, config.adversarial_weight, views).mean()
@@ -154,11 +155,11 @@ class Source:
 
 def _student(model: TwoHeads, task: TeacherTask) -> Student:
     """Return what the meta-model says of a task's classes, as a function of images."""
-    rows = model.rows.of(task.classes, task.keys)
+    rows = model.rows.of(task.classes, task.keys).to(task.teacher.device)
 
     def student(images: Tensor) -> Tensor:
         with batchnorm_mode(model.student, "batch"):
-            return model.student(as_meta_input(images, images.shape[-1]))[:, rows.to(images.device)]
+            return model.student(as_meta_input(images, images.shape[-1]))[:, rows]
 
     return student
 

@@ -20,7 +20,7 @@ from torch.nn.functional import max_pool2d
 from tgr.backbones.classifier import recalibrate_batchnorm
 from tgr.backbones.conv4 import Block
 from tgr.config.methods.ota import Ota
-from tgr.data.transforms import normalise
+from tgr.data.transforms import normalise, per_channel
 from tgr.errors import TgrError
 from tgr.meta.bank import MEAN, STD, ImageBank
 from tgr.methods.average import average_normalisations, average_trunks
@@ -169,7 +169,8 @@ def spread_images(bank: ImageBank, count: int) -> Tensor:
     """Return up to ``count`` images of a bank, in [0, 1], spread evenly over teachers and classes."""
     n = len(bank.images)
     chosen = torch.linspace(0, n - 1, min(count, n), dtype=torch.float64).round().long()
-    return bank.images[chosen] * torch.tensor(STD).view(1, 3, 1, 1) + torch.tensor(MEAN).view(1, 3, 1, 1)
+    images = bank.images[chosen]
+    return images * per_channel(STD, images) + per_channel(MEAN, images)
 
 
 def make_calibration_batches(

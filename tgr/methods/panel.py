@@ -27,6 +27,7 @@ from torch import Tensor
 from torch.nn.functional import kl_div, log_softmax, softmax
 
 from tgr.config.methods.panel import Panel
+from tgr.devices import hold
 from tgr.errors import TgrError
 from tgr.inversion.holdout import holdout_mask
 from tgr.meta.bank import ImageBank
@@ -62,12 +63,13 @@ def panel_term(bank: ImageBank, parameters: Panel, training: Training) -> Term:
     keys = [teacher.card.key for teacher in training.teachers]
     rows = head_rows(bank, "aligned")[0]
     members = Members([rows[keys.index(key)] for key in cache.members], training.device)
+    first, outputs, joint = (hold(part, training.device) for part in (cache.first, cache.outputs, cache.joint))
 
     def term(batch: Batch, features: Tensor, logits: Tensor) -> Tensor:
-        views = cache.first[batch.chosen] + batch.mirrored
-        outputs, joint = (part[views].to(logits) for part in (cache.outputs, cache.joint))
-        divergence = members.divergence(logits, outputs, parameters.temperature)
-        return parameters.kd_weight * divergence + parameters.cka_weight * (1 - linear_cka(features, joint))
+        views = first[batch.chosen] + batch.mirrored
+        said, found = (part[views.to(part.device)].to(logits) for part in (outputs, joint))
+        divergence = members.divergence(logits, said, parameters.temperature)
+        return parameters.kd_weight * divergence + parameters.cka_weight * (1 - linear_cka(features, found))
 
     return term
 

@@ -23,6 +23,7 @@ What differs from the papers and their releases:
 - Inner-loop calibration at test is left out: all methods share one evaluation.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,10 +35,11 @@ from tqdm import trange
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, frozen, recalibrate_batchnorm
 from tgr.config.methods.purer import Purer
-from tgr.data.transforms import normalise
+from tgr.data.transforms import normalise, per_channel
 from tgr.inversion.pixel import start_images
 from tgr.inversion.statistics import recorded_distances
 from tgr.meta.bank import ImageBank
+from tgr.meta.learners import Episode
 from tgr.meta.replay import backward_episodes, draw_episodes, require_finite
 from tgr.meta.rounds import Rounds
 from tgr.meta.stall import Stall
@@ -80,7 +82,7 @@ class ClassImages:
         self.pixels.clamp_(-mean / std, (1 - mean) / std)
 
     def _part(self, name: str) -> Tensor:
-        return self.pixels.new_tensor(getattr(self.card, name)).view(1, -1, 1, 1)
+        return per_channel(getattr(self.card, name), self.pixels)
 
 
 def train(parameters: Purer, training: Training) -> Trained:
@@ -151,7 +153,7 @@ class LearntImages:
     def _pooled(self) -> ImageBank:
         classes = torch.arange(len(self.sets)).repeat_interleave(self._per_class)
         with torch.no_grad():
-            images = torch.cat([self._seen(one).cpu() for one in self.sets.values()])
+            images = torch.cat([self._seen(one) for one in self.sets.values()])
         flips = torch.tensor([one.card.flips for one in self.sets.values()])[classes]
         return ImageBank(images, classes, self._names, torch.zeros_like(classes), classes, flips)
 
@@ -162,25 +164,37 @@ class LearntImages:
         first = self._names.index(key) * self._per_class
         return slice(first, first + self._per_class)
 
-    def ascent(self, model: Classifier, episodes: np.random.Generator, step: int) -> Tensor:
-        """Return the gradient of the outer loss on a new episode with respect to the images of the bank.
+    def ascent(self, model: Classifier, episodes: np.random.Generator, step: int) -> dict[str, Tensor]:
+        """Return the gradient of the outer loss on a new episode with respect to its images, by class.
 
         It leaves gradients in the model's parameters.
-        """
-        one = self._training.meta.model_copy(update={"meta_batch_size": 1})
-        self.bank.images.requires_grad_()
-        batch = draw_episodes(self.bank, one, self._training.k_shot, episodes, self._training.device)
-        backward_episodes("method purer", model, batch, one, step)
-        gradient = self.bank.images.grad
-        assert gradient is not None
-        self.bank.images.requires_grad_(False).grad = None
-        return gradient
 
-    def move(self, ascent: Tensor | None, step: int) -> float:
+        Returns:
+            for each class of the episode a gradient for all of its images, (n, 3, size, size). Its images alone take
+            part: the gradient of the whole bank would be zeros but for these, filled anew in each step.
+        """
+        meta, device = self._training.meta, self._training.device
+        one = meta.model_copy(update={"meta_batch_size": 1})
+        drawn = self.bank.sample(meta.n_way, self._training.k_shot, meta.n_query, 1, episodes)
+        parts = [part[0] for part in (drawn.support, drawn.query)]
+        images = [self.bank.gather(part.flatten(), device).requires_grad_() for part in parts]
+        labels = [torch.arange(len(part), device=device).repeat_interleave(part.shape[1]) for part in parts]
+        episode = Episode(images[0], labels[0], images[1], labels[1])
+        backward_episodes("method purer", model, [episode], one, step)
+        gradients: dict[str, Tensor] = {}
+        for leaf, part in zip(images, parts, strict=True):
+            assert leaf.grad is not None
+            for chosen, gradient in zip(part, leaf.grad.unflatten(0, part.shape), strict=True):
+                key = self._names[int(chosen[0]) // self._per_class]
+                whole = gradients.setdefault(key, torch.zeros_like(self.bank.images[self._rows(key)]))
+                whole[(chosen % self._per_class).to(device)] = gradient
+        return gradients
+
+    def move(self, ascent: Mapping[str, Tensor] | None, step: int) -> float:
         """Move the images of some teachers, and with an ascent those of its episode, by one step.
 
         Args:
-            ascent: the gradient to be climbed, for each image of the bank; zero for those outside the episode.
+            ascent: the gradient to be climbed, by class.
 
         Returns:
             the inversion loss, the mean of the teachers.
@@ -191,10 +205,9 @@ class LearntImages:
         moved = {key for task in tasks for key in task.keys}
         aim = loss
         if ascent is not None:
-            climbing = [key for key in self._names if ascent[self._rows(key)].any()]
+            climbing = [key for key in sorted(ascent) if ascent[key].any()]
             for key in climbing:
-                seen = self._seen(self.sets[key])
-                aim = aim - config.curriculum_weight * (seen * ascent[self._rows(key)].to(seen.device)).sum()
+                aim = aim - config.curriculum_weight * (self._seen(self.sets[key]) * ascent[key]).sum()
             moved |= set(climbing)
         self._optimizer.zero_grad()
         aim.backward()
@@ -203,7 +216,7 @@ class LearntImages:
             for key in moved:
                 if config.clamp:
                     self.sets[key].clamp_()
-                self.bank.images[self._rows(key)] = self._seen(self.sets[key]).cpu()
+                self.bank.images[self._rows(key)] = self._seen(self.sets[key])
         return loss.item() / len(tasks)
 
     def _inversion_loss(self, task: TeacherTask, step: int) -> Tensor:

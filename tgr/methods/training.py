@@ -1,6 +1,6 @@
 """What a method receives and what it returns."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -56,12 +56,12 @@ class Training:
     def bank(self, class_identity: str) -> ImageBank:
         """Return all recovered images, without those held out for selection; classes ``shared`` or ``local``."""
         size, held_out = self.meta_model.image_size, self.meta.held_out_per_class
-        return bank_of_recovered(self.recovered, size, held_out, class_identity)
+        return bank_of_recovered(self.recovered, size, held_out, class_identity).held_on(self.device)
 
     @cached_property
     def real_bank(self) -> ImageBank:
         """All real meta-train images."""
-        return bank_of_real(self.real, self.meta_model.image_size)
+        return bank_of_real(self.real, self.meta_model.image_size).held_on(self.device)
 
     def class_keys(self, class_identity: str) -> set[str]:
         """Return the names of the classes of all teachers; classes ``shared`` or ``local``."""
@@ -87,7 +87,7 @@ class Trained:
     Attributes:
         architecture: a registered architecture, ``pixels``, or ``ensemble``.
         checkpoints: (step, state dict); a state without ``head.*`` gets a zero head for each new task.
-        curves: rows (step, phase, name, value).
+        points: of the curves, (step, phase, name, value); values of a device wait there until they are asked for.
         mean, std: the input normalisation that the model expects.
         sampled: how many steps each teacher took part in, by its key, where a method counts that.
         members: of an ensemble, ``key`` and ``sha256`` of each of its teachers.
@@ -95,19 +95,29 @@ class Trained:
 
     architecture: str
     checkpoints: list[tuple[int, dict[str, Tensor]]] = field(default_factory=list)
-    curves: list[tuple[int, str, str, float]] = field(default_factory=list)
+    points: list[tuple[int, str, str, float | Tensor]] = field(default_factory=list)
     mean: list[float] = field(default_factory=lambda: list(MEAN))
     std: list[float] = field(default_factory=lambda: list(STD))
     sampled: dict[str, int] = field(default_factory=dict)
     members: list[dict[str, str]] = field(default_factory=list)
 
-    def log(self, step: int, phase: str, values: dict[str, float]) -> None:
-        """Append one point to some curves."""
-        self.curves += [(step, phase, name, value) for name, value in values.items()]
+    @property
+    def curves(self) -> list[tuple[int, str, str, float]]:
+        """Rows (step, phase, name, value)."""
+        waiting = [value for *_, value in self.points if isinstance(value, Tensor)]
+        fetched = iter(torch.stack(waiting).tolist() if waiting else [])
+        return [
+            (step, phase, name, next(fetched) if isinstance(value, Tensor) else value)
+            for step, phase, name, value in self.points
+        ]
+
+    def log(self, step: int, phase: str, values: Mapping[str, float | Tensor]) -> None:
+        """Append one point to some curves; a value may be a scalar on the device, without a graph."""
+        self.points += [(step, phase, name, value) for name, value in values.items()]
 
     def phases(self, step: int) -> list[str]:
         """Return the phases that the curves have seen up to a step, in the order of their starts."""
-        return list(dict.fromkeys(phase for at, phase, _, _ in self.curves if at <= step))
+        return list(dict.fromkeys(phase for at, phase, _, _ in self.points if at <= step))
 
     def keep(self, step: int, model: nn.Module, *, head: bool) -> None:
         """Append a checkpoint."""

@@ -15,6 +15,7 @@ from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build
 from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
+from tgr.data.finite import FiniteWatch
 from tgr.data.transforms import normalise, random_crop_flip
 from tgr.errors import TgrError
 from tgr.pool.card import Card, teacher_name
@@ -128,23 +129,25 @@ def _fit(
     optimizer = _optimizer(model, config)
     batches = max(1, len(train.labels) // config.batch_size)
     scheduler = _scheduler(optimizer, config, config.epochs * batches)
-    images = normalise(train.images.to(device), mean, std)
+    images, labels = normalise(train.images.to(device), mean, std), train.labels.to(device)
     pad = round(config.crop_shift * images.shape[-1])
+    watch = FiniteWatch(
+        lambda _: TgrError(f"pre-training of {name}: the loss is not finite; lower pretrain.lr ({config.lr})")
+    )
     model.train()
-    for _ in range(config.epochs):
-        order = torch.randperm(len(train.labels), generator=generator)
+    for epoch in range(config.epochs):
+        order = torch.randperm(len(labels), generator=generator).to(device)
         for chosen in order.chunk(batches):
-            batch = images[chosen.to(device)]
+            batch = images[chosen]
             if config.augment:
                 batch = random_crop_flip(batch, pad, flips, generator)
-            labels = train.labels[chosen].to(device)
-            loss = nn.functional.cross_entropy(model(batch), labels, label_smoothing=config.label_smoothing)
-            if not torch.isfinite(loss):
-                raise TgrError(f"pre-training of {name}: the loss is not finite; lower pretrain.lr ({config.lr})")
+            loss = nn.functional.cross_entropy(model(batch), labels[chosen], label_smoothing=config.label_smoothing)
+            watch.add(epoch, loss)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             scheduler.step()
+    watch.look()
     model.eval()
 
 
