@@ -75,8 +75,9 @@ repair: $(STAMP) ## Move damaged results, and all made from them, to results/dam
 	$(BIN)/python -m tgr.run.verify "$(RUN)" --repair
 
 .PHONY: test
-test: $(STAMP) ## Run the tests
+test: $(STAMP) ## Run the tests, and those of devices on a pretended one
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+	TGR_TEST_DEVICE=pretended $(BIN)/python -m pytest -n 2 --dist loadfile -m device
 
 .PHONY: test-faults
 test-faults: $(STAMP) ## Kill runs, fill the disk and damage results, at length

@@ -1,6 +1,7 @@
 """What several test modules share."""
 
 import os
+from collections.abc import Iterator
 
 from tgr.run import processor
 
@@ -12,7 +13,22 @@ os.environ |= processor.environment("pinned")
 import pytest
 import torch
 
+from tests import device
 from tgr.data.dataset import ImageDataset
+
+
+@pytest.fixture(scope="session", autouse=True)
+def on_device() -> Iterator[None]:
+    """Let the pretended device be there, if tests ask for it."""
+    with device.present():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def nothing_refused(on_device: None) -> Iterator[None]:
+    """Fail a test whose backward pass asked what the pretended device refuses."""
+    yield
+    assert not device.refusals()
 
 
 @pytest.fixture(autouse=True)

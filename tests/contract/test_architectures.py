@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from tests.device import DEVICE
 from tgr.backbones.classifier import batchnorm_layers
 from tgr.backbones.registry import build
 from tgr.config.architectures import ARCHITECTURES
@@ -21,7 +22,6 @@ from tgr.pool.teacher import load_teachers
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 from tgr.task_space.fisher import embed_shard
 
-CPU = torch.device("cpu")
 SIZE = 32
 TIMM: dict[str, dict[str, bool | int | float | str]] = {
     "timm:lcnet_050": {},
@@ -41,6 +41,7 @@ def dataset(tiny_dataset: ImageDataset) -> ImageDataset:
     return replace(tiny_dataset, images=resize(tiny_dataset.images, SIZE))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("architecture", CASES)
 def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset, tmp_path: Path) -> None:
     options = CASES[architecture]
@@ -53,7 +54,7 @@ def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset,
         pretrain=Pretrain(epochs=1, batch_size=16),
         dataset=dataset,
         teachers=teachers,
-        device=CPU,
+        device=DEVICE,
     )
     assert [(card.architecture, card.options) for card in read_cards(teachers)] == [(architecture, options)] * 2
     teacher = load_teachers([teachers])[0]
@@ -61,7 +62,7 @@ def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset,
     assert teacher.logits(dataset.images[:4]).shape == (4, 3)
 
     config = Inversion(steps=1, images_per_class=3, l2_weight=0.1, probe_weight=0.1)
-    invert_shard(teachers=teachers, inversion=config, probe=PROBE, recovered=recovered, device=CPU)
+    invert_shard(teachers=teachers, inversion=config, probe=PROBE, recovered=recovered, device=DEVICE)
     one, other = load_recovered([recovered], [teachers])
     assert one.images.shape == (9, 3, SIZE, SIZE)
     assert (one.report.bn_distance is None) == (architecture in WITHOUT_BATCHNORM)
@@ -69,7 +70,7 @@ def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset,
         torch.testing.assert_close(one.logits, teacher.logits(one.images), rtol=1e-4, atol=1e-4)
     assert not torch.equal(one.images, other.images)
 
-    embed_shard(recovered=recovered, teachers=teachers, task_space=PROBE, embeddings=embedded, device=CPU)
+    embed_shard(recovered=recovered, teachers=teachers, task_space=PROBE, embeddings=embedded, device=DEVICE)
     keys, embeddings = load_embeddings([embedded])
     assert keys == ["any/teacher-0000", "any/teacher-0001"]
     assert dissimilarity(embeddings)[0, 1] > 0
@@ -88,7 +89,7 @@ def test_initialisation_depends_on_names_alone(architecture: str) -> None:
 def test_dropout_is_reproducible(dataset: ImageDataset) -> None:
     pool = Pool(dataset="tiny", architecture="timm:test_resnet", options={"drop_rate": 0.5}, n_way=3)
     config = Pretrain(epochs=1, batch_size=16)
-    first, again = (pretrain_teacher("any", 0, pool, config, dataset, CPU)[0].state_dict() for _ in range(2))
+    first, again = (pretrain_teacher("any", 0, pool, config, dataset, DEVICE)[0].state_dict() for _ in range(2))
     assert all(torch.equal(value, again[name]) for name, value in first.items())
 
 

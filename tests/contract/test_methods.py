@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from tests.device import DEVICE
 from tgr.artifacts import digest, read_json, write_json
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Meta
@@ -26,7 +27,6 @@ from tgr.methods.stage import train_method
 from tgr.panel.stage import judge_shard
 from tgr.pool.pretrain import pretrain_shard
 
-CPU = torch.device("cpu")
 METHODS = list(CARDS)
 POOLING = [name for name in METHODS if "class_identity" in CARDS[name].model_fields]
 SCENARIO = Scenario(pools=["tiny-conv4"], evaluate_on=["tiny"], width=8, image_size=16)
@@ -49,7 +49,7 @@ def let_judge(teachers: list[Path], recovered: list[Path], folder: Path) -> list
             images=images,
             choice=PanelChoice(panel_size=3),
             judgements=judgements,
-            device=CPU,
+            device=DEVICE,
         )
     return made
 
@@ -65,14 +65,14 @@ def inputs(tiny_dataset: ImageDataset, tmp_path_factory: pytest.TempPathFactory)
         pretrain=Pretrain(epochs=2, batch_size=16),
         dataset=tiny_dataset,
         teachers=folder / "teachers",
-        device=CPU,
+        device=DEVICE,
     )
     invert_shard(
         teachers=folder / "teachers",
         inversion=Inversion(steps=2, images_per_class=6),
         probe=TaskSpace(),
         recovered=folder / "recovered",
-        device=CPU,
+        device=DEVICE,
     )
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1]})
     tiny_dataset.save(folder / "tiny.safetensors")
@@ -99,11 +99,11 @@ def mixed(inputs: dict, tiny_dataset: ImageDataset, tmp_path_factory: pytest.Tem
         pretrain=Pretrain(epochs=1),
         dataset=other,
         teachers=folder / "teachers",
-        device=CPU,
+        device=DEVICE,
     )
     config = Inversion(steps=2, images_per_class=6)
     invert_shard(
-        teachers=folder / "teachers", inversion=config, probe=TaskSpace(), recovered=folder / "recovered", device=CPU
+        teachers=folder / "teachers", inversion=config, probe=TaskSpace(), recovered=folder / "recovered", device=DEVICE
     )
     write_json(folder / "groups.json", {"groups": [0, 1, 0, 1, 0, 1]})
     other.save(folder / "other.safetensors")
@@ -128,7 +128,7 @@ def train(inputs: dict, method: str, folder: Path, seed: int = 0, meta: Meta = M
         meta=meta,
         **inputs,
         model=folder,
-        device=CPU,
+        device=DEVICE,
     )
     return folder
 
@@ -161,6 +161,7 @@ def test_is_reproducible_and_depends_on_the_seed(inputs: dict, tmp_path: Path, m
     assert (weights(first) != weights(other)) == (bool(CARDS[method].small) or method == "random")
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("method", METHODS)
 def test_trains_on_teachers_of_several_domains_architectures_sizes_and_ways(
     mixed: dict, tmp_path: Path, method: str
@@ -274,12 +275,14 @@ def test_tgr_may_start_from_what_bank_learns(inputs: dict, tmp_path: Path, heads
     assert heads != "aligned" or first_loss[40] < first_loss[0]
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("treatment", ["implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl"])
 def test_tgr_runs_with_every_treatment_of_conflict(inputs: dict, tmp_path: Path, treatment: str) -> None:
     folders = [train(inputs, "tgr", tmp_path / name, treatment=treatment) for name in ("a", "b")]
     assert digest(folders[0]) == digest(folders[1])
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("learner", list(LEARNERS))
 def test_replay_runs_with_every_learner(inputs: dict, tmp_path: Path, learner: str) -> None:
     folder = train(inputs, "replay", tmp_path / "model", meta=META.model_copy(update={"learner": learner}))
@@ -296,6 +299,7 @@ def test_episodic_methods_may_have_learning_rates_of_their_own(inputs: dict, tmp
     assert weights(own) == weights(common) != weights(train(inputs, method, tmp_path / "other"))
 
 
+@pytest.mark.device
 @pytest.mark.parametrize("heads", ["shared", "per_teacher", "aligned"])
 @pytest.mark.parametrize("schedule", ["sequential", "interleaved"])
 def test_tgr_runs_with_every_schedule_and_kind_of_head(mixed: dict, tmp_path: Path, schedule: str, heads: str) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import torch
 
+from tests.device import DEVICE
 from tgr.config.learning import Meta, MetaModel
 from tgr.config.methods.bank import Bank
 from tgr.config.methods.distil import Distil
@@ -23,8 +24,8 @@ from tgr.methods.training import Training
 from tgr.pool.pretrain import pretrain_teacher
 from tgr.pool.teacher import Teacher
 
-CPU = torch.device("cpu")
 RELATIVE = 1e-5
+pytestmark = pytest.mark.device
 INVERSION = Inversion(steps=5, images_per_class=8, bn_distance="absolute", bn_weight=12)
 META = Meta(n_way=3, k_shot=2, n_query=2, inner_lr=0.1, inner_steps=2, meta_batch_size=2, held_out_per_class=2)
 
@@ -43,7 +44,7 @@ def recovered(tiny_dataset: ImageDataset) -> list[tuple[Teacher, Recovered]]:
     made = []
     for index in range(4):
         config = Pretrain(epochs=5, batch_size=16, lr=1e-2)
-        model, card = pretrain_teacher("tiny-conv4", index, pool, config, tiny_dataset, CPU)
+        model, card = pretrain_teacher("tiny-conv4", index, pool, config, tiny_dataset, DEVICE)
         teacher = Teacher(card, model)
         made.append((teacher, invert_teacher(teacher, INVERSION)))
     return made
@@ -61,7 +62,7 @@ def losses(
         recovered=[one for _, one in recovered],
         groups=[0, 1, 0, 1],
         real=[],
-        device=CPU,
+        device=DEVICE,
     )
     curves = pd.DataFrame(registry.get(method)(parameters, training).curves, columns=["step", "phase", "name", "value"])
     return curves.loc[curves["name"] == "loss", "value"].tolist()

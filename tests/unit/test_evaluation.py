@@ -8,6 +8,7 @@ import pytest
 import torch
 from synthetic_results import EVALUATION, META, SCENARIO, SIZE, make_dataset, write_dataset, write_model, write_shard
 
+from tests.device import DEVICE
 from tgr.artifacts import digest, load_tensors, read_json, save_tensors, write_json
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta
@@ -21,8 +22,6 @@ from tgr.evaluation.stage import evaluate
 from tgr.evaluation.tasks import datafree_tasks, real_tasks
 from tgr.inversion.holdout import holdout_mask
 from tgr.inversion.recovered import load_recovered
-
-CPU = torch.device("cpu")
 
 
 def run(root: Path, model: Path, method: str = "replay", **changed: Any) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -47,11 +46,12 @@ def run(root: Path, model: Path, method: str = "replay", **changed: Any) -> tupl
         recovered=[recovered],
         teachers=[teachers],
         folder=folder,
-        device=CPU,
+        device=DEVICE,
     )
     return pd.read_parquet(folder / "episodes.parquet"), read_json(folder / "selection.json")
 
 
+@pytest.mark.device
 def test_evaluate_writes_one_row_for_each_protocol_rule_and_episode(tmp_path: Path) -> None:
     frame, selection = run(tmp_path, write_model(tmp_path / "model", 2))
     assert len(frame) == 3 * 4 * EVALUATION.n_episodes
@@ -171,7 +171,7 @@ def test_equal_runs_write_equal_files(tmp_path: Path) -> None:
 
 def test_tuning_prefers_the_cheaper_of_equal_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = real_tasks(*write_dataset(tmp_path, "toys", 1), EVALUATION, 1, SIZE)["meta_val"]
-    scorer = Scorer(read_model(write_model(tmp_path / "model")), EVALUATION, CPU, "test")
+    scorer = Scorer(read_model(write_model(tmp_path / "model")), EVALUATION, DEVICE, "test")
     table = {0.01: [0.5, 0.6], 0.1: [0.4, 0.6]}
     monkeypatch.setattr(Scorer, "_trajectories", lambda self, checkpoint, part, lr, steps: table[lr])
     assert scorer.tune(0, [tasks]) == (0.01, 2)
@@ -181,7 +181,7 @@ def test_tuning_prefers_the_cheaper_of_equal_settings(tmp_path: Path, monkeypatc
 
 def test_trajectories_read_off_equal_separate_runs(tmp_path: Path) -> None:
     tasks = real_tasks(*write_dataset(tmp_path, "toys", 1), EVALUATION, 1, SIZE)["meta_val"]
-    scorer = Scorer(read_model(write_model(tmp_path / "model")), EVALUATION, CPU, "test")
+    scorer = Scorer(read_model(write_model(tmp_path / "model")), EVALUATION, DEVICE, "test")
     together = scorer._trajectories(0, tasks, 0.1, [1, 2])
     apart = [scorer._trajectories(0, tasks, 0.1, [steps])[0] for steps in (1, 2)]
     assert together.tolist() == apart
@@ -308,7 +308,7 @@ def test_real_tasks_show_the_images_of_the_episodes(tmp_path: Path) -> None:
     tasks = real_tasks(dataset_file, episode_file, EVALUATION, 1, SIZE)["meta_test"]
     card = read_model(write_model(tmp_path / "model")).card
     stored, _ = load_tensors(episode_file)
-    first = next(iter(tasks.tasks(card, CPU)))
+    first = next(iter(tasks.tasks(card, DEVICE)))
     expected = dataset.images[stored["meta_test.query"][0]].float() / 255
     torch.testing.assert_close(first.query, (expected - 0.5) / 0.25)
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import torch
 from synthetic_results import EVALUATION, META, SCENARIO, make_dataset, write_dataset, write_shard
 
+from tests.device import DEVICE
 from tests.toy_training import make_training
 from tgr.config.learning import MetaModel
 from tgr.config.methods.registry import parameters_of
@@ -18,8 +18,6 @@ from tgr.methods.stage import train_method
 from tgr.methods.training import Training
 from tgr.pool.draw import draw_in_proportion
 from tgr.pool.teacher import Teacher
-
-CPU = torch.device("cpu")
 
 
 def test_pools_are_drawn_in_proportion_and_fewer_are_among_more() -> None:
@@ -61,6 +59,7 @@ def test_members_depend_on_the_seed_and_stand_in_the_order_of_the_pools(two_pool
         choose_members(two_pools, 10)
 
 
+@pytest.mark.device
 def test_an_ensemble_goes_from_teachers_to_accuracies(tmp_path: Path) -> None:
     teachers, _ = write_shard(tmp_path, "toys-conv4", make_dataset("toys"), 3)
     dataset, episodes = write_dataset(tmp_path, "toys", 1)
@@ -77,7 +76,7 @@ def test_an_ensemble_goes_from_teachers_to_accuracies(tmp_path: Path) -> None:
         groups=None,
         datasets=[],
         model=tmp_path / "model",
-        device=CPU,
+        device=DEVICE,
     )
     evaluate(
         scenario="toys",
@@ -93,7 +92,7 @@ def test_an_ensemble_goes_from_teachers_to_accuracies(tmp_path: Path) -> None:
         recovered=[],
         teachers=[teachers],
         folder=tmp_path / "out",
-        device=CPU,
+        device=DEVICE,
     )
     frame = pd.read_parquet(tmp_path / "out/episodes.parquet")
     assert set(frame["protocol"]) == {"ncm"} and set(frame["checkpoint"]) == {0}
