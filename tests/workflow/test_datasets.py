@@ -8,6 +8,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import BinaryIO
 
 import benchmark_formats as formats
 import pytest
@@ -48,7 +49,7 @@ def project(loaded: Project, tmp_path: Path) -> Project:
         (
             "{source: miniimagenet, path: data/mini}",
             "datasets.shapes.path: data/mini does not exist; it must name a folder with images/*.jpg and the lists "
-            "train.csv, val.csv and test.csv (columns filename, label). Get it from https://www.image-net.org",
+            "train.csv, val.csv and test.csv (columns filename, label), or with meta_train/<class>/*.jpg, meta_val/...",
         ),
         ("{source: cub, path: data, image_size: 84}", "datasets.shapes.path: data has no folder images; it must name"),
         ("{source: folder, path: data/none, splits: data/splits.json}", "data/none is not a folder; put the images"),
@@ -109,12 +110,12 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     folder = tmp_path / "served"
     folder.mkdir()
     archive = formats.write_cifar_archive(folder / "c.tar.gz", formats.cifar_contents(formats.cifar_images(3)))
-    complete, answers = archive.read_bytes(), []
+    answers: list[str] = []
 
     class Handler(SimpleHTTPRequestHandler):
-        def copyfile(self, source: object, target: object) -> None:
+        def copyfile(self, source: BinaryIO, target: object) -> None:
             answers.append(self.path)
-            self.wfile.write(complete[:5000] if len(answers) == 1 else complete)
+            self.wfile.write(source.read(5000 if len(answers) == 1 else -1))
 
         def log_message(self, *_: object) -> None:
             pass
@@ -142,3 +143,19 @@ def test_cifar_is_downloaded_and_tried_again(tmp_path: Path, served: tuple[str, 
     assert len(ImageDataset.load(project.root / DATASET).images) == 300
     project.edit("tgr/data/download.py")
     assert "download_cifar100" not in project.planned(EPISODES)
+
+
+@pytest.mark.slow
+def test_weights_are_downloaded_and_tried_again(tmp_path: Path, served: tuple[str, Path]) -> None:
+    url, archive = served
+    project = copy_project(tmp_path / "bench")
+    near = project.root / "data/own.safetensors"
+    shutil.copy(near, archive.parent)
+    project.replace("data/models.csv", near.name, f"{url.rpartition('/')[0]}/{near.name}")
+    fetched = Path("results/downloads/weights") / f"{hashlib.sha256(near.read_bytes()).hexdigest()}.safetensors"
+    near.unlink()
+    output = project.run("--", "results/teachers/strangers/shard-0")
+    assert "the connection ended after 5000 of" in output
+    assert (project.root / fetched).read_bytes() == (archive.parent / near.name).read_bytes()
+    inputs = read_json(project.root / "results/teachers/strangers/shard-0/provenance.json")["inputs"]
+    assert str(fetched) in inputs["models"]
