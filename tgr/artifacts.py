@@ -101,7 +101,7 @@ def save_tensors(path: str | Path, tensors: Mapping[str, "Tensor"], metadata: Ma
     places: set[int] = set()
     for name, tensor in tensors.items():
         contiguous = tensor.detach().cpu().contiguous()
-        place = contiguous.untyped_storage().data_ptr()
+        place = contiguous.data_ptr()
         written[name] = contiguous.clone() if place in places else contiguous
         places.add(place)
     save_file(written, path, {METADATA: json.dumps(metadata or {}, sort_keys=True)})
