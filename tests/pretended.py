@@ -62,12 +62,16 @@ class RefusedError(RuntimeError):
 @dataclass
 class Ledger:
     """What was asked of the device, by the line that asked, e.g. ``pool/pretrain.py:136``, and what a backward pass
-    asked in vain: an error in there would end the process, so whoever runs one has to look here afterwards."""
+    asked in vain: an error in there would end the process, so whoever runs one has to look here afterwards.
+
+    Launches, waits and bytes are noted while it ``counts``: to find the line of each operation takes longer than many.
+    """
 
     launches: Counter[str] = field(default_factory=Counter)
     waits: Counter[str] = field(default_factory=Counter)
     sent: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
+    counts: bool = False
 
     def clear(self) -> None:
         for part in (self.launches, self.waits, self.sent, self.refused):
@@ -132,7 +136,11 @@ def pretended() -> Iterator[torch.device]:
 def counted() -> Iterator[Ledger]:
     """Yield an empty ledger, in which all is written down that happens inside the block."""
     LEDGER.clear()
-    yield LEDGER
+    LEDGER.counts = True
+    try:
+        yield LEDGER
+    finally:
+        LEDGER.counts = False
 
 
 def on_cpu(value: Any) -> Any:
@@ -163,6 +171,7 @@ def _run(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     made_here = device is not None and torch.device(device).type == NAME
     if here or made_here:
         _refuse(name, args, kwargs, tensors, here, made_here)
+    if LEDGER.counts and (here or made_here):
         _count(name, tensors, here, moves=name == "_to_copy" and device is not None and bool(here) != made_here)
     inner_args, inner_kwargs = tree_map(on_cpu, (args, kwargs))
     if here and _rounds(name):
@@ -250,7 +259,7 @@ def _empty(size: Any, dtype: Any = None, memory_format: Any = None, **_: Any) ->
 
 def _copy_from(source: Tensor, target: Tensor, non_blocking: bool = False) -> Tensor:
     on_cpu(target).copy_(on_cpu(source))
-    if isinstance(source, DeviceTensor) != isinstance(target, DeviceTensor):
+    if LEDGER.counts and isinstance(source, DeviceTensor) != isinstance(target, DeviceTensor):
         LEDGER.waits[_line()] += 1
         if isinstance(target, DeviceTensor):
             LEDGER.sent[_line()] += source.numel() * source.element_size()

@@ -299,8 +299,7 @@ def test_episodic_methods_may_have_learning_rates_of_their_own(inputs: dict, tmp
     assert weights(own) == weights(common) != weights(train(inputs, method, tmp_path / "other"))
 
 
-@pytest.mark.device
-@pytest.mark.parametrize("heads", ["shared", "per_teacher", "aligned"])
+@pytest.mark.parametrize("heads", ["shared", pytest.param("per_teacher", marks=pytest.mark.device), "aligned"])
 @pytest.mark.parametrize("schedule", ["sequential", "interleaved"])
 def test_tgr_runs_with_every_schedule_and_kind_of_head(mixed: dict, tmp_path: Path, schedule: str, heads: str) -> None:
     folder = train(mixed, "tgr", tmp_path / "model", schedule=schedule, heads=heads, patience=1)

@@ -9,6 +9,7 @@ from tests.device import DEVICE, needs_pretended
 from tgr import devices
 from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
+from tgr.meta.synthesis import scale
 from tgr.pool import pretrain
 
 pytestmark = [pytest.mark.device, needs_pretended]
@@ -134,3 +135,19 @@ def test_a_wait_in_a_loop_is_found_with_its_line(tiny_dataset: ImageDataset, mon
     before, plain = waits(), pretrain.normalise
     monkeypatch.setattr(pretrain, "normalise", lambda images, *rest: (images.sum().item(), plain(images, *rest))[1])
     assert waits() > before
+
+
+@pytest.mark.parametrize("sizes", [(16, 24), (24, 16)])
+def test_images_are_resized_as_on_the_cpu_with_a_gradient_that_has_a_deterministic_algorithm(
+    sizes: tuple[int, int],
+) -> None:
+    images = torch.rand(2, 3, sizes[0], sizes[0], generator=torch.Generator().manual_seed(0))
+    found = []
+    for device in ("cpu", DEVICE):
+        leaf = images.clone().to(device).requires_grad_()
+        resized = scale(leaf, sizes[1])
+        resized.square().sum().backward()
+        assert leaf.grad is not None
+        found.append((resized.detach().cpu(), leaf.grad.cpu()))
+    for here, there in zip(*found, strict=True):
+        torch.testing.assert_close(there, here, rtol=1e-4, atol=1e-5)

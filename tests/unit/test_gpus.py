@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from tgr import devices
+from tgr.config.load import load
 from tgr.errors import TgrError
 from tgr.run import gpus
 from tgr.run.gpus import Card
+from tgr.workflow.jobs import Jobs
+from tgr.workflow.parameters import parameters
 
 PROGRAM = """
 import sys, time
@@ -184,3 +187,10 @@ def test_precision_is_set_for_products_and_convolutions_and_put_back() -> None:
             with devices.exact():
                 assert devices.get_precision() == "ieee"
             assert devices.get_precision() == precision
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda", "tf32"), ("cuda:1", "tf32"), ("cpu", "ieee")])
+def test_precision_is_a_parameter_of_gpus_alone(device: str, expected: str) -> None:
+    settings = load("config/smoke.yaml").model_copy(update={"device": device, "precision": "tf32"})
+    found = parameters(Jobs(settings))
+    assert (found["device"], found["precision"]) == (device, expected)

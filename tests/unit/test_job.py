@@ -18,7 +18,7 @@ import pytest
 from tgr.artifacts import digest
 from tgr.config.teachers import Pretrain
 from tgr.errors import TgrError
-from tgr.run import job, processor
+from tgr.run import gpus, job, processor
 
 
 @pytest.fixture
@@ -281,3 +281,70 @@ def test_jobs_find_this_package_before_what_was_on_the_path(monkeypatch: pytest.
     assert environment["PYTHONPATH"] == os.pathsep.join(["/repository", "/elsewhere"])
     assert environment[job.OWNER] == job.owner() and environment["OMP_NUM_THREADS"] == "1"
     assert processor.PINS.items() <= environment.items()
+
+
+def test_a_record_says_on_what_and_how_exactly_a_job_computed(snakemake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tgr import devices
+
+    snakemake.params |= {"device": "cpu", "precision": "tf32"}
+    with devices.exact(), job.stage(snakemake) as run:
+        assert run.device.type == "cpu"
+        monkeypatch.setattr(devices, "describe", lambda device: {"name": "a card"})
+        write(run)
+    record = json.loads(Path("results/figure.png.provenance.json").read_text())
+    assert (record["device"], record["precision"], record["gpu"]) == ("cpu", "tf32", {"name": "a card"})
+
+
+def test_jobs_compute_exactly_unless_their_rule_says_otherwise(snakemake: Any) -> None:
+    from tgr import devices
+
+    snakemake.params |= {"device": "cpu"}
+    with devices.exact():
+        devices.set_precision("tf32")
+        with job.stage(snakemake) as run:
+            assert devices.get_precision() == "ieee"
+            write(run)
+
+
+def test_a_job_on_a_gpu_takes_slots_by_its_memory_and_names_its_card(
+    snakemake: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from tgr import devices
+
+    cards = [gpus.Card("GPU-a", "a card", 9000, "580")]
+    asked: list[Any] = []
+
+    def take(*arguments: Any) -> Any:
+        asked.append(arguments)
+        return cards[0], [(tmp_path / "slot").open("w")]
+
+    monkeypatch.setattr(gpus, "list_cards", lambda: cards)
+    monkeypatch.setattr(gpus, "take_slots", take)
+    monkeypatch.setattr(devices, "resolve", lambda name: name)
+    monkeypatch.setattr(devices, "prepare", lambda *_: None)
+    monkeypatch.setattr(devices, "describe", lambda device: {"name": "a card"})
+    snakemake.params |= {"device": "cuda:3"}
+    snakemake.resources = {"gpu_mb": 4200}
+    with job.stage(snakemake) as run:
+        write(run)
+    assert asked == [("cuda:3", 4200, cards)]
+    record = json.loads(Path("results/figure.png.provenance.json").read_text())
+    assert (record["device"], record["gpu"]["identity"], record["gpu"]["driver"]) == ("cuda", "GPU-a", "580")
+
+
+class OutOfMemoryError(RuntimeError):
+    """Has the name of torch's."""
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"), [("invert", "lower inversion.memory_mb, or let"), ("judge", "let fewer")]
+)
+def test_a_full_gpu_says_what_to_lower(
+    snakemake: Any, capfd: pytest.CaptureFixture[str], rule: str, expected: str
+) -> None:
+    snakemake.rule = rule
+    assert failing(snakemake, OutOfMemoryError("tried to allocate 2 GiB")) == 1
+    message = capfd.readouterr().err
+    assert expected in message
+    assert "tried to allocate 2 GiB" in message
+    assert "unexpected" not in message

@@ -38,6 +38,14 @@ def test_every_rule_that_uses_a_device_may_ask_for_a_gpu() -> None:
     )
 
 
+def test_every_rule_that_uses_a_device_asks_for_memory_of_a_card() -> None:
+    assert {rule for rule, text in RULES.items() if f'gpu_mb=on_a_card("{rule}")' in text} == set(DEVICE_RULES)
+
+
+def test_no_rule_that_trains_a_meta_model_may_round() -> None:
+    assert {rule for rule, text in RULES.items() if "precision=" in text} == {"pretrain", "invert", "evaluate"}
+
+
 def test_profile_leaves_memory_and_run_time_to_the_plan() -> None:
     assert all(resources == {"gpu": 0} for resources in SLURM["set-resources"].values())
     assert set(SLURM["set-resources"]) <= PLANNED
