@@ -1,6 +1,7 @@
 """What a GPU does with this project: whether it computes the same, what a step costs, how many jobs share a card.
 
-Run by hand, from the project's root, without network and without Snakemake, in two calls of four minutes each:
+Run by hand, from the project's root, in two calls of four minutes each, with what `tgr` imports and pytest alone, so
+without network and without Snakemake:
 
     python -m benchmarks.gpu check --out gpu.jsonl
     python -m benchmarks.gpu measure --out gpu.jsonl
@@ -33,6 +34,8 @@ from tgr import devices
 
 TESTS = ("tests/contract", "tests/numerics/test_golden.py", "tests/unit/test_evaluation.py")
 PROCESSES = (1, 4, 8)
+SECONDS = 5.0
+"""Of a row of steps, at most, about."""
 Row = Callable[[], dict[str, Any]]
 
 
@@ -172,14 +175,15 @@ def step(run: Callable[[int], object], device: torch.device, precision: str, *, 
     Args:
         run: takes a number of steps; what happens once is taken off by a second, shorter run.
     """
-    short, long = (1, 3) if quick else (5, 45)
+    short, most = (1, 2) if quick else (5, 40)
     with devices.exact():
         devices.set_precision(precision)
         run(short)  # the first calls load kernels
+        more = max(2, min(most, int(SECONDS * short / timed_once(run, short, device))))
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
-        seconds = [timed_once(run, steps, device) for steps in (short, long)]
-        values = {"ms": round(1000 * (seconds[1] - seconds[0]) / (long - short), 3)}
+        seconds = [timed_once(run, steps, device) for steps in (short, short + more)]
+        values = {"ms": round(1000 * (seconds[1] - seconds[0]) / more, 3), "steps": more}
         if device.type == "cuda":
             values |= {
                 "peak_mb": round(torch.cuda.max_memory_allocated(device) / 1e6, 1),
