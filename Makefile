@@ -91,7 +91,7 @@ test-cluster: $(STAMP) ## Run the workflow on a real Slurm on this machine (as r
 check: $(STAMP) ## Check style, types, the workflow and the generated documents
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/snakefmt --check workflow
+	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
 	$(BIN)/python -m snakemake --lint
 	$(BIN)/python -m tgr.config.generate --check
@@ -100,7 +100,7 @@ check: $(STAMP) ## Check style, types, the workflow and the generated documents
 format: $(STAMP) ## Format Python and Snakemake files
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/snakefmt workflow
+	$(BIN)/snakefmt Snakefile workflow
 
 .PHONY: generate
 generate: $(STAMP) ## Write the JSON schema, and the files and keys of config/README.md
