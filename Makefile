@@ -76,7 +76,7 @@ repair: $(STAMP) ## Move damaged results, and all made from them, to results/dam
 
 .PHONY: test
 test: $(STAMP) ## Run the tests, and those of devices on a pretended one
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 	TGR_TEST_DEVICE=pretended $(BIN)/python -m pytest -n 2 --dist loadfile -m device
 
 .PHONY: test-faults
