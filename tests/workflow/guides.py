@@ -29,7 +29,14 @@ def copy_repository(folder: Path) -> Path:
 
 
 def follow(guide: str, root: Path) -> dict[str, int]:
-    """Write the files and make the changes of a guide, and generate what is generated.
+    """Write the files and make the changes of a guide, and generate what is generated; return as ``change`` does."""
+    added = change(guide, root)
+    generate(root)
+    return added
+
+
+def change(guide: str, root: Path) -> dict[str, int]:
+    """Write the files and make the changes of a guide.
 
     Returns:
         the lines that were added to each file that the guide names.
@@ -48,8 +55,12 @@ def follow(guide: str, root: Path) -> dict[str, int]:
             assert not file.exists(), f"{guide}: {name} is there already"
             file.write_text(text)
             added[name] = text.count("\n")
-    run(root, "-m", "tgr.config.generate")
     return added
+
+
+def generate(root: Path) -> None:
+    """Write the generated files, as `make generate` does."""
+    run(root, "-m", "tgr.config.generate")
 
 
 def run(root: Path, *arguments: str) -> str:
