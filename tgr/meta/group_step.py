@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import crop_pad, random_crop_flip
+from tgr.devices import exact
 from tgr.errors import TgrError
 from tgr.meta.group_sampler import GroupSampler
 from tgr.meta.judge import Judge
@@ -92,6 +93,7 @@ class GroupStep:
         self._device = next(model.parameters()).device
         self._rows = [own.to(self._device) for own in rows]
 
+    @exact()
     def backward(self, step: int) -> dict[str, float]:
         """Write the treated gradient of the next teachers into the parameters' ``grad``; return values to log.
 

@@ -68,6 +68,7 @@ def compute_gradients(losses: Sequence[Loss], parameters: Parameters, *, create_
     return Gradients(torch.stack(values), by_loss, mean)
 
 
+@exact()
 def regularised_gradient(
     losses: Sequence[Loss], parameters: Parameters, strength: float, *, through_displacement: bool = False
 ) -> RegularisedGradient:
@@ -84,13 +85,6 @@ def regularised_gradient(
         through_displacement: also differentiate through the displacement, as the authors' release does. That doubles
             the effective strength and keeps every graph in memory.
     """
-    with exact():
-        return _regularise(losses, parameters, strength, through_displacement)
-
-
-def _regularise(
-    losses: Sequence[Loss], parameters: Parameters, strength: float, through_displacement: bool
-) -> RegularisedGradient:
     names, theta = list(parameters), list(parameters.values())
     gradients = compute_gradients(losses, parameters, create_graph=through_displacement)
     if strength == 0:

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from tgr import seeds
+from tgr.devices import exact
 from tgr.errors import TgrError
 from tgr.meta.regularisation import (
     Loss,
@@ -32,6 +33,7 @@ CAGRAD_C = 0.4
 TREATMENTS = ("implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl")
 
 
+@exact()
 def treated_gradient(
     treatment: str,
     losses: Sequence[Loss],
@@ -41,7 +43,7 @@ def treated_gradient(
     *,
     through_displacement: bool = False,
 ) -> RegularisedGradient:
-    """Return the direction to descend when the gradients of some losses conflict.
+    """Return the direction to descend when the gradients of some losses conflict. Operands on a GPU are exact.
 
     Args:
         treatment: ``implicit`` (implicit gradient regularisation), ``none`` (the mean gradient), or an aggregation
