@@ -2,29 +2,51 @@
 
 import fcntl
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from workflow_project import Project, copy_project
 
+MakeOnce = Callable[[str, Callable[[Path], object]], Path]
+
 
 @pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Project:
-    """A project, in a path with spaces, whose tiny configuration ran on two cores. Tests must not change it.
-
-    Test processes share it: the first to ask makes it, the others wait.
-    """
+def once(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> MakeOnce:
+    """A function that returns a folder, in a path with spaces, which test processes share: the first that asks for its
+    name makes it, the others wait."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base if worker_id == "master" else base.parent) / "finished"
-    folder.mkdir(exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        root = folder / "a folder with spaces"
-        if not (folder / "made").exists():
-            shutil.rmtree(root, ignore_errors=True)
-            copy_project(root).run(cores=2)
-            (folder / "made").touch()
-    return Project(root)
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Path:
+        folder = (base if worker_id == "master" else base.parent) / name
+        folder.mkdir(exist_ok=True)
+        with (folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            root = folder / "a folder with spaces"
+            if not (folder / "made").exists():
+                shutil.rmtree(root, ignore_errors=True)
+                make(root)
+                (folder / "made").touch()
+        return root
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def finished(once: MakeOnce) -> Project:
+    """A project whose tiny configuration ran on two cores. Tests must not change it."""
+    return Project(once("finished", lambda root: copy_project(root).run(cores=2)))
+
+
+@pytest.fixture(scope="session")
+def reported(once: MakeOnce, finished: Project) -> Project:
+    """A copy of the finished project with its report. Tests must not change it."""
+
+    def report(root: Path) -> None:
+        shutil.copytree(finished.root, root)
+        Project(root).run("--report", "results/report.html")
+
+    return Project(once("reported", report))
 
 
 @pytest.fixture

@@ -36,9 +36,8 @@ def page(chromium: Page) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def report(finished: Project) -> str:
-    finished.run("--report", "results/report.html")
-    return (finished.root / "results/report.html").as_uri()
+def report(reported: Project) -> str:
+    return (reported.root / "results/report.html").as_uri()
 
 
 def assert_not_blank(picture: Image.Image) -> None:

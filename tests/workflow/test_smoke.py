@@ -68,13 +68,5 @@ def test_every_artefact_has_the_bytes_of_the_list(smoke: Project) -> None:
     assert problem is None, problem
 
 
-def test_report_is_one_page_of_html(smoke: Project) -> None:
-    smoke.run("--report", "results/report.html")
-    text = Path(smoke.root / "results/report.html").read_text()
-    assert "<html" in text
-    for item in ("main.csv", "selection.csv", "accuracy.png", "dissimilarity.png", "recovered.png", "curves.png"):
-        assert item in text
-
-
 def test_second_run_has_nothing_to_do(smoke: Project) -> None:
     assert smoke.planned() == {}
