@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.faults.kills import start
-from tests.workflow.workflow_project import Project, job_counts
+from tests.workflow.workflow_project import COUNTS, Project, job_counts
 from tgr.artifacts import provenance_path, remove
 from tgr.run.provenance import read_record
 from tgr.run.verify import repair, verify
@@ -38,6 +38,8 @@ def without_computation(project: Project) -> Project:
 def fresh(finished: Project, root: Path) -> Project:
     """Return a copy in which nothing has run."""
     shutil.copytree(finished.root, root, ignore=shutil.ignore_patterns("results", ".snakemake"), dirs_exist_ok=True)
+    (root / COUNTS).parent.mkdir(exist_ok=True)
+    shutil.copy(finished.root / COUNTS, root / COUNTS)
     return replace(finished, root=root)
 
 

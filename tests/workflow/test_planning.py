@@ -1,13 +1,16 @@
 """What a configuration runs: every rule that it has a use for, as many jobs as the planner counts."""
 
 import re
+import shutil
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 
 import benchmark_formats as formats
 import pytest
-from workflow_project import ABLATION, REPOSITORY, Project, copy_project, job_counts
+from workflow_project import ABLATION, COUNTS, REPOSITORY, Project, copy_project, job_counts
 
+from tgr.artifacts import read_json
 from tgr.config.load import load
 from tgr.plan.planner import REPORT, costs
 from tgr.plan.units import load_units
@@ -62,6 +65,15 @@ def test_given_configuration_replaces_the_default(dry_run: DryRun) -> None:
 @pytest.mark.parametrize("name", [TINY, DEFAULT, SMOKE])
 def test_plan_counts_the_jobs_of_a_dry_run(pristine: Project, dry_run: DryRun, name: str) -> None:
     assert_plan_is(Project(pristine.root, name), job_counts(dry_run(name)))
+
+
+def test_a_strangers_network_is_counted_by_the_first_start_in_a_folder(pristine: Project, tmp_path: Path) -> None:
+    """What all other copies of the project have is what it counts."""
+    project = Project(shutil.copytree(pristine.root, tmp_path / "bench"))
+    known = read_json(project.root / COUNTS)
+    (project.root / COUNTS).write_text("{}")
+    project.planned("results/datasets/shapes.safetensors")
+    assert read_json(project.root / COUNTS) == {key: known[key] for key in known if key.startswith("python:")}
 
 
 @pytest.mark.slow
