@@ -32,6 +32,8 @@ TIMM: dict[str, dict[str, bool | int | float | str]] = {
 }
 """Mobile convnets, an EfficientNet, and two without BatchNorm."""
 WITHOUT_BATCHNORM = ("timm:test_convnext", "timm:test_vit")
+LIKE_OTHERS = ("resnet18", "timm:mobilenetv3_small_050")
+"""Built of the same layers as others here; on another device than the CPU these suffice."""
 CASES = {name: {} for name in ARCHITECTURES} | TIMM
 PROBE = TaskSpace(probe="test_resnet", weights="random", image_size=32, images_per_class=2)
 
@@ -41,8 +43,9 @@ def dataset(tiny_dataset: ImageDataset) -> ImageDataset:
     return replace(tiny_dataset, images=resize(tiny_dataset.images, SIZE))
 
 
-@pytest.mark.device
-@pytest.mark.parametrize("architecture", CASES)
+@pytest.mark.parametrize(
+    "architecture", [pytest.param(name, marks=() if name in LIKE_OTHERS else pytest.mark.device) for name in CASES]
+)
 def test_from_pretraining_to_embedding(architecture: str, dataset: ImageDataset, tmp_path: Path) -> None:
     options = CASES[architecture]
     pool = Pool(dataset="tiny", architecture=architecture, options=options, n_teachers=2, n_way=3, width=8)
