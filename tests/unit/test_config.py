@@ -420,6 +420,13 @@ def test_generated_documents_are_up_to_date() -> None:
         assert (ROOT / path).read_text(encoding="utf-8") == text, f"{path} is stale; run `make generate`"
 
 
+def test_tables_of_keys_and_files_have_as_many_cells_as_headings() -> None:
+    """A bar in a description would split its cell."""
+    for tables, columns in ((generate.key_tables(), 5), (generate.file_table(), 2)):
+        rows = [row for row in tables.splitlines() if row.startswith("|")]
+        assert {len(re.split(r"(?<!\\)\|", row)) - 2 for row in rows} == {columns}
+
+
 def test_every_key_is_explained() -> None:
     for name, section in generate.sections():
         for key, field in section.get("properties", {}).items():

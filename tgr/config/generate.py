@@ -6,6 +6,7 @@
 import json
 import sys
 from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def schema() -> str:
 
 
 def file_table() -> str:
-    """Return a Markdown table of the configurations, the default first, each with the first line of its description.
+    """Return a Markdown table of the configurations, the default first, each with the first sentence of its comment.
 
     Raises:
         TgrError: a file does not describe itself.
@@ -39,10 +40,11 @@ def file_table() -> str:
 
 
 def _description(file: Path) -> str:
-    lines = file.read_text(encoding="utf-8").splitlines()
-    if len(lines) < 2 or not lines[1].startswith("# "):
+    lines = file.read_text(encoding="utf-8").splitlines()[1:]
+    comment = " ".join(line.removeprefix("# ") for line in takewhile(lambda line: line.startswith("# "), lines))
+    if not comment:
         raise TgrError(f"{file}: describe the configuration in a comment on line 2, below the line for the editor")
-    return lines[1].removeprefix("# ")
+    return comment.split(". ")[0].removesuffix(".") + "."
 
 
 def key_tables() -> str:
@@ -81,14 +83,19 @@ def _table(name: str, section: Schema) -> str:
     head = f"### {f'`{name}`' if name else 'Top level'}\n\n{meaning}\n"
     rows = [
         f"| `{key}` | {_type(field)} | {_default(key, field, section)} | {', '.join(_bounds(field))} | "
-        f"{field.get('description', '')} |"
+        f"{_escape(field.get('description', ''))} |"
         for key, field in section["properties"].items()
     ]
     return "\n".join([head, "| key | type | default | bounds | meaning |", "|---|---|---|---|---|", *rows])
 
 
 def _type(field: Schema) -> str:
-    return " | ".join(_types(field)).replace("|", "\\|")
+    return _escape(" | ".join(_types(field)))
+
+
+def _escape(text: str) -> str:
+    """Return text for a cell of a Markdown table."""
+    return text.replace("|", "\\|")
 
 
 def _types(field: Schema) -> Iterator[str]:
