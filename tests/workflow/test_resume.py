@@ -31,7 +31,7 @@ def test_killed_run_on_one_core_completes_to_the_digests_of_an_undisturbed_run_o
 ) -> None:
     project = copy_project(tmp_path / "bench")
     process = subprocess.Popen(
-        project.command(cores=1),
+        project.command(*TARGETS, cores=1),
         cwd=project.root,
         env=ENVIRONMENT,
         stdout=subprocess.DEVNULL,
