@@ -154,16 +154,24 @@ def refuse_placeholder(file: str | Path, key: str = "") -> None:
         raise TgrError(f"{f'{key}: ' if key else ''}{file}: {what}; get it again")
 
 
-def refuse_bombs(file: str | Path) -> None:
-    """Raise TgrError if a zip archive, such as PyTorch's or NumPy's, would unpack to far more bytes than it has."""
+def refuse_bombs(file: str | Path, key: str = "") -> None:
+    """Raise TgrError if a zip archive, such as PyTorch's or NumPy's, would unpack to far more bytes than it has, or
+    does not tell.
+
+    Args:
+        key: the key that names the file, for the message.
+    """
+    where = f"{key}: {file}" if key else str(file)
     try:
         with zipfile.ZipFile(file) as archive:
             unpacked = sum(member.file_size for member in archive.infolist())
     except (OSError, zipfile.BadZipFile):
         return  # no archive: its reader says so
+    except (ValueError, NotImplementedError) as error:  # of its names or format, which others may read
+        raise TgrError(f"{where}: refused: what this archive holds cannot be listed ({error}); get it again") from error
     size = Path(file).stat().st_size
     if unpacked > max(UNPACKED_BYTES, UNPACKED_RATIO * size):
-        raise TgrError(f"{file}: refused: its {size} bytes would unpack to {unpacked}, as those of a zip bomb do")
+        raise TgrError(f"{where}: refused: its {size} bytes would unpack to {unpacked}, as those of a zip bomb do")
 
 
 def digest(path: str | Path) -> str:

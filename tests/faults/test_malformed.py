@@ -5,6 +5,7 @@ through Snakemake itself in tests/workflow.
 """
 
 import runpy
+import zipfile
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -249,6 +250,19 @@ def truncated(name: str) -> None:
     Path(name).write_bytes(Path(name).read_bytes()[:-100])
 
 
+def rewritten(change: Callable[[str, bytes], tuple[str, bytes]]) -> None:
+    """Write a checkpoint whose archive has other members."""
+    torch.save(weights(), "whole.pth")
+    with zipfile.ZipFile("whole.pth") as whole, zipfile.ZipFile("w.pth", "w") as archive:
+        for name in whole.namelist():
+            archive.writestr(*change(name, whole.read(name)))
+
+
+def unlistable() -> None:
+    rewritten(lambda name, content: (name.replace("version", "\u00fc"), content))
+    Path("w.pth").write_bytes(Path("w.pth").read_bytes().replace("\u00fc".encode(), b"\xff\xff"))
+
+
 CHECKPOINTS = [
     ("empty", "w.safetensors", lambda: Path("w.safetensors").touch(), "weights: w.safetensors: empty; get it again"),
     (
@@ -300,6 +314,18 @@ CHECKPOINTS = [
         "w.pth: refused, because it is damaged or holds more",
     ),
     ("truncated", "w.safetensors", lambda: truncated("w.safetensors"), "row 1 (mine): weights: w.safetensors: damaged"),
+    (
+        "a pickle that makes a key of a mapping",
+        "w.pth",
+        lambda: rewritten(lambda name, content: (name, b"\x80\x02}}Ns." if name.endswith("data.pkl") else content)),
+        "w.pth: damaged or not a checkpoint (unhashable type: 'dict'); get it again",
+    ),
+    (
+        "an archive whose names are no text",
+        "w.pth",
+        unlistable,
+        "weights: w.pth: refused: what this archive holds cannot be listed",
+    ),
     ("truncated pickle", "w.pth", lambda: truncated("w.pth"), "w.pth: damaged or not a checkpoint"),
     (
         "of another kind",

@@ -42,18 +42,18 @@ def read_checkpoint(file: Path, key: str) -> Checkpoint:
         return unwrap(tensors, f"{key}: {file}")
     if not file.name.endswith((*SUFFIXES, ".pt2")):
         raise TgrError(f"{key}: {file}: wanted a file of {', '.join(SUFFIXES)}")
-    refuse_bombs(file)
+    refuse_bombs(file, key)
     _refuse_program(file, key)
     try:
         # Many training scripts save their arguments, which are texts and numbers.
         with torch.serialization.safe_globals([argparse.Namespace]):
             content = torch.load(file, map_location="cpu", weights_only=True)
-            return unwrap(content, f"{key}: {file}")
     except pickle.UnpicklingError as error:
         what = f"is damaged or holds more than tensors{_list_globals(file)}"
         raise TgrError(f"{key}: {file}: refused, because it {what}, and reading it could run code; {ADVICE}") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, MemoryError) as error:
+    except Exception as error:  # one wrong byte of a pickle, and its reader raises nearly anything
         raise TgrError(f"{key}: {file}: damaged or not a checkpoint{_reason(error)}; get it again") from error
+    return unwrap(content, f"{key}: {file}")
 
 
 def _list_globals(file: Path) -> str:
@@ -73,10 +73,11 @@ def _reason(error: Exception) -> str:
 
 def _refuse_program(file: Path, key: str) -> None:
     """Raise TgrError if a file is an archive of TorchScript or of torch.export."""
-    if not zipfile.is_zipfile(file):
-        return
-    with zipfile.ZipFile(file) as archive:
-        members = {name.partition("/")[2].partition("/")[0] for name in archive.namelist()}
+    try:
+        with zipfile.ZipFile(file) as archive:
+            members = {name.partition("/")[2].partition("/")[0] for name in archive.namelist()}
+    except (OSError, zipfile.BadZipFile):
+        return  # no archive, or a damaged one: its reader says so
     if file.suffix == ".pt2" or {"constants.pkl", "code"} <= members or {"archive_format", "models"} <= members:
         raise TgrError(
             f"{key}: {file}: is a program (TorchScript, torch.export), and programs are no longer read; save tensors "
