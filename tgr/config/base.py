@@ -63,5 +63,7 @@ Options = dict[str, bool | int | float | str]
 """Options of a timm model, or of own code."""
 
 Processor = Literal["pinned", "native"]
-Precision = Literal["ieee", "tf32"]
 """Kernels: the same ones on every x86-64 processor with AVX2, or the fastest of this processor."""
+
+Precision = Literal["ieee", "tf32"]
+"""Operands of float32 products and convolutions on a GPU: exact, or rounded to ten bits."""
