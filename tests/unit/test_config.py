@@ -273,8 +273,9 @@ def test_cells_of_contrasts_are_trained() -> None:
         (
             {"better": {"plain": 1, "configured": 1}},
             {},
-            "claims.better: give two cells or more, with weights whose sum",
+            "claims.better: give two cells or more, with weights other than 0 whose sum",
         ),
+        ({"better": {"plain": 0, "configured": 0}}, {}, "claims.better: give two cells or more, with weights other"),
         ({"better": {"plain": 0}}, {}, "claims.better: give two cells or more"),
         ({"same": {"plain": 1, "configured": -1}}, {"again": {}}, "cells: configured and again are the same training"),
         ({"same": {"plain": 1, "configured": -1}}, {"none": {"method": "none"}}, "unknown name 'none'"),

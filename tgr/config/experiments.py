@@ -98,8 +98,8 @@ class Contrasts(Section):
         for claim, weights in self.claims.items():
             if unknown := sorted(set(weights) - set(self.cells)):
                 raise ValueError(f"claims.{claim}: unknown cell '{unknown[0]}'; valid: {', '.join(self.cells)}")
-            if len(weights) < 2 or abs(sum(weights.values())) > ROUNDING:
-                raise ValueError(f"claims.{claim}: give two cells or more, with weights whose sum is 0")
+            if len(weights) < 2 or 0 in weights.values() or abs(sum(weights.values())) > ROUNDING:
+                raise ValueError(f"claims.{claim}: give two cells or more, with weights other than 0 whose sum is 0")
         return self
 
 
