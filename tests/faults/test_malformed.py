@@ -223,6 +223,8 @@ TABLES = [
         table(weights="file:///etc/passwd"),
         "weights: an address begins with https://, http:// or",
     ),
+    ("an address with letters", table(weights="https://example.org/\u00fc.pth"), "is ASCII without blanks and quotes"),
+    ("half an address", table(weights="https://[w.pth"), "weights: an address begins with https://, http:// or"),
     ("an address of a page", table(weights="https://example.org/"), "weights: the address names no file of .safetens"),
     ("half a repository", table(weights="hf-hub:resnet18"), "weights: an address in the hub is hf-hub:<owner>/<name>"),
     ("a way out of the hub", table(weights="hf-hub:a/b/../../c.bin"), "weights: an address in the hub is hf-hub:<own"),

@@ -45,9 +45,11 @@ def check_address(address: str, sha256: str | None) -> None:
     if address.startswith(HUB) and in_the_hub is None:
         raise ValueError(f"weights: an address in the hub is {HUB}<owner>/<name>, perhaps with @<revision> and /<file>")
     url = in_the_hub.url if in_the_hub else address
-    parts = urlsplit(url)
-    if parts.scheme not in ("https", "http") or not parts.hostname or "'" in url or not url.isprintable():
-        raise ValueError(f"weights: an address begins with https://, http:// or {HUB}")
+    if not _is_url(url):
+        raise ValueError(
+            f"weights: an address begins with https://, http:// or {HUB}, and is ASCII without blanks and quotes; "
+            "write %20 and the like, as browsers copy them"
+        )
     if not _suffix(url):
         raise ValueError(f"weights: the address names no file of {', '.join(SUFFIXES)}")
     if sha256 is None:
@@ -55,6 +57,16 @@ def check_address(address: str, sha256: str | None) -> None:
             f"sha256: an address needs the digest of its file, so that nobody can exchange it; once you have seen that "
             f"it is the file you mean, get it with: curl -sL '{url}' | sha256sum"
         )
+
+
+def _is_url(text: str) -> bool:
+    """Return whether a text is a URL that a request and, between single quotes, a shell take as it is."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    plain = text.isascii() and text.isprintable() and not {" ", "'"} & {*text}
+    return plain and parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
 def fetched_file(address: str, sha256: str) -> Path:
