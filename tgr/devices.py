@@ -38,6 +38,8 @@ def why_no_cuda() -> str | None:
     """Return why CUDA cannot be used here; None if it can."""
     if not torch.cuda.is_available():
         return f"PyTorch {torch.__version__} finds no GPU that it can use"
+    if torch.version.hip is not None:
+        return None  # PyTorch for AMD's cards, which have names instead of numbers of their capability
     capability, built = torch.cuda.get_device_capability(), torch.cuda.get_arch_list()
     if has_kernels(capability, built):
         return None
