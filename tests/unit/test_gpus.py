@@ -90,6 +90,19 @@ def test_a_job_that_needs_more_than_a_card_gets_all_of_it(tmp_path: Path) -> Non
     assert len(taken[1]) == 3
 
 
+def test_a_job_waits_for_a_card_that_is_large_enough(tmp_path: Path) -> None:
+    small, large = card("a", 5000), card("b", 24000)
+    held = gpus.take_slots("cuda", 12000, [small, large], tmp_path)
+    assert held is not None
+    assert held[0] == large
+    assert gpus._try([small, large], 6, tmp_path) is None
+    for lock in held[1]:
+        lock.close()
+    taken = gpus.take_slots("cuda", 10**6, [small, large], tmp_path)
+    assert taken is not None
+    assert (taken[0], len(taken[1])) == (large, large.slots)
+
+
 def test_a_job_sees_its_card_alone(tmp_path: Path) -> None:
     gpus.take_slots("cuda:1", 0, [card("a"), card("b")], tmp_path)
     assert os.environ[gpus.VISIBLE] == "GPU-b"
@@ -97,11 +110,14 @@ def test_a_job_sees_its_card_alone(tmp_path: Path) -> None:
         gpus.take_slots("cuda:2", 0, [card("a"), card("b")], tmp_path)
 
 
-def test_a_job_waits_until_a_slot_is_free(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_waits_until_a_slot_is_free(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     held = gpus.take_slots("cuda", 0, [card("a", 1)], tmp_path)
     assert held is not None
     monkeypatch.setattr(time, "sleep", lambda _: held[1][0].close())
-    assert gpus.take_slots("cuda", 0, [card("a", 1)], tmp_path) is not None
+    assert gpus.take_slots("cuda", 700, [card("a", 1)], tmp_path) is not None
+    assert "waiting until a GPU has 700 MB free" in capsys.readouterr().out
 
 
 def test_nothing_is_taken_where_no_card_is_known(tmp_path: Path) -> None:
@@ -177,6 +193,13 @@ def test_a_gpu_without_kernels_falls_back_or_is_an_error(monkeypatch: pytest.Mon
     assert devices.resolve("auto").type == "cpu"
     with pytest.raises(TgrError, match=r"V100 has compute capability 7\.0.*use auto or cpu"):
         devices.resolve("cuda")
+
+
+def test_pytorch_for_amd_is_left_to_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices.torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(devices.torch.cuda, "get_arch_list", lambda: ["gfx90a"])
+    monkeypatch.setattr(devices.torch.version, "hip", "6.4")
+    assert devices.resolve("auto").type == "cuda"
 
 
 def test_precision_is_set_for_products_and_convolutions_and_put_back() -> None:

@@ -146,7 +146,7 @@ def take_slots(
 
     Args:
         device: ``cuda``, for the card with most free slots, or e.g. ``cuda:1``.
-        needed_mb: memory of the job; a job that needs more than a card has gets all of it.
+        needed_mb: memory of the job; a job that needs more than any card has gets all of the largest.
         cards: those to choose from; without any, nothing is taken.
         folder: of the locks; None: one of this user's, in the machine's folder for temporary files.
 
@@ -159,19 +159,25 @@ def take_slots(
     if not (choice := choose_cards(device, cards)):
         return None
     folder = folder or _lock_folder()
-    while (taken := _try(choice, -(-needed_mb // SLOT_MB), folder)) is None:
-        time.sleep(1)
+    count = -(-needed_mb // SLOT_MB)
+    if (taken := _try(choice, count, folder)) is None:
+        print(f"waiting until a GPU has {needed_mb} MB free: other jobs have them")
+        while (taken := _try(choice, count, folder)) is None:
+            time.sleep(1)
     os.environ[VISIBLE] = taken[0].identity
     return taken
 
 
 def _try(cards: Sequence[Card], count: int, folder: Path) -> tuple[Card, list[TextIO]] | None:
-    """Take slots of the card that has most of them free, if it has enough; one process at a time looks."""
+    """Take slots of the card that has most of them free, if it has enough; one process at a time looks.
+
+    Cards that are too small for the job, even if they were free, are left out, unless all are.
+    """
+    count = max(1, min(count, max(card.slots for card in cards)))
     with (folder / "turn").open("w") as turn:
         fcntl.flock(turn, fcntl.LOCK_EX)
-        free = {card: _lock_free_slots(card, folder) for card in cards}
-        best = max(cards, key=lambda card: len(free[card]))
-        count = max(1, min(count, best.slots))
+        free = {card: _lock_free_slots(card, folder) for card in cards if card.slots >= count}
+        best = max(free, key=lambda card: len(free[card]))
         kept = free[best][:count] if len(free[best]) >= count else []
         for file in chain.from_iterable(free.values()):
             if file not in kept:
