@@ -6,10 +6,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from synthetic_ablation import write_variants
 from synthetic_results import summary_of, write_evaluation
 
+from tgr.analysis.ablation import summarise_ablation
 from tgr.analysis.selection import measure_selection
-from tgr.artifacts import read_frame, write_json
+from tgr.artifacts import read_frame, read_json, write_json
 from tgr.config.replicates import number, numbered, original
 from tgr.evaluation.summary import read_episodes, seed_means
 from tgr.reporting.figures import accuracy
@@ -79,6 +81,26 @@ def test_accuracy_figure_marks_the_mean_of_each_training(folders: list[Path]) ->
     several = [line.get_xdata() for line in axes.get_lines() if line.get_marker() == "|" and len(line.get_xdata()) > 1]
     assert [len(ticks) for ticks in several] == [3, 3], "error bars have caps of the same mark, one each"
     assert "mean of one training" in [text.get_text() for text in figure.legends[0].get_texts()]
+
+
+def test_all_measures_of_an_ablation_count_replicates_and_the_seeds_in_each(tmp_path: Path) -> None:
+    variants = {name: {"method": "TGR", "changes": {"lr": lr}} for name, lr in (("tgr", 1), ("tgr.lr-2", 2))}
+    evaluations, models = [], []
+    for index in (1, 2, 3):
+        folders, trained = write_variants(tmp_path / str(index), variants, (0, 1))
+        scenario = {"scenario": numbered("toys", index)}
+        for folder in folders:
+            episodes = pd.read_parquet(folder / "episodes.parquet")
+            episodes.assign(**scenario).to_parquet(folder / "episodes.parquet", index=False)
+        for model in trained:
+            write_json(model / "model.json", read_json(model / "model.json") | scenario)
+        evaluations, models = evaluations + folders, models + trained
+    files = {name: tmp_path / f"{name}.csv" for name in ("accuracies", "ablation")}
+    files |= {name: tmp_path / f"{name}.parquet" for name in ("conflict", "seeds")}
+    summarise_ablation(evaluations=evaluations, models=models, variants=variants, headline="meta_val", **files)
+    table = pd.read_csv(files["ablation"])
+    assert set(table["measure"]) == {"accuracy", "gap", "relative_variance", "gradient_cosine"}
+    assert set(table["n_seeds"]) == {2} and set(table["n_replicates"]) == {3}
 
 
 def test_page_names_the_replicates_of_a_scenario(folders: list[Path], tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pandas as pd
 from tgr.artifacts import read_json
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.selection import CRITERION
-from tgr.evaluation.statistics import crossed, interval, training_keys
+from tgr.evaluation.statistics import REPLICATE, TRAINING, crossed, interval, training_keys
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, seed_means, summarise
 
 CONFLICT = ("gradient_cosine", "relative_variance")
@@ -61,15 +61,19 @@ def summarise_ablation(
     table.to_csv(accuracies, index=False)
     seed_means(headline_rows(episodes, headline)).to_parquet(seeds, index=False)
     measures = [_accuracies(table), _gaps(evaluations, episodes, headline), _conflict(curves)]
+    measured = pd.concat(measures, ignore_index=True)
+    replicates = [REPLICATES] if REPLICATE in episodes else []
+    if replicates:
+        counts = {"n_seeds": episodes[TRAINING].nunique(), REPLICATES: episodes[REPLICATE].nunique()}
+        measured = measured.assign(**counts)
     about = pd.DataFrame(
         [
             {"variant": name, "method": variant["method"], "configured": "." not in name} | dict(variant["changes"])
             for name, variant in variants.items()
         ]
     )
-    ordered = about.merge(pd.concat(measures, ignore_index=True), on="variant", how="inner")
+    ordered = about.merge(measured, on="variant", how="inner")
     factors = [column for column in about if column not in COLUMNS]
-    replicates = [REPLICATES] if REPLICATES in ordered else []
     ordered[[*COLUMNS[:3], *factors, *COLUMNS[3:], *replicates]].to_csv(ablation, index=False)
     named = about.drop(columns="configured").merge(curves.rename(columns={"method": "variant"}), on="variant")
     for factor in factors:
@@ -111,8 +115,7 @@ def _accuracies(table: pd.DataFrame) -> pd.DataFrame:
     shown = over_all_datasets(table)
     bounds = {"low": shown["mean"] - shown["ci95"], "high": shown["mean"] + shown["ci95"]}
     named = shown.rename(columns={"method": "variant", "n_episodes": "n"}).assign(measure="accuracy", **bounds)
-    replicates = [REPLICATES] if REPLICATES in named else []
-    return named[["variant", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds", *replicates]]
+    return named[["variant", "measure", "shot", "protocol", "mean", "low", "high", "n", "n_seeds"]]
 
 
 def _gaps(evaluations: Sequence[Path], episodes: pd.DataFrame, headline: str) -> pd.DataFrame:
