@@ -95,6 +95,15 @@ def test_cards_say_licence_accuracy_and_how_to_start(results: Path) -> None:
     assert len(rows) == 2 and "| 0.900 | CC-BY-4.0 |" in rows[0]
 
 
+def test_a_folder_with_imported_models_has_no_single_licence(results: Path) -> None:
+    [card, _] = sorted((results / "teachers/toys-conv4/shard-00").glob("teacher-*.json"))
+    card.write_text(json.dumps(json.loads(card.read_text()) | {"licence": "research only"}))
+    folder = share(results)
+    for page in (folder / "README.md", folder / "teachers/toys-conv4/README.md"):
+        assert front_matter(page)["license"] == "other"
+    assert "| research only |" in (folder / "teachers/toys-conv4/README.md").read_text()
+
+
 def test_an_artefact_without_its_record_is_named(results: Path) -> None:
     (results / "recovered/toys-conv4/shard-00/provenance.json").unlink()
     with pytest.raises(TgrError, match=r"recovered/toys-conv4/shard-00/provenance\.json: cannot be read"):

@@ -4,6 +4,7 @@ training (docs/sharing.md). Nothing is computed again."""
 
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def share_models(
     packs = sorted({about["pack"] or name for name, about in datasets if about["source"] == "pack"})
     if packs:
         shutil.copyfile(ATTRIBUTION, folder / ATTRIBUTION.name)
-    _write_card(folder, {name: len(members) for name, members in pools.items()}, packs, tables, shared)
+    cards = {name: [card for _, card in members] for name, members in pools.items()}
+    _write_card(folder, cards, packs, tables, shared)
     sums = [f"{sha256_of(file)}  {file.relative_to(folder).as_posix()}\n" for file in sorted(_files(folder))]
     (folder / SUMS).write_text("".join(sums), encoding="utf-8")
 
@@ -125,15 +127,24 @@ def _write_table(folder: Path, members: Sequence[tuple[Path, Card]], licence: st
 
 
 def _write_pool_card(folder: Path, pool: str, cards: Sequence[Card], shared: Shared) -> None:
-    _render(folder / "README.md", "share_pool.md", shared, pool=pool, cards=cards, table=TABLE)
+    licence = _licence(cards, shared)
+    _render(folder / "README.md", "share_pool.md", shared, licence=licence, pool=pool, cards=cards, table=TABLE)
+
+
+def _licence(cards: Sequence[Card], shared: Shared) -> str:
+    """Return what a hub takes for the licence of a folder: imported models have their own, which the card lists."""
+    return "other" if any(card.licence for card in cards) else shared.licence.lower()
 
 
 def _write_card(
-    folder: Path, pools: Mapping[str, int], packs: Sequence[str], tables: Sequence[Path], shared: Shared
+    folder: Path, pools: Mapping[str, Sequence[Card]], packs: Sequence[str], tables: Sequence[Path], shared: Shared
 ) -> None:
     results = {table.parent.name: table.read_text(encoding="utf-8").strip() for table in tables}
     names = {"table": TABLE, "sums": SUMS, "configuration": SETTINGS, "origin": ORIGIN}
-    _render(folder / "README.md", "share.md", shared, pools=pools, packs=packs, results=results, names=names)
+    licence = _licence([*chain.from_iterable(pools.values())], shared)
+    counts = {name: len(cards) for name, cards in pools.items()}
+    about = {"licence": licence, "pools": counts, "packs": packs, "results": results, "names": names}
+    _render(folder / "README.md", "share.md", shared, **about)
 
 
 def _render(file: Path, template: str, shared: Shared, **values: Any) -> None:
