@@ -130,6 +130,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "several sets": (BOTH, "holds several sets of tensors: student, other; save the one you mean"),
     "two networks": (prefixed("a.", RIGHT) | prefixed("b.", WRONG), r"several such networks are in it: a\.\*, b\.\*"),
     "numbers for names": ({0: torch.ones(1)}, "wanted names of tensors, found 0"),
+    "wrapped and not": (
+        RIGHT | prefixed("_orig_mod.", WRONG),
+        "holds trunk.0.conv.weight with and without a wrapper's name; save one alone",
+    ),
     "an optimiser": ({"optimizer": OPTIMIZER}, "wanted a mapping of names to tensors"),
     "not finite": ({**RIGHT, "head.bias": torch.tensor([0, 0, torch.nan])}, "head.bias has values that are not finite"),
 }

@@ -88,7 +88,9 @@ def _weights(content: Mapping[Any, Any], notes: list[str], where: str) -> Checkp
         if not isinstance(name, str):
             raise TgrError(f"{where}: wanted names of tensors, found {name!r}")
         if isinstance(value, Tensor) and name not in COUNTERS:
-            tensors[_unwrapped(name)] = _plain(value, name, where)
+            if (unwrapped := _unwrapped(name)) in tensors:
+                raise TgrError(f"{where}: holds {escape(unwrapped)} with and without a wrapper's name; save one alone")
+            tensors[unwrapped] = _plain(value, name, where)
     return Checkpoint(tensors, [*notes, *_records(content)])
 
 
