@@ -4,7 +4,6 @@ Every script in ``workflow/scripts`` is one ``with job.stage(snakemake) as run:`
 object ``snakemake`` is only looked at, so that a stand-in with the same attributes serves as well.
 """
 
-import errno
 import hashlib
 import inspect
 import logging
@@ -29,9 +28,10 @@ from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type
 from tgr import __version__
 from tgr.artifacts import atomic, digest, provenance_path, read_frame, read_json
 from tgr.config.base import Processor, Section
-from tgr.errors import TgrError
-from tgr.run import gpus, processor
+from tgr.run import processor
+from tgr.run.device import Device, ready_device
 from tgr.run.provenance import file_digests, verified_digest, write_record
+from tgr.run.remedies import remedy
 
 MAXRSS_BYTES = 1 if sys.platform == "darwin" else 1024
 """The unit in which the system states the largest resident size."""
@@ -46,17 +46,6 @@ WARNING = "WARNING: "
 """How a line begins with which a stage warns of its input."""
 CODE = "code"
 """The input that holds a stage's source files."""
-GPU_MEMORY = "gpu_mb"
-"""The resource of rules that may use a GPU: the memory there."""
-ON_A_GPU = "let fewer jobs share a card, by a higher gpu_mb (--set-resources), or compute on the CPU (device: cpu)"
-LOWER = {
-    "pretrain": "lower pretrain.batch_size, or",
-    "invert": "lower inversion.memory_mb, or",
-    "embed": "lower task_space.images_per_class or task_space.image_size, or",
-    "train": "lower the images of a step (of `bank` batch_size, of `tgr` images_per_teacher, meta.meta_batch_size), or",
-    "evaluate": "lower evaluation.n_query, or",
-}
-"""What takes less memory of a GPU, by rule."""
 Result = TypeVar("Result")
 
 
@@ -181,7 +170,7 @@ def stage(snakemake: Any) -> Iterator[Run]:
             _use_one_thread()
             if (kernels := dict(snakemake.params.items()).get("processor")) is not None:
                 processor.require(kernels)
-            with _ready_device(snakemake) as device, _complete_outputs(snakemake, started, device) as run:
+            with ready_device(snakemake) as device, _complete_outputs(snakemake, started, device) as run:
                 yield run
             print("done")
         _repeat_warnings(snakemake)
@@ -189,55 +178,8 @@ def stage(snakemake: Any) -> Iterator[Run]:
         _fail(snakemake, error)
 
 
-@dataclass(frozen=True)
-class _Device:
-    """Where a job computes.
-
-    Attributes:
-        torch: the torch device; None for a job that does not compute on one.
-        card: the GPU whose slots the job holds, if it does.
-    """
-
-    torch: Any = None
-    card: gpus.Card | None = None
-
-    def describe(self) -> dict[str, Any]:
-        """Return what the record of an artefact says of it."""
-        if self.torch is None:
-            return {"device": None}
-        from tgr import devices
-
-        gpu = devices.describe(self.torch)
-        if gpu and self.card:
-            gpu |= {"identity": self.card.identity, "driver": self.card.driver}
-        return {"device": str(self.torch), "precision": devices.get_precision(), "gpu": gpu}
-
-
 @contextmanager
-def _ready_device(snakemake: Any) -> Iterator[_Device]:
-    """Yield the device of a job, ready to compute; of a GPU the job has slots until the block, or the process, ends."""
-    params = dict(snakemake.params.items())
-    if (name := params.get("device")) is None:
-        yield _Device()
-        return
-    with ExitStack() as stack:
-        card = None
-        if name.startswith("cuda"):
-            needed = int(getattr(snakemake, "resources", {}).get(GPU_MEMORY, 0))
-            if taken := gpus.take_slots(name, needed, gpus.list_cards()):
-                card, locks = taken
-                name = "cuda"  # the only one that this process sees
-                for lock in locks:
-                    stack.enter_context(lock)
-        from tgr import devices
-
-        device = devices.resolve(name)
-        devices.prepare(device, params.get("precision", "ieee"))
-        yield _Device(device, card)
-
-
-@contextmanager
-def _complete_outputs(snakemake: Any, started: float, device: _Device) -> Iterator[Run]:
+def _complete_outputs(snakemake: Any, started: float, device: Device) -> Iterator[Run]:
     """Yield the job with temporary outputs; rename them when the block succeeds, delete them otherwise."""
     final = {name: Path(path) for name, path in snakemake.output.items()}
     inputs = {name: _paths(value) for name, value in snakemake.input.items()}
@@ -272,7 +214,7 @@ def _provenance(
     wildcards: Mapping[str, str],
     params: Mapping[str, Any],
     digests: Mapping[str, dict[str, str]],
-    device: _Device,
+    device: Device,
 ) -> dict[str, Any]:
     """Say how outputs were made."""
     files = dict(digests)
@@ -346,7 +288,7 @@ def _log(snakemake: Any) -> Path:
 
 def _fail(snakemake: Any, error: Exception) -> NoReturn:
     """Print one line on stderr and into the log, for an unexpected error with its traceback, and exit with code 1."""
-    message = _message(error, snakemake.rule)
+    message = remedy(error, snakemake.rule)
     reason = " | ".join((message or f"unexpected {type(error).__name__}: {error}").splitlines())
     line = f"error in {_describe(snakemake)}: {reason}"
     with suppress(OSError), _log(snakemake).open("a", encoding="utf-8") as file:  # the disk may be full
@@ -369,25 +311,6 @@ def _describe(snakemake: Any) -> str:
     """Name a job by its rule and wildcards."""
     wildcards = ", ".join(f"{name}={value}" for name, value in snakemake.wildcards.items())
     return f"{snakemake.rule} ({wildcards})" if wildcards else str(snakemake.rule)
-
-
-def _message(error: Exception, rule: str) -> str | None:
-    """Say what the user can do about an error; None if it is a defect of the program."""
-    if isinstance(error, TgrError):
-        return str(error)
-    if type(error).__name__ == "OutOfMemoryError":  # torch's, which need not be imported
-        return f"the GPU has too little memory; {LOWER.get(rule, '')} {ON_A_GPU} [{error}]".replace("  ", " ")
-    advice = {
-        errno.ENOSPC: "; free some space and run again",
-        errno.EDQUOT: "; free some space and run again",
-        errno.EACCES: "; check the permissions",
-        errno.EROFS: "; use a working directory that can be written to",
-    }
-    if isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror or error}{advice.get(error.errno or 0, '')}"
-    messages = (f"{error}{advice[code]}" for code in advice if os.strerror(code) in str(error))
-    return next(messages, None)  # libraries in C and Rust have error types of their own
 
 
 @contextmanager
