@@ -2,16 +2,21 @@
 
 import shutil
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from tgr.artifacts import read_frame, sha256_of, write_json
+from tgr.artifacts import read_frame, read_json, sha256_of, write_json
 from tgr.config.load import load
 from tgr.run import reproduction
 from tgr.run.provenance import write_record
+from tgr.run.recorded_settings import find_other_settings
+from tgr.workflow.jobs import Jobs
+from tgr.workflow.parameters import entry, parameters
+from tgr.workflow.paths import EVALUATION, MODEL, RECOVERED, TEACHERS
 
 ROOT = Path(__file__).parents[2]
 COMMITTED = ROOT / "results/reference/default/icons/main.csv"
@@ -119,6 +124,38 @@ def test_results_of_other_settings_are_named(hold: Callable[..., tuple[int, str]
     write(group_steps=7)
     code, said = hold()
     assert code == 2 and "seed-0: was made with another value of variant.tgr.group_steps" in said
+
+
+PARAMETERS = {
+    MODEL: ("train", {"variant": "variant/{scenario}/{method}", "meta": "meta"}),
+    EVALUATION: ("evaluate", {"evaluation": "evaluation/{scenario}/{method}"}),
+    RECOVERED: ("invert", {"inversion": "inversion/{pool}"}),
+    TEACHERS: ("pretrain", {"pretrain": "pretrain/{pool}"}),
+}
+"""Which entries of the workflow's parameters its rules record, by the place of what they make."""
+
+
+def test_settings_in_the_records_of_every_stage_are_those_of_the_workflow(tmp_path: Path) -> None:
+    settings = load(ROOT / "config/smoke.yaml")
+    tree = parameters(Jobs(settings))
+    trainings = [(scenario, name) for scenario in settings.scenarios for name in settings.all_variants(scenario)]
+    places = [{"scenario": scenario, "method": name, "shot": "any", "seed": "0"} for scenario, name in trainings]
+    places += [{"pool": pool, "shard": "0"} for pool in settings.trained_pools]
+    records = []
+    for place, (pattern, (rule, keys)) in product(places, PARAMETERS.items()):
+        if ("pool" in place) == ("{pool}" in pattern):
+            params = {key: entry(tree, path)(place) for key, path in keys.items()}
+            record = tmp_path / pattern.format(**place) / "provenance.json"
+            record.parent.mkdir(parents=True, exist_ok=True)
+            write_record(record, {"output": rule, "sha256": "0", "inputs": {}, "params": params})
+            records.append((record, [*keys]))
+    assert find_other_settings(settings, tmp_path) is None
+    for record, keys in records:
+        made = read_json(record)
+        for key in keys:
+            write_record(record, made | {"params": made["params"] | {key: {}}})
+            assert f"another value of {key}" in str(find_other_settings(settings, tmp_path))
+        write_record(record, made)
 
 
 def test_digests_of_all_artefacts_are_compared_where_they_are_committed(

@@ -18,7 +18,7 @@ Exit code: 0 if all numbers are equal or within, 1 if one is outside, 2 if the t
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,11 @@ from typing import Any
 import pandas as pd
 from scipy import stats
 
-from tgr.artifacts import PROVENANCE, provenance_path, read_frame, read_json, sha256_of
-from tgr.config.base import Section
+from tgr.artifacts import provenance_path, read_frame, read_json, sha256_of
 from tgr.config.load import load
-from tgr.config.schema import Config
 from tgr.errors import TgrError
 from tgr.run.digests import SECONDS, read
+from tgr.run.recorded_settings import find_other_settings
 from tgr.run.verify import RESULTS
 
 REFERENCE = Path(__file__).parents[2] / RESULTS / "reference"
@@ -133,50 +132,6 @@ def _judge(both: pd.DataFrame, widening: float) -> pd.DataFrame:
     same = (both["mean_run"] == both["mean"]) & (both["ci95_run"] == both["ci95"])
     kept = [column for column in (*KEY, *SHAPE) if column in both]
     return both[kept].assign(difference=difference, allowed=allowed, verdict=verdict.where(~same, EQUAL))
-
-
-def find_other_settings(settings: Config, run: Path) -> str | None:
-    """Name a result that was made with other settings than a configuration has; None if there is none."""
-    for record, key, expected in _expect(settings, run / RESULTS):
-        found = read_json(record)["params"].get(key)
-        if found != expected:
-            changed = _first_difference(expected, found)
-            return f"{record.parent}: was made with another value of {key}{changed} than the configuration has"
-    return None
-
-
-def _expect(settings: Config, results: Path) -> Iterator[tuple[Path, str, Any]]:
-    """Yield the records of results before the tables, a key of their parameters, and its value by the configuration."""
-    meta = _dump(settings.meta)
-    for scenario in settings.scenarios:
-        for name, variant in settings.all_variants(scenario).items():
-            for record in sorted((results / "models" / scenario / name).glob(f"*/*/{PROVENANCE}")):
-                yield record, "variant", {variant.method: _dump(variant.parameters)}
-                yield record, "meta", meta
-            evaluation = _dump(settings.evaluation, exclude={"shots", "seeds", "n_students"})
-            evaluation["protocols"] = [each for each in evaluation["protocols"] if each in variant.parameters.protocols]
-            for record in sorted((results / "evaluation" / scenario / name).glob(f"*/*/{PROVENANCE}")):
-                yield record, "evaluation", evaluation
-    for pool in settings.pools:
-        for record in sorted((results / "recovered" / pool).glob(f"*/{PROVENANCE}")):
-            yield record, "inversion", _dump(settings.inversion_of(pool))
-    for pool in settings.trained_pools:
-        for record in sorted((results / "teachers" / pool).glob(f"*/{PROVENANCE}")):
-            yield record, "pretrain", _dump(settings.pretrain_of(pool))
-
-
-def _dump(section: Section, **options: Any) -> dict[str, Any]:
-    return section.model_dump(mode="json", **options)
-
-
-def _first_difference(expected: Any, found: Any) -> str:
-    """Return the path to the first key that differs, e.g. ``.tgr.group_steps``."""
-    if not (isinstance(expected, dict) and isinstance(found, dict)):
-        return ""
-    for key in [*expected, *found]:
-        if expected.get(key) != found.get(key):
-            return f".{key}{_first_difference(expected.get(key), found.get(key))}"
-    return ""
 
 
 def describe_table(name: str, judged: pd.DataFrame) -> str:
