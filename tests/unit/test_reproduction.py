@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from tgr.artifacts import read_frame, read_json, sha256_of, write_json
-from tgr.config.load import load
+from tgr.config.load import digest_settings, load
 from tgr.run import reproduction
 from tgr.run.provenance import write_record
 from tgr.run.recorded_settings import find_other_settings
@@ -32,7 +32,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copyfile(COMMITTED, folder / "icons/main.csv")
     copy = tmp_path / "config.yaml"
     shutil.copyfile(CONFIG, copy)
-    about = {"configuration": {"file": "config/config.yaml", "sha256": sha256_of(copy)}}
+    about = {"configuration": {"file": "config/config.yaml", "settings": digest_settings(copy)}}
     about |= {"commit": "0123456789abcdef", "finished": "2026-01-02T03:04:05", "figures": {}}
     tables = {name: sha256_of(COMMITTED) for name in ("icons/main.csv", "icons/cost.csv")}
     write_json(folder / "manifest.json", {"runs": [about | {"tables": tables}]})
@@ -55,6 +55,11 @@ def hold(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Ca
 
 def shifted(by: float, method: str = "tgr") -> Callable[[pd.DataFrame], pd.DataFrame]:
     return lambda table: table.assign(mean=table["mean"] + by * (table["method"] == method))
+
+
+def test_a_comment_makes_no_other_configuration(config: Path, hold: Callable[..., tuple[int, str]]) -> None:
+    config.write_text(f"# A comment.\n{config.read_text()}")
+    assert hold()[0] == 0
 
 
 def test_the_same_numbers_are_equal(hold: Callable[..., tuple[int, str]]) -> None:

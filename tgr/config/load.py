@@ -1,5 +1,7 @@
 """Loading the configuration, with one readable error for everything that is wrong in it."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,6 +30,12 @@ def load(path: str | Path) -> Config:
     except yaml.YAMLError as error:
         raise TgrError(f"{path}: not valid YAML: {error}") from error
     return validate(values, path)
+
+
+def digest_settings(path: str | Path) -> str:
+    """Return the SHA-256 of what a configuration file sets, as hexadecimal digits: comments and layout do not count."""
+    settings = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def refuse_repeated_keys(path: str | Path) -> None:

@@ -27,7 +27,7 @@ import pandas as pd
 from scipy import stats
 
 from tgr.artifacts import provenance_path, read_frame, read_json, sha256_of
-from tgr.config.load import load
+from tgr.config.load import digest_settings, load
 from tgr.errors import TgrError
 from tgr.run.digests import SECONDS, read
 from tgr.run.recorded_settings import find_other_settings
@@ -71,15 +71,15 @@ def find_reference(config: Path) -> Reference:
         for file in sorted(REFERENCE.glob("*/manifest.json"))
         for run in read_json(file)["runs"]
     ]
-    content = sha256_of(config)
-    same_content = [each for each in known if each.run["configuration"]["sha256"] == content]
-    if same_content:
-        return same_content[-1]
+    settings = digest_settings(config)
+    same_settings = [each for each in known if each.run["configuration"]["settings"] == settings]
+    if same_settings:
+        return same_settings[-1]
     for each in known:
         if Path(each.run["configuration"]["file"]).name == config.name:
             raise TgrError(
-                f"{config}: differs from the file of this name of which {each.folder.name} in {REFERENCE} is a run; "
-                f"to repeat that run, take the file of commit {each.run['commit'][:10]}"
+                f"{config}: has other settings than the file of this name of which {each.folder.name} in {REFERENCE} is a "
+                f"run; to repeat that run, take the file of commit {each.run['commit'][:10]}"
             )
     names = ", ".join(sorted({each.run["configuration"]["file"] for each in known}))
     raise TgrError(f"{config}: no run of it is in {REFERENCE}; there are runs of {names}")

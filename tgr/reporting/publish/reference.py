@@ -23,7 +23,7 @@ from typing import Any
 import pandas as pd
 
 from tgr.artifacts import digest, read_frame, read_json, write_json
-from tgr.config.load import load
+from tgr.config.load import digest_settings, load
 from tgr.errors import TgrError
 from tgr.evaluation.summary import over_all_datasets
 from tgr.reporting.save import save
@@ -133,7 +133,7 @@ def describe_run(config: Path, run: Path) -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return {
         "command": f"make reproduce CONFIG={config.as_posix()}",
-        "configuration": {"file": config.as_posix(), "sha256": digest(ROOT / config)},
+        "configuration": {"file": config.as_posix(), "settings": digest_settings(ROOT / config)},
         "commit": commit.strip(),
         "machine": f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GiB, no GPU, shared virtual machine",
         "jobs": len(costs),
