@@ -78,8 +78,8 @@ def find_reference(config: Path) -> Reference:
     for each in known:
         if Path(each.run["configuration"]["file"]).name == config.name:
             raise TgrError(
-                f"{config}: has other settings than the file of this name of which {each.folder.name} in {REFERENCE} is a "
-                f"run; to repeat that run, take the file of commit {each.run['commit'][:10]}"
+                f"{config}: has other settings than the file of this name of which {each.folder.name} in {REFERENCE} "
+                f"is a run; to repeat that run, take the file of commit {each.run['commit'][:10]}"
             )
     names = ", ".join(sorted({each.run["configuration"]["file"] for each in known}))
     raise TgrError(f"{config}: no run of it is in {REFERENCE}; there are runs of {names}")
