@@ -28,7 +28,9 @@ COLUMNS = {
     "scenario", "dataset", "method", "shot", "seed", "protocol", "selection", "checkpoint", "episode", "accuracy",
     "bn_mode", "split", "phase",
 }  # fmt: skip
-SEED_MEANS = ("dataset", "method", "shot", "protocol", "selection", "seed", "mean")
+PLACE = ("dataset", "method", "shot", "protocol", "selection")
+"""What the trainings behind a row have in common, within a scenario."""
+SEED_MEANS = (*PLACE, TRAINING, "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
 ROLES = {name: card.role for name, card in CARDS.items()}
@@ -163,7 +165,7 @@ def seed_means(frame: pd.DataFrame) -> pd.DataFrame:
         ``summarise``, the dataset ``all`` pools the episodes of several and comes first.
     """
     parts = [frame.assign(dataset=ALL), frame] if frame["dataset"].nunique() > 1 else [frame]
-    keys = [*(name for name in SEED_MEANS if name not in (TRAINING, "mean")), *training_keys(frame)]
+    keys = [*PLACE, *training_keys(frame)]
     return pd.concat(parts).groupby(keys, sort=False)["accuracy"].mean().rename("mean").reset_index()
 
 

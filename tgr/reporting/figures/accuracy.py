@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from tgr.evaluation.summary import ALL, SEED_MEANS, headline_rows, over_all_datasets
+from tgr.evaluation.summary import ALL, PLACE, SEED_MEANS, headline_rows, over_all_datasets
 from tgr.reporting.figures.panels import (
     count,
     count_trainings,
@@ -26,7 +26,6 @@ CEILING: dict[str, Any] = {"color": BLACK, "linestyle": ":", "linewidth": 0.9}
 YARDSTICK: dict[str, Any] = {"color": BLACK, "linestyle": "-.", "linewidth": 0.9}
 MARK: dict[str, Any] = {"linestyle": "", "markeredgewidth": 0.6}
 HOLLOW = MARK | {"color": "none", "markersize": 3, "markeredgecolor": GREY}
-KEYS = [name for name in SEED_MEANS if name not in ("seed", "mean")]
 SEED = MARK | {"color": BLACK, "markersize": 4, "marker": "|"}
 
 
@@ -54,7 +53,7 @@ def draw(
         TgrError: no row of the selection rule.
     """
     shown = headline_rows(summary, headline)
-    if seeds is None or not seeds.duplicated(KEYS).any():
+    if seeds is None or not seeds.duplicated([*PLACE]).any():
         seeds = pd.DataFrame(columns=list(SEED_MEANS))
     seeds = over_all_datasets(seeds[seeds["selection"] == headline])
     rows = list(dict.fromkeys(shown.loc[shown["role"] == "method", "method"])) or list(shown["method"].unique())

@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Template
 
 from tgr.evaluation.statistics import training_keys
-from tgr.evaluation.summary import ALL
+from tgr.evaluation.summary import ALL, PLACE
 from tgr.reporting import labels
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -18,8 +18,6 @@ MAIN = "main"
 """What the comparison of all methods is called, as its tables are; that of an ablation is `ablation-<name>`."""
 CONFLICT = ["gradient_cosine", "relative_variance"]
 """Columns that only ablations have."""
-PLACE = ["dataset", "method", "shot", "protocol", "selection"]
-"""What a row's trainings share with it, in one comparison of one scenario."""
 
 
 def write_index(
@@ -63,13 +61,13 @@ def _rows(comparison: str, summary: pd.DataFrame, seeds: pd.DataFrame) -> pd.Dat
     scenario says how many replicates there are, and their spread stands for that of seeds."""
     names = dict(zip(summary["method"], summary["label"], strict=True))
     keys = training_keys(seeds)
-    single = seeds.sort_values(keys).groupby(PLACE)[[*keys, "mean"]]
+    single = seeds.sort_values(keys).groupby([*PLACE])[[*keys, "mean"]]
     trainings: dict[Any, Any] = {place: part.to_dict("records") for place, part in single}
     rows = summary.assign(
         comparison=comparison,
         label=summary["label"] + summary["role"].map(labels.ROLES),
         reference=summary["reference"].map(lambda name: labels.method(name, names)),
-        trainings=[trainings[place] for place in summary[PLACE].itertuples(index=False, name=None)],
+        trainings=[trainings[place] for place in summary[[*PLACE]].itertuples(index=False, name=None)],
     )
     if "n_replicates" not in rows:
         return rows
