@@ -385,16 +385,6 @@ class Inputs:
         """Return files of ``tgr/reporting/publish/templates``."""
         return [str(self.repository / "tgr/reporting/publish/templates" / name) for name in names]
 
-    def _models(self, scenario: str, variants: Iterable[str]) -> list[str]:
-        """Return the trained models of some variants in all replicates of a scenario."""
-        names = self._settings.replicates_of(scenario)
-        return _files(paths.MODEL, (job for name in names for job in self.jobs.models(name, variants)))
-
-    def _evaluations(self, scenario: str, variants: Iterable[str]) -> list[str]:
-        """Return the evaluations of some variants in all replicates of a scenario."""
-        names = self._settings.replicates_of(scenario)
-        return _files(paths.EVALUATION, (job for name in names for job in self.jobs.evaluations(name, variants)))
-
     def all_teachers(self) -> list[str]:
         """Return the teachers of all scenarios, in all replicates."""
         return [*dict.fromkeys(_files(paths.TEACHERS, self.jobs.teachers(self.jobs.pools)))]
@@ -410,6 +400,16 @@ class Inputs:
     def main_tables(self) -> list[str]:
         """Return the accuracies of all scenarios' main methods, in Markdown."""
         return [paths.TABLE.format(scenario=name, name="main", suffix="md") for name in self._settings.named_scenarios]
+
+    def _models(self, scenario: str, variants: Iterable[str]) -> list[str]:
+        """Return the trained models of some variants in all replicates of a scenario."""
+        names = self._settings.replicates_of(scenario)
+        return _files(paths.MODEL, (job for name in names for job in self.jobs.models(name, variants)))
+
+    def _evaluations(self, scenario: str, variants: Iterable[str]) -> list[str]:
+        """Return the evaluations of some variants in all replicates of a scenario."""
+        names = self._settings.replicates_of(scenario)
+        return _files(paths.EVALUATION, (job for name in names for job in self.jobs.evaluations(name, variants)))
 
     def _ablation_files(self, name: str) -> list[str]:
         ablations = self._settings.ablations.items()

@@ -111,8 +111,8 @@ def for_job(function):
 
 def on_a_card(rule):
     """Return a function of a job's wildcards: the memory that it takes of a GPU, at most all of one; 0 without GPUs."""
-    needed, largest = planned(rule, "gpu_mb"), max((gpus.jobs_memory_mb([card]) for card in cards), default=0)
-    return lambda wildcards: min(needed(wildcards), largest)
+    of_job, largest = planned(rule, "gpu_mb"), max((gpus.jobs_memory_mb([card]) for card in cards), default=0)
+    return lambda wildcards: min(of_job(wildcards), largest)
 
 
 def parameter(path):
