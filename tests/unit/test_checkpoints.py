@@ -69,6 +69,7 @@ CONTENTS: dict[str, tuple[Any, str]] = {
     "compiled": (prefixed("_orig_mod.", RIGHT), ""),
     "compiled, in parallel": ({"model": prefixed("module._orig_mod.", RIGHT)}, r"prefix module\."),
     "Lightning": ({"state_dict": prefixed("model.", RIGHT) | {"loss.weight": torch.ones(3)}}, "something else: loss"),
+    "compiled beside itself": (prefixed("net.", RIGHT) | prefixed("fast._orig_mod.", RIGHT), r"prefix net\."),
     "any prefix": (prefixed("encoder.net.", RIGHT), r"prefix encoder\.net\."),
     "averaged by torch": (prefixed("module.", RIGHT) | {"n_averaged": torch.tensor(5)}, r"prefix module\."),
     "EMA by prefix": (prefixed("net.", WRONG) | prefixed("net_ema.", RIGHT), r"prefix net_ema\."),

@@ -88,7 +88,7 @@ def fit(network: nn.Module, tensors: Mapping[str, Tensor], *spellings: Spelling)
     ]
     fitting: dict[str, Fit] = {}
     for attempt in attempts:
-        if attempt.fits:
+        if attempt.fits and not any(_same(attempt, other) for other in fitting.values()):
             fitting.setdefault(attempt.prefix, attempt)
     if not fitting:
         return max(attempts, key=lambda attempt: len(attempt.state))
@@ -98,6 +98,11 @@ def fit(network: nn.Module, tensors: Mapping[str, Tensor], *spellings: Spelling)
         prefixes = _few([f"{prefix}*" for prefix in fitting])
         raise TgrError(f"the tensors of several such networks are in it: {prefixes}; save the one you mean alone")
     return fitting[chosen]
+
+
+def _same(one: Fit, other: Fit) -> bool:
+    """Return whether two fits hold the same tensors in memory: a network's, and those of it compiled."""
+    return all(tensor.data_ptr() == other.state[name].data_ptr() for name, tensor in one.state.items())
 
 
 def own_names(network: nn.Module) -> Spelling:
