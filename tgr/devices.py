@@ -80,37 +80,45 @@ def prepare(device: torch.device, precision: str) -> None:
         torch.use_deterministic_algorithms(mode=True)
 
 
-def _switches() -> list[tuple[Any, str, dict[str, Any]]]:
-    """Return what lets a GPU round: objects of PyTorch, their attribute, and its value by precision."""
-    cublas: Any = torch.backends.cuda.matmul
+def _switches() -> tuple[Any, ...]:
+    """Return the parts of PyTorch that may round on a GPU, each with an attribute ``fp32_precision``."""
     cudnn: Any = torch.backends.cudnn
-    if hasattr(cublas, "fp32_precision"):  # PyTorch 2.9 and newer, which refuse a mixture of both interfaces
-        return [(part, "fp32_precision", {"ieee": "ieee", "tf32": "tf32"}) for part in (cublas, cudnn.conv, cudnn.rnn)]
-    return [(part, "allow_tf32", {"ieee": False, "tf32": True}) for part in (cublas, cudnn)]
+    return torch.backends.cuda.matmul, cudnn.conv, cudnn.rnn
+
+
+def _read() -> list[str]:
+    return [part.fp32_precision for part in _switches()]
+
+
+def _write(values: Sequence[str]) -> None:
+    # Parts of PyTorch, torch.export among them, still ask the older switches, which refuse to answer if they were not
+    # set alike. Setting them changes the newer ones, so they come first.
+    products, convolutions, _ = values
+    torch.backends.cuda.matmul.allow_tf32 = products == "tf32"
+    torch.backends.cudnn.allow_tf32 = convolutions == "tf32"
+    for part, value in zip(_switches(), values, strict=True):
+        part.fp32_precision = value
 
 
 def set_precision(precision: str) -> None:
     """Say whether a GPU may round the operands of float32 products and convolutions: ``ieee`` (no) or ``tf32``."""
-    for part, name, values in _switches():
-        setattr(part, name, values[precision])
+    _write([precision] * len(_switches()))
 
 
 def get_precision() -> str:
     """Return ``ieee`` if no product and no convolution may be rounded, else ``tf32``."""
-    rounded = [getattr(part, name) == values["tf32"] for part, name, values in _switches()]
-    return "tf32" if any(rounded) else "ieee"
+    return "tf32" if "tf32" in _read() else "ieee"
 
 
 @contextmanager
 def exact() -> Iterator[None]:
     """Compute with exact operands inside the block, whatever was set before."""
-    before = [(part, name, getattr(part, name)) for part, name, _ in _switches()]
+    before = _read()
     set_precision("ieee")
     try:
         yield
     finally:
-        for part, name, value in before:
-            setattr(part, name, value)
+        _write(before)
 
 
 def hold(images: Tensor, device: torch.device) -> Tensor:

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from tgr import devices
 from tgr.config.load import load
@@ -207,6 +208,10 @@ def test_precision_is_set_for_products_and_convolutions_and_put_back() -> None:
         for precision in ("tf32", "ieee"):
             devices.set_precision(precision)
             assert devices.get_precision() == precision
+            older = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+            assert older == (precision == "tf32",) * 2, (
+                "parts of PyTorch ask these, and they refuse to answer if unlike"
+            )
             with devices.exact():
                 assert devices.get_precision() == "ieee"
             assert devices.get_precision() == precision
