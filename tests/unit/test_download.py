@@ -4,13 +4,13 @@ import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import numpy as np
 import pytest
 
+from tests.local_server import serve
 from tgr.data.download import Download, fetch
 from tgr.errors import TgrError
 
@@ -51,14 +51,9 @@ def server() -> Iterator[Server]:
         def log_message(self, *_: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{http.server_port}/file.tar.gz"
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serve(Handler) as url:
+        state.url = f"{url}/file.tar.gz"
+        yield state
 
 
 def download(server: Server) -> Download:

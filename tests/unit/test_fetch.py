@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pytest
 import torch
 from huggingface_hub import constants
 
+from tests.local_server import serve
 from tests.unit.test_existing_models import SIZE, import_one
 from tgr.artifacts import save_tensors, sha256_of
 from tgr.backbones.registry import build
@@ -58,14 +58,9 @@ def web() -> Iterator[Web]:
         def log_message(self, *_: object) -> None:
             pass
 
-    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=http.serve_forever, daemon=True)
-    thread.start()
-    state.url = f"http://127.0.0.1:{http.server_port}"
-    yield state
-    http.shutdown()
-    thread.join()
-    http.server_close()
+    with serve(Handler) as url:
+        state.url = url
+        yield state
 
 
 @pytest.fixture

@@ -5,15 +5,15 @@ import os
 import shutil
 from collections.abc import Iterator
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 from typing import BinaryIO
 
 import benchmark_formats as formats
 import pytest
 from workflow_project import Project, copy_project
 
+from tests.local_server import serve
 from tgr.artifacts import read_json
 from tgr.data.dataset import ImageDataset
 from tgr.data.download import CIFAR100
@@ -107,13 +107,8 @@ def served(tmp_path: Path) -> Iterator[tuple[str, Path]]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, directory=str(folder)))
-    thread = Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/{archive.name}", archive
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with serve(partial(Handler, directory=str(folder))) as url:
+        yield f"{url}/{archive.name}", archive
 
 
 @pytest.mark.slow

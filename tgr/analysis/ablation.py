@@ -10,7 +10,7 @@ import pandas as pd
 from tgr.artifacts import read_json
 from tgr.evaluation.curves import read_curves
 from tgr.evaluation.selection import CRITERION
-from tgr.evaluation.statistics import REPLICATE, TRAINING, crossed, interval, training_keys
+from tgr.evaluation.statistics import REPLICATE, crossed, interval, training_counts, training_keys
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, seed_means, summarise
 
 CONFLICT = ("gradient_cosine", "relative_variance")
@@ -64,8 +64,7 @@ def summarise_ablation(
     measured = pd.concat(measures, ignore_index=True)
     replicates = [REPLICATES] if REPLICATE in episodes else []
     if replicates:
-        counts = {"n_seeds": episodes[TRAINING].nunique(), REPLICATES: episodes[REPLICATE].nunique()}
-        measured = measured.assign(**counts)
+        measured = measured.assign(**training_counts(episodes))
     about = pd.DataFrame(
         [
             {"variant": name, "method": variant["method"], "configured": "." not in name} | dict(variant["changes"])

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tgr.errors import TgrError
 from tgr.evaluation.curves import read_curves
-from tgr.evaluation.statistics import REPLICATE, TRAINING, mean_interval, training_keys
+from tgr.evaluation.statistics import REPLICATE, mean_interval, training_counts, training_keys
 from tgr.evaluation.summary import headline_rows, over_all_datasets, read_episodes, seed_means
 
 ANY = "any"
@@ -76,11 +76,8 @@ def _work(curves: pd.DataFrame, passes: Mapping[str, Mapping[str, Mapping[str, i
 
 def _row(seeds: pd.DataFrame) -> dict[str, float]:
     mean, half = float(seeds["mean"].mean()), float("nan")
-    counts, independent = {"n_seeds": len(seeds)}, seeds["mean"]
-    if REPLICATE in seeds:
-        independent = seeds.groupby(REPLICATE)["mean"].mean()
-        counts = {"n_seeds": seeds[TRAINING].nunique(), "n_replicates": len(independent)}
+    independent = seeds.groupby(REPLICATE)["mean"].mean() if REPLICATE in seeds else seeds["mean"]
     if len(independent) > 1:
         half = mean_interval(independent.to_numpy()).half_width
     work = {name: float(seeds[name].mean()) for name in ("steps", "image_passes")}
-    return work | {"mean": mean, "low": mean - half, "high": mean + half} | counts
+    return work | {"mean": mean, "low": mean - half, "high": mean + half} | training_counts(seeds)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tgr.evaluation.statistics import REPLICATE, TRAINING, Difference, contrast, crossed, holm, trainings_for
+from tgr.evaluation.statistics import Difference, contrast, crossed, holm, training_counts, trainings_for
 from tgr.evaluation.summary import ENOUGH, headline_rows, read_episodes
 
 CONFIRMED, REFUTED, UNDECIDED = "confirmed", "refuted", "undecided"
@@ -43,9 +43,7 @@ def measure_contrasts(
     for (shot, protocol), part in rows.groupby(["shot", "protocol"], sort=True):
         tables = {cell: crossed(part[part["method"] == training]) for cell, training in cells.items()}
         about = {"shot": shot, "protocol": protocol, "selection": headline, "split": part["split"].iloc[0]}
-        counts = {"n_seeds": part[TRAINING].nunique()}
-        if REPLICATE in part:
-            counts["n_replicates"] = part[REPLICATE].nunique()
+        counts = training_counts(part)
         terms = {claim: [(w, tables[cell]) for cell, w in weights.items()] for claim, weights in claims.items()}
         shown = {claim: contrast(terms[claim]) for claim in claims}
         p_values = holm([difference.p_value for difference in shown.values()])

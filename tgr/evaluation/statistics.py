@@ -161,6 +161,12 @@ def training_keys(frame: pd.DataFrame) -> list[str]:
     return [name for name in (REPLICATE, TRAINING) if name in frame]
 
 
+def training_counts(frame: pd.DataFrame) -> dict[str, int]:
+    """Return ``n_seeds``, and with several replicates ``n_replicates``, each of which has so many seeds."""
+    replicates = {"n_replicates": frame[REPLICATE].nunique()} if REPLICATE in frame else {}
+    return {"n_seeds": frame[TRAINING].nunique()} | replicates
+
+
 def interval(table: pd.DataFrame) -> Interval:
     """Return the mean of a method's accuracies and its 95 % interval over trainings and episodes.
 
