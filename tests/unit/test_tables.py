@@ -170,6 +170,16 @@ def test_reference_names_what_the_tables_were_made_from(snapshot: Callable[..., 
         reference.fill_in_tables("<!-- table snapshot/nothing -->\n<!-- end of table -->")
 
 
+def test_a_document_may_show_the_methods_that_it_names(snapshot: Callable[..., dict]) -> None:
+    snapshot("first", "icons")
+    mark = "<!-- summary snapshot/icons/main of tgr {} -->\n<!-- end of table -->"
+    shown = reference.fill_in_tables(mark.format("bank")).splitlines()
+    assert shown[0] == "<!-- summary snapshot/icons/main of tgr bank -->"
+    assert [line.split("|")[1].strip() for line in shown if line.startswith("| `")] == ["`tgr`", "`bank`"]
+    with pytest.raises(TgrError, match=r"icons/main\.csv: no row of nobody, but"):
+        reference.fill_in_tables(mark.format("nobody"))
+
+
 def test_reference_leaves_out_what_other_configurations_made(snapshot: Callable[..., dict]) -> None:
     [made] = snapshot("first", "icons", "elsewhere")["runs"]
     assert list(made["tables"]) == ["icons/main.csv"]

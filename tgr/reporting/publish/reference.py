@@ -4,7 +4,8 @@
 tables and the figures that documents show to ``results/reference/<name>``, writes the manifest, and renews the tables
 in the documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables
 stand between a line such as ``<!-- table full_cpu/icons/ablation-release -->`` (its rows) or
-``<!-- summary full_cpu/icons/main -->`` (accuracies only) and the line ``<!-- end of table -->``.
+``<!-- summary full_cpu/icons/main -->`` (accuracies only; with ``main of bank tgr -->`` of these methods alone) and the
+line ``<!-- end of table -->``.
 
 ``python -m tgr.run.digests results/reference/<name>/digests.json <working directory> --write`` then adds the digests of
 all artefacts, with which ``make compare`` compares those of another run.
@@ -41,7 +42,7 @@ UNKNOWN = {
     "as_good_as_best": False,
 }
 """What tables of earlier runs may lack, and stands in them as not measured."""
-TABLE = re.compile(r"(<!-- (table|summary) (\S+) -->\n).*?(<!-- end of table -->)", re.DOTALL)
+TABLE = re.compile(r"(<!-- (table|summary) (\S+)(?: of ([^>\n]+))? -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
 def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> None:
@@ -150,18 +151,28 @@ def fill_in_tables(text: str) -> str:
     """Return a document with the committed tables between its marks.
 
     Raises:
-        TgrError: there is no such table, or its file holds several.
+        TgrError: there is no such table, its file holds several, or a method is not among its rows.
     """
 
     def fill(match: re.Match[str]) -> str:
-        file = ROOT / REFERENCE / f"{match[3]}.{'md' if match[2] == 'table' else 'csv'}"
+        start, kind, name, methods, end = match.groups()
+        file = ROOT / REFERENCE / f"{name}.{'md' if kind == 'table' else 'csv'}"
         try:
-            table = read_rows(file) if match[2] == "table" else format_accuracies(pd.read_csv(file))
+            table = read_rows(file) if kind == "table" else format_accuracies(_read_methods(file, methods))
         except OSError as error:
             raise TgrError(f"{file}: cannot be read ({error.strerror}), but a document shows it") from error
-        return f"{match[1]}\n{table}\n{match[4]}"
+        return f"{start}\n{table}\n{end}"
 
     return TABLE.sub(fill, text)
+
+
+def _read_methods(file: Path, methods: str | None) -> pd.DataFrame:
+    """Read the rows of the methods that a document names, in its order; all rows if it names none."""
+    table = pd.read_csv(file)
+    names = table["method"].unique() if methods is None else methods.split()
+    if missing := set(names) - set(table["method"]):
+        raise TgrError(f"{file}: no row of {', '.join(sorted(missing))}, but a document shows it")
+    return pd.concat([table[table["method"] == name] for name in names])
 
 
 def read_rows(file: Path) -> str:
