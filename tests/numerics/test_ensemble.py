@@ -117,9 +117,18 @@ def loop(teachers: list[Teacher], tasks: TaskSet, episode: int, mode: str) -> Te
     return torch.stack([torch.stack([((one - mean) ** 2).sum() for mean in means]) for one in z[n_support:]])
 
 
-@pytest.mark.parametrize("mode", ["batch", "running"])
+@pytest.mark.parametrize(
+    ("bn_mode", "protocol", "mode"),
+    [("batch", "ncm", "batch"), ("running", "ncm", "running"), ("batch", "ncm_inductive", "running")],
+)
 def test_features_side_by_side_equal_an_explicit_loop(
-    tmp_path: Path, shard: Path, tasks: TaskSet, mode: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    shard: Path,
+    tasks: TaskSet,
+    bn_mode: str,
+    protocol: str,
+    mode: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     seen: list[Tensor] = []
 
@@ -128,7 +137,7 @@ def test_features_side_by_side_equal_an_explicit_loop(
         return accuracy(logits, targets)
 
     monkeypatch.setattr("tgr.evaluation.ensemble.accuracy", spy)
-    accuracies = make_scorer(tmp_path, shard, mode, [0, 1, 2]).score(0, "ncm", tasks)
+    accuracies = make_scorer(tmp_path, shard, bn_mode, [0, 1, 2]).score(0, protocol, tasks)
     teachers = load_teachers([shard])
     for episode, distances in enumerate(seen):
         expected = loop(teachers, tasks, episode, mode)

@@ -325,7 +325,7 @@ def test_a_scenario_may_leave_methods_out() -> None:
         ({"meta": {"n_way": 4}}, "meta.n_way: tgr learns a head of 4 outputs, but evaluation.n_way is 5"),
         (
             {"methods": {"pixels": {}}, "evaluation": {"protocols": ["finetune"]}},
-            "evaluation.protocols: pixels needs one of ncm; add it",
+            "evaluation.protocols: pixels needs one of ncm, ncm_inductive; add it",
         ),
         (
             {"pools": {"p": {"dataset": "icons", "architecture": "resnet10", "width": 4}}},
@@ -378,6 +378,10 @@ def test_a_scenario_may_leave_methods_out() -> None:
         (
             {"datasets": {"m": {"source": "mix", "of": ["icons"], "image_size": 32}}},
             "datasets.m.of: unknown name 'icons'; valid: ",
+        ),
+        (
+            {"evaluation": {"bn_mode": "running", "protocols": ["ncm", "ncm_inductive"]}},
+            "`bn_mode: running` makes ncm inductive already",
         ),
         ({"evaluation": {"selections": ["last"]}}, "evaluation.headline: meta_val is not among evaluation.selections"),
         ({"device": "tpu"}, "device: "),

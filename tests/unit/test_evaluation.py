@@ -143,6 +143,19 @@ def test_pixels_are_classified_by_nearest_class_mean(tmp_path: Path) -> None:
     assert frame["accuracy"].mean() > 0.4, "classes that differ in colour are told apart by their pixels"
 
 
+def test_inductive_is_nearest_class_mean_with_the_stored_statistics(tmp_path: Path) -> None:
+    model = write_model(tmp_path / "model", 1)
+    both = EVALUATION.model_copy(update={"protocols": ["ncm", "ncm_inductive"]})
+    stored = EVALUATION.model_copy(update={"protocols": ["ncm"], "bn_mode": "running"})
+    scores = {}
+    for name, evaluation in (("both", both), ("stored", stored)):
+        (tmp_path / name).mkdir()
+        frame, _ = run(tmp_path / name, model, evaluation=evaluation)
+        frame = frame[frame["selection"] == evaluation.headline]
+        scores |= {(name, protocol): rows["accuracy"].tolist() for protocol, rows in frame.groupby("protocol")}
+    assert scores["both", "ncm_inductive"] == scores["stored", "ncm"] != scores["both", "ncm"]
+
+
 def test_rules_that_are_not_the_headline_may_be_spared_fine_tuning(tmp_path: Path) -> None:
     evaluation = EVALUATION.model_copy(update={"selection_protocols": ["ncm"]})
     frame, selection = run(tmp_path, write_model(tmp_path / "model", 3), evaluation=evaluation)

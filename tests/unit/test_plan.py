@@ -223,8 +223,8 @@ def test_an_episode_of_prototypes_costs_one_pass(units: Units) -> None:
 
 
 def test_teachers_that_are_asked_themselves_cost_as_many_evaluations(units: Units) -> None:
-    def seconds(bn_mode: str = "batch", **values: int) -> float:
-        evaluation = default().evaluation.model_copy(update={"bn_mode": bn_mode, "protocols": ["ncm"]})
+    def seconds(bn_mode: str = "batch", protocols: tuple[str, ...] = ("ncm",), **values: int) -> float:
+        evaluation = default().evaluation.model_copy(update={"bn_mode": bn_mode, "protocols": list(protocols)})
         variant = Variant("ensemble", {}, parameters_of("ensemble", {**values}))
         return Parts(default(evaluation=evaluation), units).scoring_seconds("icons", variant, 5)
 
@@ -234,6 +234,7 @@ def test_teachers_that_are_asked_themselves_cost_as_many_evaluations(units: Unit
     assert seconds() == pytest.approx(20 * single, rel=0.1)
     assert seconds(n_teachers=5) == pytest.approx(seconds() / 4)
     assert seconds("running") < seconds(), "an image passes once, in however many episodes it occurs"
+    assert seconds(protocols=["ncm", "ncm_inductive"]) == pytest.approx(seconds() + seconds("running"))
     job = {"scenario": "icons", "shot": 5, "seed": 0}
     asked, pixels = (Estimates(default(), units).of("evaluate", job | {"method": m}) for m in ("ensemble", "pixels"))
     assert asked.mem_mb > pixels.mem_mb

@@ -6,9 +6,8 @@ from pydantic import Field, model_validator
 
 from tgr.config.base import Architecture, Distinct, Options, Section
 
-Protocol = Literal["finetune", "finetune_tuned", "ncm"]
+Protocol = Literal["finetune", "finetune_tuned", "ncm", "ncm_inductive"]
 Selection = Literal["last", "datafree", "meta_val", "oracle"]
-PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 SELECTIONS: tuple[Selection, ...] = get_args(Selection)
 
 
@@ -79,7 +78,11 @@ class Evaluation(Section):
     n_query: int = Field(15, ge=1, description="Query images a class.")
     n_episodes: int = Field(600, ge=2, description="Meta-test episodes (paper: 600).")
     n_val_episodes: int = Field(100, ge=2, description="Meta-val episodes, and recovered ones for `datafree`.")
-    protocols: Distinct[Protocol] = Field(list(PROTOCOLS), min_length=1, description="Ways to adapt to an episode.")
+    protocols: Distinct[Protocol] = Field(
+        ["finetune", "finetune_tuned", "ncm"],
+        min_length=1,
+        description="Ways to adapt to an episode; `ncm_inductive` is `ncm` with the stored BatchNorm statistics.",
+    )
     selections: Distinct[Selection] = Field(
         list(SELECTIONS), min_length=1, description="Rules that choose the checkpoint; `oracle` sees meta-test."
     )
@@ -112,4 +115,14 @@ class Evaluation(Section):
             raise ValueError(
                 "`split: meta_val` measures on the episodes by which finetune_tuned is tuned; leave it out"
             )
+        return self
+
+    def bn_mode_of(self, protocol: str) -> Literal["batch", "running"]:
+        """Return whose BatchNorm statistics a protocol uses: of the batch, or the stored ones."""
+        return "running" if protocol == "ncm_inductive" else self.bn_mode
+
+    @model_validator(mode="after")
+    def _check_inductive(self) -> Self:
+        if self.bn_mode == "running" and "ncm_inductive" in self.protocols:
+            raise ValueError("`bn_mode: running` makes ncm inductive already; leave ncm_inductive out of `protocols`")
         return self

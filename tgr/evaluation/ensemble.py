@@ -17,7 +17,7 @@ from tgr.config.learning import Evaluation
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.evaluation.model import Member, TrainedModel
-from tgr.evaluation.protocols import accuracy, labels
+from tgr.evaluation.protocols import NEAREST_MEAN, accuracy, labels
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.tasks import TaskSet
 from tgr.pool.card import Card, read_cards
@@ -50,7 +50,7 @@ class EnsembleScorer(Scorer):
         self._members = find_members(trained, folders)
 
     def _run(self, checkpoint: int, protocol: str, tasks: TaskSet, inner_lr: float, inner_steps: int) -> list[float]:
-        if protocol != "ncm":
+        if protocol not in NEAREST_MEAN:
             raise TgrError(f"{self.trained.folder}: an ensemble has no weights to fine-tune; evaluate it by ncm")
         n_episodes, n_way, n_query = tasks.episodes.query.shape
         total = torch.zeros(n_episodes, n_way * n_query, n_way, dtype=torch.float64)
@@ -59,18 +59,18 @@ class EnsembleScorer(Scorer):
             teacher = load_member(folder, card, member, self.device)
             if resized.images.shape[-1] != card.image_size:
                 resized = TaskSet(resize(tasks.images, card.image_size), tasks.episodes)
-            distances = torch.stack([*self._distances(teacher, resized)])
+            distances = torch.stack([*_distances(teacher, resized, self.evaluation.bn_mode_of(protocol))])
             if not torch.isfinite(distances).all():
                 raise TgrError(f"{folder / card.file}: gives features that are not finite; take it out of its pool")
             total += distances
         targets = labels(tasks.episodes.query[0])
         return [accuracy(-distances, targets) for distances in total]
 
-    def _distances(self, teacher: Teacher, tasks: TaskSet) -> Iterator[Tensor]:
-        transductive = self.evaluation.bn_mode == "batch"
-        n_way = tasks.episodes.support.shape[1]
-        for support, query in episode_features(teacher, tasks, self.evaluation.bn_mode):
-            yield scaled_distances(support, query, n_way, transductive)
+
+def _distances(teacher: Teacher, tasks: TaskSet, bn_mode: str) -> Iterator[Tensor]:
+    n_way = tasks.episodes.support.shape[1]
+    for support, query in episode_features(teacher, tasks, bn_mode):
+        yield scaled_distances(support, query, n_way, transductive=bn_mode == "batch")
 
 
 def find_members(trained: TrainedModel, folders: Sequence[Path]) -> list[tuple[Path, Card, Member]]:

@@ -3,7 +3,8 @@
 BatchNorm is explicit. With ``bn_mode: batch`` (transductive) fine-tuning uses the statistics of the support batch, and
 prediction those of the query batch, as MAML does; ``ncm`` computes the statistics over support and query together, as
 Prototypical Networks do, because distances mean nothing between differently normalised features. With
-``bn_mode: running`` the stored statistics serve everywhere, and no query depends on another.
+``bn_mode: running`` the stored statistics serve everywhere, and no query depends on another: that is inductive. The
+protocol ``ncm_inductive`` is ``ncm`` with them, whatever ``bn_mode`` says.
 """
 
 from collections.abc import Sequence
@@ -15,6 +16,9 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from tgr.backbones.classifier import Classifier, batchnorm_mode
+
+NEAREST_MEAN = ("ncm", "ncm_inductive")
+"""The protocols that classify by the nearest class mean."""
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Evaluation
 from tgr.evaluation.model import TrainedModel
-from tgr.evaluation.protocols import Task, finetune, ncm
+from tgr.evaluation.protocols import NEAREST_MEAN, Task, finetune, ncm
 from tgr.evaluation.tasks import TaskSet
 
 
@@ -46,16 +46,16 @@ class Scorer:
             inner_lr, inner_steps = self.evaluation.inner_lr, self.evaluation.inner_steps
         elif protocol == "finetune_tuned":
             inner_lr, inner_steps = self._tuned[checkpoint]
-        kind = "ncm" if protocol == "ncm" else "finetune"
+        kind = protocol if protocol in NEAREST_MEAN else "finetune"
         key = (checkpoint, id(tasks), kind, inner_lr, inner_steps)
         if key not in self._results:
             self._results[key] = (tasks, self._run(checkpoint, protocol, tasks, inner_lr, inner_steps))
         return self._results[key][1]
 
     def _run(self, checkpoint: int, protocol: str, tasks: TaskSet, inner_lr: float, inner_steps: int) -> list[float]:
-        model, bn_mode = self._model(checkpoint), self.evaluation.bn_mode
+        model, bn_mode = self._model(checkpoint), self.evaluation.bn_mode_of(protocol)
         episodes = self._episodes(checkpoint, tasks, protocol)
-        if protocol == "ncm":
+        if protocol in NEAREST_MEAN:
             return [ncm(model, task, bn_mode) for task in episodes]
         return [finetune(model, task, inner_lr, [inner_steps], bn_mode)[0] for task in episodes]
 

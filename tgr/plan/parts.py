@@ -255,6 +255,8 @@ class Parts:
             else:
                 seconds += n * nearest
             protocols = [name for name in evaluation.protocols if name in variant.parameters.protocols]
+            if "ncm_inductive" in protocols:
+                seconds += n * nearest
             if "finetune" in protocols:
                 seconds += n * (evaluation.inner_steps * step + predict)
             if "finetune_tuned" in protocols:
@@ -275,11 +277,12 @@ class Parts:
         seconds = 0.0
         for dataset in section.evaluate_on:
             n = self.n_episodes(dataset)
-            images: float = n * shown
-            if evaluation.bn_mode == "running":
-                images = min(images, shape_of(self.config, dataset).images)
+            images: dict[str, float] = {"batch": n * shown}
+            images["running"] = min(images["batch"], shape_of(self.config, dataset).images)
+            protocols = [name for name in evaluation.protocols if name in variant.parameters.protocols]
+            passes, rounds = sum(images[evaluation.bn_mode_of(name)] for name in protocols), n * len(protocols)
             for pool in section.pools:
-                each = images * self.units.forward(self.teacher(pool)) + n * self.units.step_overhead / 3
+                each = passes * self.units.forward(self.teacher(pool)) + rounds * self.units.step_overhead / 3
                 seconds += share * self.config.pools[pool].n_teachers * each
         return seconds
 

@@ -12,6 +12,7 @@ PROTOCOLS: Mapping[str, str] = {
     "finetune": "Fine-tuning",
     "finetune_tuned": "Fine-tuning, tuned",
     "ncm": "Nearest class mean",
+    "ncm_inductive": "Nearest class mean, inductive",
 }
 SELECTIONS: Mapping[str, str] = {
     "last": "last",

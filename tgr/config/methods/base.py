@@ -47,7 +47,7 @@ class MethodParameters(Section):
 
     role: ClassVar[Role] = "method"
     """Whether it is the floor or the ceiling of the tables, or a yardstick: many networks, no rival of single ones."""
-    protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm")
+    protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm", "ncm_inductive")
     """The protocols that make sense for it."""
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")
     """The stages from whose outputs it may start: ``teachers``, ``recovered``, ``judgements``, ``task_space``; see

@@ -15,7 +15,7 @@ class Ensemble(MethodParameters):
     needs = ("teachers",)
     checkpointed = False
     asks_teachers = True
-    protocols = ("ncm",)
+    protocols = ("ncm", "ncm_inductive")
 
     n_teachers: int | None = Field(
         None,

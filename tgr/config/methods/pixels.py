@@ -12,4 +12,4 @@ class Pixels(MethodParameters):
     role = "floor"
     needs = ()
     checkpointed = False
-    protocols = ("ncm",)
+    protocols = ("ncm", "ncm_inductive")

@@ -192,7 +192,7 @@ def format_accuracies(table: pd.DataFrame) -> str:
 
     Of several datasets, those of all episodes pooled.
     """
-    names = {"finetune": "finetune", "finetune_tuned": "tuned", "ncm": "ncm"}
+    names = {"finetune": "finetune", "finetune_tuned": "tuned", "ncm": "ncm", "ncm_inductive": "inductive"}
     table = over_all_datasets(table)
     shown = [name for name in names if name in set(table["protocol"])]
     columns = [(shot, protocol) for shot in sorted(table["shot"].unique()) for protocol in shown]

@@ -57,12 +57,13 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
     counts = "/".join(str(n) for n in sorted(set(episodes)))
     bn_mode = {"batch": "of the batch (transductive)", "running": "stored in training (not transductive)"}
     mode = summary["bn_mode"].iloc[0]
+    inductive = f"; inductive: {bn_mode['running']}" if "ncm_inductive" in set(summary["protocol"]) else ""
     split = "meta-val" if "split" in summary and (summary["split"] == "meta_val").any() else "meta-test"
     chosen = ["Parameters are chosen on these classes: no accuracy here is a result."] if split == "meta-val" else []
     return [
         f"Mean and {covers(summary)}; {counts} {split} episodes{each}, which all methods share.",
         *chosen,
-        f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}.",
+        f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}{inductive}.",
     ]
 
 
