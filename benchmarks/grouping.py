@@ -44,7 +44,7 @@ def main() -> None:
     embeddings = draw(widths, arguments.teachers)
     print(f"\n{arguments.teachers} teachers; process before: {_resident_gb():.2f} GB")
     matrix = _timed("dissimilarity through landmarks", lambda: dissimilarity(embeddings))
-    found = _timed(f"groups, {arguments.kind}", lambda: group(matrix, arguments.kind, N_DOMAINS, 0))
+    found = _timed(f"groups, {arguments.kind}", lambda: group(matrix.numpy(), arguments.kind, N_DOMAINS, 0))
     print(f"  sizes {found.quality['sizes']}; largest resident size of the process: {_resident_gb():.2f} GB")
 
 

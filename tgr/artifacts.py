@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tgr.errors import TgrError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
     from torch import Tensor
 
@@ -118,10 +119,19 @@ def load_tensors(
     Raises:
         TgrError: the file is missing, truncated, or not safetensors.
     """
+    return _load(path, "pt", remedy)
+
+
+def load_arrays(path: str | Path) -> tuple[dict[str, "np.ndarray"], dict[str, Any]]:
+    """Read a safetensors file as ``load_tensors`` does, but as arrays, for jobs that need no PyTorch."""
+    return _load(path, "np", "delete it and run again")
+
+
+def _load(path: str | Path, framework: str, remedy: str) -> tuple[dict[str, Any], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as file:
+        with safe_open(path, framework=framework) as file:
             metadata = dict(json.loads((file.metadata() or {}).get(METADATA, "{}")))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
     except FileNotFoundError as error:

@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -8,6 +9,7 @@ from tgr.artifacts import (
     atomic,
     digest,
     is_record,
+    load_arrays,
     load_tensors,
     provenance_path,
     read_json,
@@ -66,6 +68,15 @@ def test_tensors_and_metadata_survive(tmp_path: Path) -> None:
     )
 
 
+def test_arrays_are_what_tensors_are(tmp_path: Path) -> None:
+    tensors = {"a": torch.arange(6).view(2, 3).t(), "b": torch.tensor([1.5], dtype=torch.float64)}
+    save_tensors(tmp_path / "t.safetensors", tensors, {"flag": True})
+    arrays, metadata = load_arrays(tmp_path / "t.safetensors")
+    assert metadata == {"flag": True}
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(arrays[name], tensor.numpy(), strict=True)
+
+
 def test_equal_tensors_and_metadata_give_equal_bytes(tmp_path: Path) -> None:
     metadata = {f"key {index}": index for index in range(20)}
     for attempt in range(5):
@@ -78,8 +89,9 @@ def test_damaged_tensors_name_the_file(tmp_path: Path, content: bytes | None) ->
     file = tmp_path / "t.safetensors"
     save_tensors(file, {"a": torch.zeros(1000)})
     file.write_bytes(file.read_bytes()[:500] if content is None else content)
-    with pytest.raises(TgrError, match=r"t\.safetensors.*delete it and run again"):
-        load_tensors(file)
+    for load in (load_tensors, load_arrays):
+        with pytest.raises(TgrError, match=r"t\.safetensors.*delete it and run again"):
+            load(file)
 
 
 def test_missing_files_are_named(tmp_path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from figure_checks import assert_figure, assert_legible, legible_figures  # noqa: F401
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from synthetic_results import make_dataset, summary_of, write_evaluation, write_shard
 
-from tgr.analysis.examples import Example, Examples, pick_examples, pick_teachers
+from tgr.analysis.example_picking import pick_examples, pick_teachers
+from tgr.analysis.examples import Example, Examples
 from tgr.artifacts import write_json
 from tgr.config.methods.registry import Methods
 from tgr.errors import TgrError
@@ -356,7 +356,7 @@ def test_recovered_figure(tmp_path: Path) -> None:
     examples = Examples.load(tmp_path / "e.safetensors")
     assert [one.student for one in examples] == [0.4, None, None]
     assert all(len(images) == 2 for one in examples for images in (*one.recovered.values(), *one.real.values()))
-    assert torch.equal(examples[0].recovered[1], loaded[0].images[loaded[0].labels == 1][:2])
+    assert np.array_equal(examples[0].recovered[1], loaded[0].images[loaded[0].labels == 1][:2].numpy())
     figure = recovered_figure.draw(examples, venue="neurips")
     save(figure, tmp_path / "r.png", tmp_path / "r.pdf")
     assert_figure(tmp_path / "r.png", tmp_path / "r.pdf")
@@ -366,7 +366,7 @@ def test_recovered_figure(tmp_path: Path) -> None:
 
 
 def test_models_from_elsewhere_have_no_real_images_to_show(tmp_path: Path) -> None:
-    images = torch.zeros(2, 3, 8, 8, dtype=torch.uint8)
+    images = np.zeros((2, 3, 8, 8), np.uint8)
     example = Example("mine", "teacher-0000", "conv4", 9, "pixel", 0.5, None, ["a", "b"], {0: images, 1: images}, {})
     figure = recovered_figure.draw(Examples([example]))
     assert len(figure.axes) == 2

@@ -13,11 +13,12 @@ ROOT = PACKAGE.parent
 SCRIPTS = {file.stem: file for file in sorted((ROOT / "workflow/scripts").glob("*.py"))}
 EMBEDDING = {"embed", "compare"}
 """They ask a network of timm."""
+CLUSTERING = {"group", "map_task_space"}
+"""They cluster and scale with scikit-learn, which needs SciPy's statistics."""
 COMPUTING = {"load_dataset", "draw_episodes", "pretrain", "import_models", "invert", "measure_transfer", "judge"}
-COMPUTING |= {"group", "train", "evaluate", "measure_pairs", "measure_theory", "map_task_space", "pick_examples"}
+COMPUTING |= {"train", "evaluate", "measure_pairs", "measure_theory", "pick_examples"}
 """They compute with PyTorch."""
 DRAWN = [f"tgr.reporting.{file.parent.name}.{file.stem}" for file in sorted(PACKAGE.glob("reporting/[ft]*/[!_]*.py"))]
-SHOWING_TENSORS = {"tgr.reporting.figures.recovered"}
 OF_TENSORS = {"torch", "torchvision", "timm", "sklearn"}
 IMPORT = """
 import json, sys
@@ -38,11 +39,12 @@ def modules(scripts: set[str]) -> list[str]:
 @pytest.mark.parametrize(
     ("started", "absent"),
     [
-        (modules({*SCRIPTS} - EMBEDDING - COMPUTING), {*OF_TENSORS, "seaborn", "scipy.stats"}),
-        ([name for name in DRAWN if name not in SHOWING_TENSORS], OF_TENSORS),
+        (modules({*SCRIPTS} - EMBEDDING - CLUSTERING - COMPUTING), {*OF_TENSORS, "seaborn", "scipy.stats"}),
+        (modules(CLUSTERING), {"torch", "torchvision", "timm", "seaborn", "matplotlib"}),
+        (DRAWN, OF_TENSORS),
         (modules(COMPUTING), {"timm", "torchvision", "seaborn", "matplotlib"}),
     ],
-    ids=["measure", "draw", "compute"],
+    ids=["measure", "cluster", "draw", "compute"],
 )
 def test_jobs_import_no_library_that_others_need(started: list[str], absent: set[str]) -> None:
     done = subprocess.run(
@@ -52,4 +54,4 @@ def test_jobs_import_no_library_that_others_need(started: list[str], absent: set
 
 
 def test_scripts_that_are_named_are_there() -> None:
-    assert {*SCRIPTS} > EMBEDDING | COMPUTING
+    assert {*SCRIPTS} > EMBEDDING | CLUSTERING | COMPUTING

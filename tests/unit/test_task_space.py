@@ -26,7 +26,7 @@ from tgr.task_space import dissimilarity as module
 from tgr.task_space import grouping
 from tgr.task_space.dissimilarity import dissimilarity, load_embeddings
 from tgr.task_space.fisher import embed, embed_shard, first_of_each_class, fit_head
-from tgr.task_space.grouping import KINDS, group, measure, spectral_coordinates
+from tgr.task_space.grouping import KINDS, Groups, measure, spectral_coordinates
 from tgr.task_space.landmarks import choose_landmarks, similarity_to
 
 SMALL = TaskSpace(probe="test_resnet", weights="random", image_size=32, images_per_class=3)
@@ -284,6 +284,10 @@ def test_dissimilarity_of_layers_without_information() -> None:
 
 
 # --- groups --------------------------------------------------------------------------------------------------------
+
+
+def group(matrix: Tensor, kind: str, n_groups: int, seed: int, level: float = 1) -> Groups:
+    return grouping.group(matrix.numpy(), kind, n_groups, seed, level)
 
 
 def cliques(n_groups: int, size: int) -> tuple[Tensor, list[int]]:

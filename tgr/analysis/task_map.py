@@ -10,7 +10,7 @@ from sklearn.manifold import MDS
 from threadpoolctl import threadpool_limits
 
 from tgr import seeds
-from tgr.artifacts import load_tensors, read_json, write_json
+from tgr.artifacts import load_arrays, read_json, write_json
 from tgr.errors import TgrError
 from tgr.pool.card import read_cards
 from tgr.task_space.grouping import measure
@@ -46,12 +46,12 @@ def map_task_space(
     Raises:
         TgrError: the files do not speak of the same teachers.
     """
-    tensors, about = load_tensors(dissimilarity)
+    arrays, about = load_arrays(dissimilarity)
     grouping = read_json(groups)
     cards = {card.key: card for folder in teachers for card in read_cards(folder)}
     if grouping["teachers"] != about["teachers"] or set(about["teachers"]) != set(cards):
         raise TgrError(f"{groups}: other teachers than in {dissimilarity}; delete the folder and run again")
-    values = tensors["dissimilarity"].double().numpy()
+    values = arrays["dissimilarity"].astype(np.float64)
     places, stress = plane(values)
     rows = []
     for key, group, (x, y) in zip(about["teachers"], grouping["groups"], places, strict=True):

@@ -15,10 +15,9 @@ import numpy as np
 from scipy.sparse.linalg import LinearOperator, eigsh
 from sklearn.cluster import KMeans, SpectralClustering
 from threadpoolctl import threadpool_limits
-from torch import Tensor
 
 from tgr import seeds
-from tgr.artifacts import load_tensors, write_json
+from tgr.artifacts import load_arrays, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -69,16 +68,16 @@ def group_teachers(*, scenario: str, grouping: str, dissimilarity: Path, groups:
     Raises:
         TgrError: that file is missing or damaged.
     """
-    tensors, about = load_tensors(dissimilarity)
+    arrays, about = load_arrays(dissimilarity)
     _, kind, n_groups = grouping.split("-")
     kind, _, level = kind.partition("@")
     seed = seeds.derive("groups", scenario)
-    result = group(tensors["dissimilarity"], kind, int(n_groups), seed, float(level or 1))
+    result = group(arrays["dissimilarity"], kind, int(n_groups), seed, float(level or 1))
     named = {"teachers": about["teachers"], "groups": result.labels, "n_groups": int(n_groups)}
     write_json(groups, named | result.quality)
 
 
-def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int, level: float = 1) -> Groups:
+def group(dissimilarity: np.ndarray, kind: str, n_groups: int, seed: int, level: float = 1) -> Groups:
     """Group teachers.
 
     Where the matrix says nothing (all teachers alike, or as many groups as teachers) they are dealt out in turn, since
@@ -96,7 +95,7 @@ def group(dissimilarity: Tensor, kind: str, n_groups: int, seed: int, level: flo
             as a share of what swaps reach.
     """
     n_groups = 1 if kind == "single" else n_groups
-    matrix, n = dissimilarity.cpu().numpy(), len(dissimilarity)
+    matrix, n = dissimilarity, len(dissimilarity)
     if n <= DENSE_LIMIT:
         matrix = matrix.astype(np.float64)
     if n_groups in (1, n):

@@ -1,6 +1,6 @@
 """Pick examples of recovered images."""
 
-from tgr.analysis.examples import pick_examples
+from tgr.analysis.example_picking import pick_examples
 from tgr.run import job
 
 with job.stage(snakemake) as run:

@@ -3,9 +3,8 @@
 from typing import Any
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
-from torch import Tensor
+from numpy.typing import NDArray
 
 from tgr.analysis.examples import Example, Examples
 from tgr.reporting.figures.style import StyledFigure, style, width
@@ -25,7 +24,7 @@ def draw(examples: Examples, *, venue: str = "icml") -> Figure:
     """Draw recovered images of each class above real ones of that class; models from elsewhere have none to show.
 
     Args:
-        examples: what ``tgr.analysis.examples.pick_examples`` wrote.
+        examples: what ``tgr.analysis.example_picking.pick_examples`` wrote.
     """
     inches = width(venue)
     n_classes = max(len(example.classes) for example in examples)
@@ -74,7 +73,7 @@ def _fitting(name: str, inches: float) -> str:
     return name if len(name) <= most else name[: most - 1] + "\u2026"
 
 
-def _strip(figure: Figure, images: Tensor, left: float, bottom: float, tile: float) -> None:
+def _strip(figure: Figure, images: NDArray[np.uint8], left: float, bottom: float, tile: float) -> None:
     """Draw images side by side, positions in inches."""
     inches, height = figure.get_size_inches()
     axes = figure.add_axes((left / inches, bottom / height, len(images) * tile / inches, tile / height))
@@ -82,7 +81,7 @@ def _strip(figure: Figure, images: Tensor, left: float, bottom: float, tile: flo
     axes.set_axis_off()
 
 
-def _side_by_side(images: Tensor) -> np.ndarray:
+def _side_by_side(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
     gap = max(1, images.shape[-1] // 32)
-    framed = torch.nn.functional.pad(images, (0, gap), value=255)
-    return torch.cat(list(framed.permute(0, 2, 3, 1)), 1)[:, :-gap].numpy()
+    framed = np.pad(images, ((0, 0), (0, 0), (0, 0), (0, gap)), constant_values=255)
+    return np.concatenate(list(framed.transpose(0, 2, 3, 1)), 1)[:, :-gap]
