@@ -2,7 +2,7 @@
 
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -131,7 +131,7 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
     monkeypatch.setattr(reference, "describe_run", partial(_account_without_git, reference.describe_run))
     monkeypatch.setattr(reference, "ROOT", root)
 
-    def take(run: str, *scenarios: str, keep: bool = False) -> dict:
+    def take(run: str, *scenarios: str, keep: bool = False, changed: Sequence[str] = ()) -> dict:
         costs = tmp_path / run / "results/benchmarks/train"
         costs.mkdir(parents=True)
         for seconds in (60, 120):
@@ -147,7 +147,7 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., d
             figures.mkdir(parents=True)
             for figure in ("accuracy", "cost"):
                 (figures / f"{figure}.png").write_bytes(b"a picture")
-        reference.take_snapshot("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep)
+        reference.take_snapshot("snapshot", Path("config/full_cpu.yaml"), tmp_path / run, keep, changed)
         return read_json(root / "results/reference/snapshot/manifest.json")
 
     return take
@@ -168,6 +168,14 @@ def test_reference_names_what_the_tables_were_made_from(snapshot: Callable[..., 
         reference.fill_in_tables("<!-- table snapshot/icons/main -->\n<!-- end of table -->")
     with pytest.raises(TgrError, match="but a document shows it"):
         reference.fill_in_tables("<!-- table snapshot/nothing -->\n<!-- end of table -->")
+
+
+def test_reference_says_what_the_command_line_changed(snapshot: Callable[..., dict]) -> None:
+    commands = [
+        snapshot(run, "icons", changed=keys)["runs"][0]["command"] for run, keys in (("a", ()), ("b", ["device=cpu"]))
+    ]
+    assert commands[0] == "make reproduce CONFIG=config/full_cpu.yaml"
+    assert commands[1] == "snakemake --configfile config/full_cpu.yaml --config device=cpu"
 
 
 def test_a_document_may_show_the_methods_that_it_names(snapshot: Callable[..., dict]) -> None:

@@ -1,9 +1,11 @@
 """A snapshot of a finished run for the repository: its tables and figures, and where they come from.
 
-``python -m tgr.reporting.publish.reference [--keep] <name> <config> [<working directory>]`` copies the configuration's
-tables and the figures that documents show to ``results/reference/<name>``, writes the manifest, and renews the tables
-in the documents; with ``--keep``, what the run did not make stays, under the run that made it. In documents, tables
-stand between a line such as ``<!-- table full_cpu/icons/ablation-release -->`` (its rows) or
+``python -m tgr.reporting.publish.reference [--keep] <name> <config> [<working directory>] [<key>=<value>]`` copies the
+configuration's tables and the figures that documents show to ``results/reference/<name>``, writes the manifest, and
+renews the tables in the documents; with ``--keep``, what the run did not make stays, under the run that made it. Keys
+are those that Snakemake's ``--config`` changed, such as ``replicates=3``.
+
+In documents, tables stand between a line such as ``<!-- table full_cpu/icons/ablation-release -->`` (its rows) or
 ``<!-- summary full_cpu/icons/main -->`` (accuracies only; with ``main of bank tgr -->`` of these methods alone) and the
 line ``<!-- end of table -->``.
 
@@ -18,6 +20,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +48,7 @@ UNKNOWN = {
 TABLE = re.compile(r"(<!-- (table|summary) (\S+)(?: of ([^>\n]+))? -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
 
-def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> None:
+def take_snapshot(name: str, config: Path, run: Path, keep: bool = False, changed: Sequence[str] = ()) -> None:
     """Copy the tables and figures of a finished run and write the manifest.
 
     Args:
@@ -53,6 +56,7 @@ def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> Non
         config: the configuration of the run.
         run: its working directory, in which other configurations may have run too.
         keep: leave what earlier runs made and this one did not; the overview is then written anew from all.
+        changed: what the command line changed in the configuration, e.g. ``replicates=3``.
 
     Raises:
         TgrError: the run has no tables.
@@ -61,6 +65,8 @@ def take_snapshot(name: str, config: Path, run: Path, keep: bool = False) -> Non
     if not files:
         raise TgrError(f"{run / 'results/tables'}: no tables; finish the run first")
     record = describe_run(config, run)
+    if changed:
+        record["command"] = f"snakemake --configfile {config.as_posix()} --config {' '.join(changed)}"
     target = ROOT / REFERENCE / name
     earlier = read_json(target / "manifest.json")["runs"] if keep else []
     if not keep:
@@ -209,9 +215,9 @@ def format_accuracies(table: pd.DataFrame) -> str:
 
 def main(arguments: list[str]) -> int:
     """Take the snapshot and renew the documents; return the exit code."""
-    keep = "--keep" in arguments
-    name, config, *run = (argument for argument in arguments if argument != "--keep")
-    take_snapshot(name, Path(config), Path(*run), keep)
+    keep, changed = "--keep" in arguments, [argument for argument in arguments if "=" in argument]
+    name, config, *run = (argument for argument in arguments if argument not in ("--keep", *changed))
+    take_snapshot(name, Path(config), Path(*run), keep, changed)
     for document in list_documents():
         document.write_text(fill_in_tables(document.read_text(encoding="utf-8")), encoding="utf-8")
     return 0
