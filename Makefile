@@ -11,6 +11,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3; do "$$na
 CORES ?= all
 CONFIG ?= config/config.yaml
 TUNING ?= config/tuning/icons.yaml
+GPU_COSTS ?=
 RUN ?= .
 BIN := .venv/bin
 STAMP := .venv/.complete
@@ -18,7 +19,7 @@ STAMP := .venv/.complete
 .PHONY: help
 help: ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
-	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) TUNING=$(TUNING) RUN=$(RUN) PYTHON=$(PYTHON)"
+	@echo "  variables: CORES=$(CORES) CONFIG=$(CONFIG) TUNING=$(TUNING) GPU_COSTS=$(GPU_COSTS) RUN=$(RUN) PYTHON=$(PYTHON)"
 
 $(STAMP): envs/requirements.lock
 	@test ! -L .venv || { echo "error: .venv is a link to $$(readlink .venv), which may serve others; bring it up to date there, or remove the link" >&2; exit 1; }
@@ -46,8 +47,8 @@ share: $(STAMP) ## Collect the teachers, recovered images and meta-models of a f
 	$(BIN)/python -m snakemake --cores 1 --configfile "$(CONFIG)" --allowed-rules share_models -- results/share
 
 .PHONY: plan
-plan: $(STAMP) ## Estimate jobs, CPU hours, memory and disk of CONFIG before anything runs
-	@$(BIN)/python -m tgr.plan "$(CONFIG)" $(if $(filter-out all,$(CORES)),--cores $(CORES))
+plan: $(STAMP) ## Estimate jobs, CPU and GPU hours, memory and disk of CONFIG before anything runs; GPU_COSTS: of your GPU
+	@$(BIN)/python -m tgr.plan "$(CONFIG)" $(if $(filter-out all,$(CORES)),--cores $(CORES)) $(if $(GPU_COSTS),--gpu-costs "$(GPU_COSTS)")
 
 .PHONY: tune
 tune: $(STAMP) ## Try equally many values for each method on meta-val classes, as TUNING says, and print the best

@@ -6,6 +6,9 @@ without network and without Snakemake:
     python -m benchmarks.gpu check --out gpu.jsonl
     python -m benchmarks.gpu measure --out gpu.jsonl
 
+`measure` also writes gpu.json, what a step of each stage takes by the number of its images, from which the plan
+estimates GPU hours (`python -m tgr.plan FILE --gpu-costs gpu.json`); `costs` in its place measures nothing else.
+
 Each row is written when it is known, with its error if it failed; rows that find no time left say so. `--device cpu
 --quick` shows that the script works.
 """
@@ -31,6 +34,8 @@ from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import gpu_work as work
 from tgr import devices
+from tgr.artifacts import write_json
+from tgr.plan.gpu import GpuCosts
 
 TESTS = ("tests/contract", "tests/numerics/test_golden.py", "tests/unit/test_evaluation.py")
 PROCESSES = (1, 4, 8)
@@ -55,7 +60,7 @@ class Log:
         """Seconds until no row begins any more."""
         return self._end - time.monotonic()
 
-    def row(self, name: str, measure: Row) -> None:
+    def row(self, name: str, measure: Row) -> dict[str, Any]:
         """Add what a measurement returns, or its error: a row that fails must not take the others with it."""
         started, values = time.perf_counter(), {}
         if self.left <= 0:
@@ -69,14 +74,15 @@ class Log:
         print(line, flush=True)
         with self._file.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
+        return values
 
 
 def main() -> None:
     """Measure one part."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=["check", "measure", "worker"])
+    parser.add_argument("part", choices=["check", "measure", "costs", "worker"])
     parser.add_argument("--device", default="cuda")
-    parser.add_argument("--out", type=Path, default=Path("gpu.jsonl"))
+    parser.add_argument("--out", type=Path, default=Path("gpu.jsonl"), help="rows; costs are beside it, in .json")
     parser.add_argument("--seconds", type=float, default=210, help="after which no row begins")
     parser.add_argument("--quick", action="store_true", help="as small as it gets: only to see that the script works")
     options = parser.parse_args()
@@ -87,7 +93,12 @@ def main() -> None:
         work.pretrain(device, teachers=1 if options.quick else 4, epochs=1 if options.quick else 14)
         return
     log = Log(options.out, options.seconds)
-    (check if options.part == "check" else measure)(log, device, quick=options.quick)
+    if options.part == "check":
+        check(log, device, quick=options.quick)
+        return
+    costs(log, device, options.out.with_suffix(".json"), quick=options.quick)
+    if options.part == "measure":
+        measure(log, device, quick=options.quick)
 
 
 def check(log: Log, device: torch.device, *, quick: bool) -> None:
@@ -113,6 +124,29 @@ def measure(log: Log, device: torch.device, *, quick: bool) -> None:
             if precision == "ieee" or name in work.MAY_ROUND:
                 row = f"step {name}, {precision}"
                 log.row(row, lambda run=run, precision=precision: step(run, device, precision, quick=quick))
+
+
+def costs(log: Log, device: torch.device, output: Path, *, quick: bool) -> None:
+    """Write the unit costs of the device, if all rows that they need are there."""
+    found: dict[str, dict[str, float]] = {}
+    for stage, images, run in work.unit_steps(device, quick=quick):
+        values = log.row(f"cost {stage}, {images} images", lambda run=run: step(run, device, "ieee", quick=quick))
+        if "ms" in values:
+            found.setdefault(stage, {})[str(images)] = values["ms"]
+
+    def save() -> dict[str, Any]:
+        about = devices.describe(device) or {"name": "no GPU, one core"}
+        options = f" --device {device}" + (" --quick" if quick else "")
+        table = {
+            "command": f"python -m benchmarks.gpu costs{options}",
+            "machine": f"{about['name']}, torch {torch.__version__}",
+            "step_ms": found,
+        }
+        GpuCosts.model_validate(table)
+        write_json(output, table)
+        return {"file": str(output)}
+
+    log.row("costs", save)
 
 
 def versions(device: torch.device) -> dict[str, Any]:
@@ -183,7 +217,8 @@ def step(run: Callable[[int], object], device: torch.device, precision: str, *, 
         if device.type == "cuda":
             torch.cuda.reset_peak_memory_stats(device)
         seconds = [timed_once(run, steps, device) for steps in (short, short + more)]
-        values = {"ms": round(1000 * (seconds[1] - seconds[0]) / more, 3), "steps": more}
+        # Of a few steps on a busy machine the difference may be below zero.
+        values = {"ms": max(0.001, round(1000 * (seconds[1] - seconds[0]) / more, 3)), "steps": more}
         if device.type == "cuda":
             values |= {
                 "peak_mb": round(torch.cuda.max_memory_allocated(device) / 1e6, 1),

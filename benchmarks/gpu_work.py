@@ -3,6 +3,7 @@
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from torch.nn.functional import cross_entropy
 
 from tgr.artifacts import digest, write_json
 from tgr.backbones.classifier import batchnorm_mode
+from tgr.backbones.probe import load_probe
 from tgr.backbones.registry import build
 from tgr.config.experiments import Scenario
 from tgr.config.learning import Evaluation, Meta
@@ -28,12 +30,13 @@ from tgr.evaluation.protocols import Task, finetune, ncm
 from tgr.evaluation.stage import evaluate
 from tgr.inversion.registry import get as get_engine
 from tgr.inversion.stage import invert_shard
-from tgr.meta.learners import Episode, maml
+from tgr.meta.learners import Episode, Learner, fomaml, maml
 from tgr.meta.regularisation import regularised_gradient
 from tgr.methods.stage import train_method
 from tgr.panel.stage import judge_shard
 from tgr.pool.pretrain import pretrain_shard, pretrain_teacher
 from tgr.pool.teacher import load_teachers
+from tgr.task_space.fisher import embed
 
 NAME, CLASSES = "icons", 5
 SCENARIO = Scenario(pools=[NAME], evaluate_on=[NAME])
@@ -285,6 +288,59 @@ def steps(device: torch.device, *, quick: bool) -> Iterator[tuple[str, Callable[
         task = Task(torch.randn(CLASSES, 5, 3, 32, 32).to(device), torch.randn(CLASSES, 15, 3, 32, 32).to(device))
         yield "fine-tuning", lambda n: [finetune(model, task, 0.01, [10], "batch") for _ in range(n)]
         yield "nearest class mean", lambda n: [ncm(model, task, "batch") for _ in range(n)]
+
+
+def unit_steps(device: torch.device, *, quick: bool) -> Iterator[tuple[str, int, Callable[[int], object]]]:
+    """Yield a stage of `tgr.plan.gpu.Steps`, the images of a step, and a function of a number of steps."""
+    space = TaskSpace(weights="random")
+    probe = cache(lambda: load_probe(space, device))
+    model = build("conv4", CLASSES, 32, 32, "unit costs").to(device)
+    parameters = dict(model.named_parameters())
+    count = iter(range(10**6))
+    with tempfile.TemporaryDirectory() as folder, batchnorm_mode(model, "batch"):
+        chain = Chain(Path(folder), device, teachers=1)
+        chain.pretrain(chain.folders["teachers"][0], epochs=1)
+        chain.invert(chain.folders["recovered"][0], steps=2, images_per_class=10 if quick else 30)
+        teacher = load_teachers(chain.folders["teachers"], device)[0]
+
+        def training(n: int, images: int) -> None:
+            chain.train(Path(folder) / f"model-{next(count)}", "bank", Meta(), steps=n, batch_size=images)
+
+        def prediction(n: int, images: int) -> None:
+            inputs = torch.randn(images, 3, 32, 32).to(device)
+            with torch.no_grad():
+                for _ in range(n):
+                    model(inputs)
+
+        def inversion(n: int, images: int, engine: str = "pixel") -> None:
+            labels = torch.arange(CLASSES).repeat_interleave(images // CLASSES)
+            config = Inversion(engine=engine, steps=n, generator_width=64)
+            get_engine(engine)(teacher, labels, config, None, torch.Generator().manual_seed(0))
+
+        def episodes(n: int, images: int, learner: Learner) -> None:
+            inputs, labels = torch.randn(images, 3, 32, 32).to(device), (torch.arange(images) % CLASSES).to(device)
+            support = images // 4
+            episode = Episode(inputs[:support], labels[:support], inputs[support:], labels[support:])
+            for _ in range(n):
+                torch.autograd.grad(learner(model, parameters, episode, 0.01, 5).loss, list(parameters.values()))
+
+        def embedding(n: int, images: int) -> None:
+            inputs = torch.randint(0, 256, (images, 3, 32, 32), dtype=torch.uint8)
+            for _ in range(n):
+                embed(probe(), inputs, torch.arange(images) % CLASSES, space)
+
+        sizes: dict[str, tuple[Callable[..., None], tuple[int, ...], tuple[int, ...]]] = {
+            "training": (training, (8, 512), (5, 10)),
+            "prediction": (prediction, (8, 512), (5, 10)),
+            "inversion": (inversion, (30, 300), (5, 10)),
+            "inversion_generator": (partial(inversion, engine="generator"), (150,), (5,)),
+            "first_order": (partial(episodes, learner=fomaml), (100,), (8,)),
+            "second_order": (partial(episodes, learner=maml), (100,), (8,)),
+            "embedding": (embedding, (50,), (2,)),
+        }
+        for stage, (run, usual, small) in sizes.items():
+            for images in small if quick else usual:
+                yield stage, images, partial(run, images=images)
 
 
 # --- The main experiment ----------------------------------------------------------------------------------------------

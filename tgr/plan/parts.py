@@ -111,7 +111,8 @@ class Parts:
             image *= CHUNKED
         if inversion.engine == "generator":
             image += self.units.generate(inversion.generator_width, self.pixels(name))
-        return (inversion.steps or DEFAULT_STEPS[inversion.engine]) * self.n_recovered(name) * image
+        steps = inversion.steps or DEFAULT_STEPS[inversion.engine]
+        return steps * self.n_recovered(name) * image + steps * self.units.invert_overhead
 
     def image_seconds(self, pools: Sequence[str]) -> float:
         """Seconds of recovering one image, mean over the teachers of some pools."""

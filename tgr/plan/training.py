@@ -73,7 +73,7 @@ class Setting:
 
     def inverted(self, images: float) -> float:
         """Seconds of one step on images that are optimised through a teacher."""
-        return images * self.units.invert(self.teacher)
+        return images * self.units.invert(self.teacher) + self.units.invert_overhead
 
     def recovered(self, images: float) -> float:
         """Seconds of recovering images of a teacher by its pool's inversion, from start to end."""

@@ -1,6 +1,7 @@
 """Unit costs: what an image, a step, a job takes, as measured once (``tgr/resources/unit_costs.json``)."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -14,13 +15,15 @@ GENERATOR_WIDTH, GENERATOR_PIXELS = 64, 32
 """Channels, and height of the images, of the generator that was measured."""
 REFERENCE = named("conv4", 32, 32)
 """Conv4 of 32 channels at 32 px: image costs are its own, and scale with the multiplications of other networks."""
+Costs = TypeVar("Costs", bound=Section)
 
 
 class Units(Section):
     """Seconds of one core, measured by ``command`` on ``machine``; ``assumed`` keys are not measured.
 
     ``families``: seconds for a multiplication of a network of the family, relative to Conv4's; a family that is not
-    listed is taken for Conv4's. All images are those of the reference network.
+    listed is taken for Conv4's. All images are those of the reference network. ``invert_overhead``: of a step of
+    inversion, however few its images; on a CPU it is in ``invert_image``, measured with as many images as are in use.
     """
 
     command: str
@@ -30,6 +33,7 @@ class Units(Section):
     forward_image: float
     train_image: float
     invert_image: float
+    invert_overhead: float = 0.0
     generator_image: float
     second_order: float
     step_overhead: float
@@ -74,9 +78,18 @@ def load_units(file: Path = FILE) -> Units:
     Raises:
         TgrError: it is missing or damaged.
     """
+    return read_costs(file, Units, "python -m benchmarks.unit_costs")
+
+
+def read_costs(file: Path, kind: type[Costs], command: str) -> Costs:
+    """Read a file of costs that a command makes.
+
+    Raises:
+        TgrError: it is missing, damaged, or another file.
+    """
     try:
-        return Units.model_validate(read_json(file))
+        return kind.model_validate(read_json(file))
     except ValidationError as error:
         first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        raise TgrError(f"{file}: {key}: {first['msg']}; make it by `python -m benchmarks.unit_costs`") from error
+        where = ": ".join([str(file), *filter(None, [".".join(str(part) for part in first["loc"] if part != "[key]")])])
+        raise TgrError(f"{where}: {first['msg']}; make it by `{command}`") from error

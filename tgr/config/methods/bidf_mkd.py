@@ -79,12 +79,12 @@ class BidfMkd(EpisodicParameters, PooledParameters):
     def training_seconds(self, setting: Setting) -> float:
         """Return the seconds of one core that the training takes."""
         support, query = setting.n_way * self.support_per_class, setting.n_way * self.query_per_class
-        image = setting.inverted(1) * (1 if self.box == "white" else self.directions)
+        recovery = setting.inverted(support + query) * (1 if self.box == "white" else self.directions)
         if self.engine == "generator":
-            image += setting.generated(1, self.generator_width)
+            recovery += setting.generated(support + query, self.generator_width)
         asked = 1 if self.box == "white" else self.directions + 1
         student = setting.steps(asked, query, FORWARD) if self.boundary_weight > 0 else 0.0
-        inversion = self.inversion_steps * ((support + query) * image + (1 - self.boundary_after) * student)
+        inversion = self.inversion_steps * (recovery + (1 - self.boundary_after) * student)
         distillation = setting.steps(self.kd_steps, support, setting.second_order) + setting.steps(1, query)
         distillation += setting.classified(support + query)
         return self.steps * (inversion + distillation) + setting.replay(self.steps * self.replay_steps)
