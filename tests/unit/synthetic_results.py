@@ -145,7 +145,7 @@ def write_evaluation(
                             "checkpoint": 0,
                             "episode": range(n_episodes),
                             "accuracy": accuracy,
-                            "bn_mode": "batch",
+                            "bn_mode": EVALUATION.bn_mode_of(protocol),
                             "split": "meta_test",
                             "phase": "group + replay" if method == "tgr" else "",
                         }

@@ -383,7 +383,7 @@ def test_a_scenario_may_leave_methods_out() -> None:
             {"evaluation": {"bn_mode": "running", "protocols": ["ncm", "ncm_inductive"]}},
             "`bn_mode: running` makes ncm inductive already",
         ),
-        ({"evaluation": {"selections": ["last"]}}, "evaluation.headline: meta_val is not among evaluation.selections"),
+        ({"evaluation": {"selections": ["last"]}}, "evaluation.headline: datafree is not among evaluation.selections"),
         ({"device": "tpu"}, "device: "),
     ],
 )

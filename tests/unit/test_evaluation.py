@@ -160,9 +160,9 @@ def test_rules_that_are_not_the_headline_may_be_spared_fine_tuning(tmp_path: Pat
     evaluation = EVALUATION.model_copy(update={"selection_protocols": ["ncm"]})
     frame, selection = run(tmp_path, write_model(tmp_path / "model", 3), evaluation=evaluation)
     slow = frame[frame["protocol"] != "ncm"]
-    assert set(slow["selection"]) == {"meta_val"} and set(slow["protocol"]) == {"finetune", "finetune_tuned"}
+    assert set(slow["selection"]) == {"datafree"} and set(slow["protocol"]) == {"finetune", "finetune_tuned"}
     assert set(frame.loc[frame["protocol"] == "ncm", "selection"]) == set(EVALUATION.selections)
-    assert list(selection["tuned"]) == ["meta_val"]
+    assert list(selection["tuned"]) == ["datafree"]
 
 
 def test_several_datasets_are_kept_apart_and_averaged(tmp_path: Path) -> None:

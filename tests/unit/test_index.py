@@ -64,7 +64,7 @@ def test_data_are_complete_and_stay_inside_their_element(page: str) -> None:
     assert len(main) == 2 * 4 * (3 * 3 + 1)
     assert {"label", "mean", "ci95", "n_episodes", "n_seeds", "as_good_as_best", "role"} <= set(frame.columns)
     assert set(main["label"]) == {"Pixels (floor)", "Bank </script>", "TGR", "Real data (ceiling)"}
-    assert data["defaults"] == {"comparison": "main", "selection": "meta_val", "protocol": "finetune", "shot": "5"}
+    assert data["defaults"] == {"comparison": "main", "selection": "meta_val", "protocol": "ncm", "shot": "5"}
     assert data["files"] == ["tables/toys/main.csv"]
 
 

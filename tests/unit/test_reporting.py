@@ -50,7 +50,7 @@ def evaluations(root: Path, methods: Iterable[str], n_seeds: int = 1, **options:
 
 
 def main_table(folders: list[Path], methods: Mapping[str, str]) -> tuple[pd.DataFrame, str, str]:
-    table = main.table(summary_of(folders, methods), headline="meta_val")
+    table = main.table(summary_of(folders, methods), headline="datafree")
     return pd.read_csv(StringIO(table.to_csv())), table.to_markdown(), table.to_latex()
 
 
@@ -62,11 +62,11 @@ def test_main_table(tmp_path: Path) -> None:
     folders = evaluations(tmp_path, METHODS)
     csv, markdown, latex = main_table(folders, METHODS)
     assert list(dict.fromkeys(csv["method"])) == list(METHODS)
-    assert set(csv["selection"]) == {"meta_val"}
+    assert set(csv["selection"]) == {"datafree"}
     rows = [line.split("|")[1].strip() for line in markdown.splitlines() if line.startswith("| ")]
     assert rows == ["Method", "Pixels (floor)", "Random", "Bank", "TGR", "Real data (ceiling)"]
     raw = pd.read_parquet(folders[6] / "episodes.parquet")
-    own = raw[(raw["protocol"] == "ncm") & (raw["selection"] == "meta_val")]["accuracy"].mean()
+    own = raw[(raw["protocol"] == "ncm") & (raw["selection"] == "datafree")]["accuracy"].mean()
     found = csv[(csv["method"] == "tgr") & (csv["shot"] == 1) & (csv["protocol"] == "ncm")]["mean"].item()
     assert found == pytest.approx(own, rel=1e-12), "the CSV keeps full precision"
     assert f"{100 * own:.1f} ±" in markdown
@@ -75,7 +75,7 @@ def test_main_table(tmp_path: Path) -> None:
         "the one training of each method",
         "No bold: fewer than 3 trainings",
         "bn\\_mode = batch",
-        "meta-val",
+        "data-free. The headline is 5-shot nearest class mean",
         "difference to TGR",
     ):
         assert fact in markdown
@@ -97,7 +97,7 @@ def test_three_trainings_earn_bold_and_stars(tmp_path: Path) -> None:
 
 
 def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
-    folders = evaluations(tmp_path, ["random", "bank"], selections=("last", "meta_val"))
+    folders = evaluations(tmp_path, ["random", "bank"], selections=("last", "datafree"))
     csv, markdown, _ = main_table(folders, METHODS)
     assert set(csv["reference"]) == {"bank"}
     assert not csv["below_floor"].any()
@@ -106,7 +106,7 @@ def test_table_without_tgr_floor_and_ceiling_says_so(tmp_path: Path) -> None:
 
 
 def test_training_that_ends_below_an_untrained_network_is_marked(tmp_path: Path) -> None:
-    folders = evaluations(tmp_path, METHODS, selections=("last", "meta_val"))
+    folders = evaluations(tmp_path, METHODS, selections=("last", "datafree"))
     assert "No training ends below an untrained network" in main_table(folders, METHODS)[1]
     episodes = pd.read_parquet(folders[4] / "episodes.parquet")
     assert episodes["method"].unique() == ["bank"] and episodes["shot"].unique() == [1]
@@ -131,7 +131,7 @@ def test_seeds_are_reported_apart(tmp_path: Path) -> None:
 
 
 def test_several_datasets_get_a_block_each(tmp_path: Path) -> None:
-    folders = evaluations(tmp_path, ["bank", "tgr"], datasets=("toys", "tools"), selections=("meta_val",))
+    folders = evaluations(tmp_path, ["bank", "tgr"], datasets=("toys", "tools"), selections=("datafree",))
     _, markdown, latex = main_table(folders, METHODS)
     assert re.findall("^### (.*)$", markdown, re.M) == [
         "All datasets (episodes pooled)", "Unseen classes of tools", "Unseen classes of toys"
@@ -163,6 +163,14 @@ def test_reading_refuses_what_does_not_belong_together(tmp_path: Path) -> None:
     pd.read_parquet(other / "episodes.parquet").assign(bn_mode="running").to_parquet(other / "episodes.parquet")
     with pytest.raises(TgrError, match="must share bn_mode"):
         read_episodes([folder, other])
+
+
+def test_tables_name_the_statistics_of_each_protocol(tmp_path: Path) -> None:
+    folders = [write_evaluation(tmp_path, name, 0.5, protocols=("ncm", "ncm_inductive")) for name in ("bank", "tgr")]
+    csv, markdown, _ = main_table(folders, METHODS)
+    modes = csv.groupby("protocol")["bn_mode"].unique().map(list).to_dict()
+    assert modes == {"ncm": ["batch"], "ncm_inductive": ["running"]}
+    assert "of the batch (transductive) in Nearest class mean; stored in training (inductive) in" in markdown
 
 
 @pytest.mark.parametrize(

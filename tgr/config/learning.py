@@ -91,7 +91,8 @@ class Evaluation(Section):
         description="Protocols under which all selection rules are compared; the others are run for the headline only.",
     )
     headline: Literal["last", "datafree", "meta_val"] = Field(
-        "meta_val", description="Selection rule of the main table and figure."
+        "datafree",
+        description="Selection rule of the main table and figure; `last` and `datafree` see no real image.",
     )
     bn_mode: Literal["batch", "running"] = Field(
         "batch",

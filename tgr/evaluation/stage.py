@@ -137,7 +137,7 @@ def _rows(
             "checkpoint": checkpoint,
             "episode": range(len(accuracies)),
             "accuracy": accuracies,
-            "bn_mode": evaluation.bn_mode,
+            "bn_mode": evaluation.bn_mode_of(protocol),
             "split": evaluation.split,
         }
     )

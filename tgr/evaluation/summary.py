@@ -41,6 +41,8 @@ UNTRAINED = "random"
 """The method that learns nothing: what training must improve on, ..."""
 GATE = {"selection": "last", "protocol": "ncm"}
 """... by its last checkpoint, and by features alone: no selection and no fine-tuning may hide that they got worse."""
+HEADLINE = {"shot": 5, "protocol": "ncm"}
+"""The one number that sums a method up, with the selection rule ``evaluation.headline``: features alone, no tuning."""
 REFERENCE = "tgr"
 FALLBACKS = ("replay", "bank", "average", "best", "random")
 """References in the order of preference if a scenario runs without TGR."""
@@ -64,9 +66,9 @@ def read_episodes(folders: Sequence[Path]) -> pd.DataFrame:
         raise TgrError("no evaluations to report; name at least one method and run the stage evaluate")
     frames = [_read(Path(folder) / "episodes.parquet") for folder in folders]
     frame = tell_replicates(pd.concat(frames, ignore_index=True))
-    for column in ("scenario", "bn_mode", "split"):
-        values = sorted(frame[column].unique())
-        if len(values) != 1:
+    by_protocol = [("bn_mode", rows) for _, rows in frame.groupby("protocol")]
+    for column, rows in [("scenario", frame), ("split", frame), *by_protocol]:
+        if len(values := sorted(rows[column].unique())) != 1:
             raise TgrError(f"evaluations of one table must share {column}, found {', '.join(values)}")
     return frame
 
@@ -127,7 +129,7 @@ def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None
         part = frame if dataset == ALL else frame[frame["dataset"] == dataset]
         for (shot, protocol, selection), cell in part.groupby(["shot", "protocol", "selection"]):
             head = {"scenario": frame["scenario"].iloc[0], "dataset": dataset, "shot": int(str(shot))}
-            head |= {"protocol": protocol, "selection": selection, "bn_mode": frame["bn_mode"].iloc[0]}
+            head |= {"protocol": protocol, "selection": selection, "bn_mode": cell["bn_mode"].iloc[0]}
             head |= {"split": frame["split"].iloc[0]}
             rows += [head | row for row in _summarise_cell(cell, present, reference)]
     table = _below_random(_below_floor(pd.DataFrame(rows)), frame)

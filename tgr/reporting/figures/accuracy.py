@@ -34,7 +34,7 @@ def draw(
     summary: pd.DataFrame,
     seeds: pd.DataFrame | None = None,
     *,
-    headline: str = "meta_val",
+    headline: str = "datafree",
     looks: Looks | None = None,
     venue: str = "icml",
 ) -> Figure:

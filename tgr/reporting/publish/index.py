@@ -9,7 +9,7 @@ import pandas as pd
 from jinja2 import Template
 
 from tgr.evaluation.statistics import training_keys
-from tgr.evaluation.summary import ALL, PLACE
+from tgr.evaluation.summary import ALL, HEADLINE, PLACE
 from tgr.reporting import labels
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -79,6 +79,7 @@ def _data(rows: pd.DataFrame, compared: Mapping[str, str], headline: str, files:
     """Return what the page's script reads, as JSON that cannot end its element."""
     table = json.loads(rows.to_json(orient="split", index=False, double_precision=DECIMALS))
     protocols = labels.in_order(set(rows["protocol"]), labels.PROTOCOLS)
+    shown_first = HEADLINE["protocol"] if HEADLINE["protocol"] in protocols else protocols[0]
     about = {
         "names": {
             "comparison": dict(compared),
@@ -89,7 +90,7 @@ def _data(rows: pd.DataFrame, compared: Mapping[str, str], headline: str, files:
         "defaults": {
             "comparison": MAIN,
             "selection": headline,
-            "protocol": protocols[0],
+            "protocol": shown_first,
             "shot": str(rows["shot"].max()),
         },
         "files": list(files),

@@ -19,7 +19,7 @@ from tgr.reporting.tables.markup import Block, Cell, Table
 CONFLICT = {"gradient_cosine": "cosine", "relative_variance": "variance"}
 
 
-def table(accuracies: pd.DataFrame, *, caption: str = "Ablation", headline: str = "meta_val") -> Table:
+def table(accuracies: pd.DataFrame, *, caption: str = "Ablation", headline: str = "datafree") -> Table:
     """Return a block for each dataset, a row for each variant: gradient conflict, and all shots and protocols.
 
     Args:
@@ -35,7 +35,7 @@ def table(accuracies: pd.DataFrame, *, caption: str = "Ablation", headline: str 
         blocks=[_block(part, str(dataset)) for dataset, part in accuracies.groupby("dataset", sort=False)],
         notes=[
             *common_notes(accuracies),
-            headline_note(headline),
+            headline_note(accuracies, headline),
             *difference_note(accuracies, labels_of(accuracies)[reference]),
             bold_note(accuracies),
             *below_random_note(accuracies),

@@ -7,7 +7,7 @@ import pandas as pd
 
 from tgr.config.methods.registry import CARDS
 from tgr.evaluation.statistics import OUTSIDE
-from tgr.evaluation.summary import ALL, ENOUGH, GATE, MARGIN, UNTRAINED
+from tgr.evaluation.summary import ALL, ENOUGH, GATE, HEADLINE, MARGIN, UNTRAINED
 from tgr.reporting import labels
 from tgr.reporting.tables.markup import Cell
 
@@ -55,21 +55,32 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
     episodes = summary[summary["dataset"] != ALL].groupby("dataset")["n_episodes"].max()
     each = " for each dataset" if len(episodes) > 1 else ""
     counts = "/".join(str(n) for n in sorted(set(episodes)))
-    bn_mode = {"batch": "of the batch (transductive)", "running": "stored in training (not transductive)"}
-    mode = summary["bn_mode"].iloc[0]
-    inductive = f"; inductive: {bn_mode['running']}" if "ncm_inductive" in set(summary["protocol"]) else ""
     split = "meta-val" if "split" in summary and (summary["split"] == "meta_val").any() else "meta-test"
     chosen = ["Parameters are chosen on these classes: no accuracy here is a result."] if split == "meta-val" else []
     return [
         f"Mean and {covers(summary)}; {counts} {split} episodes{each}, which all methods share.",
         *chosen,
-        f"BatchNorm at test (bn_mode = {mode}): statistics {bn_mode[mode]}{inductive}.",
+        _batchnorm_note(summary),
     ]
 
 
-def headline_note(headline: str) -> str:
-    """Say by which rule the checkpoints were chosen."""
-    return f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
+def _batchnorm_note(summary: pd.DataFrame) -> str:
+    """Say whose statistics BatchNorm uses at test; one protocol may differ from the others."""
+    said = {"batch": "of the batch (transductive)", "running": "stored in training (inductive)"}
+    modes = {str(mode): sorted(rows["protocol"].unique()) for mode, rows in summary.groupby("bn_mode")}
+    if len(modes) == 1:
+        mode = next(iter(modes))
+        return f"BatchNorm at test (bn_mode = {mode}): statistics {said[mode]}."
+    named = {mode: ", ".join(labels.PROTOCOLS[name] for name in names) for mode, names in modes.items()}
+    return f"BatchNorm at test: statistics {'; '.join(f'{said[mode]} in {named[mode]}' for mode in modes)}."
+
+
+def headline_note(shown: pd.DataFrame, headline: str) -> str:
+    """Say by which rule the checkpoints were chosen, and which column is the headline, if it is there."""
+    number = f"{HEADLINE['shot']}-shot {labels.PROTOCOLS[str(HEADLINE['protocol'])].lower()}"
+    there = ((shown["shot"] == HEADLINE["shot"]) & (shown["protocol"] == HEADLINE["protocol"])).any()
+    rule = f"Selection rule of the checkpoint: {labels.SELECTIONS[headline]}."
+    return f"{rule} The headline is {number}: features alone." if there else rule
 
 
 def bold_note(shown: pd.DataFrame, left_out: str = "") -> str:

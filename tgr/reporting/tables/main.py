@@ -26,7 +26,7 @@ from tgr.reporting.tables.markup import Block, Table
 def table(
     summary: pd.DataFrame,
     *,
-    headline: str = "meta_val",
+    headline: str = "datafree",
     heads: Mapping[str, Sequence[str]] | None = None,
     networks: Mapping[str, int] | None = None,
     published: Sequence[str] = (),
@@ -71,7 +71,7 @@ def _block(part: pd.DataFrame, dataset: str) -> Block:
 def _notes(shown: pd.DataFrame, headline: str) -> list[str]:
     names = labels_of(shown)
     shots = {shot: f"{shot}-shot" for shot in shown["shot"].unique()}
-    notes = [*common_notes(shown), headline_note(headline), *phase_note(shown, "shot", shots)]
+    notes = [*common_notes(shown), headline_note(shown, headline), *phase_note(shown, "shot", shots)]
     notes += spread_note(shown)
     reference = shown["reference"].iloc[0]
     label = labels.method(reference, names)

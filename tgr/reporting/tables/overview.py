@@ -19,7 +19,7 @@ from tgr.reporting.tables.accuracies import (
 from tgr.reporting.tables.markup import Block, Table
 
 
-def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> Table:
+def table(summaries: Sequence[pd.DataFrame], *, headline: str = "datafree") -> Table:
     """Return a block for each protocol, a row for each method, a column for each scenario and shot.
 
     Args:
@@ -39,7 +39,7 @@ def table(summaries: Sequence[pd.DataFrame], *, headline: str = "meta_val") -> T
         blocks=[_block(shown[shown["protocol"] == name], name, scenarios, list(methods)) for name in protocols],
         notes=[
             *common_notes(shown),
-            headline_note(headline),
+            headline_note(shown, headline),
             *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
             bold_note(shown),
             *below_random_note(shown),
