@@ -21,10 +21,11 @@ from tgr.config.teachers import Inversion
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import sample_episodes
 from tgr.data.transforms import normalise
-from tgr.evaluation.protocols import Task, finetune, ncm
+from tgr.evaluation.protocols import finetune
 from tgr.inversion.recovered import Recovered
 from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD, bank_of_recovered
+from tgr.meta.nearest_mean import Task, ncm
 from tgr.methods.bank import train_on
 from tgr.methods.training import Training
 from tgr.pool.card import read_cards

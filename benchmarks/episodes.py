@@ -10,8 +10,9 @@ from benchmarks import naive, timing
 from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.backbones.registry import build
-from tgr.evaluation.protocols import Task, finetune
+from tgr.evaluation.protocols import finetune
 from tgr.meta.learners import Episode, maml
+from tgr.meta.nearest_mean import Task
 
 N_WAY, N_QUERY, WIDTH, IMAGE_SIZE = 5, 15, 32, 32
 INNER_LR = 0.01

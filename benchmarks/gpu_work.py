@@ -26,11 +26,12 @@ from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import draw_episodes
 from tgr.data.readers.registry import find
 from tgr.data.sources import load_dataset
-from tgr.evaluation.protocols import Task, finetune, ncm
+from tgr.evaluation.protocols import finetune
 from tgr.evaluation.stage import evaluate
 from tgr.inversion.registry import get as get_engine
 from tgr.inversion.stage import invert_shard
 from tgr.meta.learners import Episode, Learner, fomaml, maml
+from tgr.meta.nearest_mean import Task, ncm
 from tgr.meta.regularisation import regularised_gradient
 from tgr.methods.stage import train_method
 from tgr.panel.stage import judge_shard

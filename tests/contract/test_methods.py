@@ -369,15 +369,31 @@ def test_tgr_logs_gradient_conflict(inputs: dict, tmp_path: Path) -> None:
     assert group.loc[group["name"] == "gradient_cosine", "value"].between(-1, 1).all()
 
 
-def test_realdata_alone_reads_real_images(inputs: dict, tmp_path: Path) -> None:
-    """Every other method must train without them."""
+def test_no_data_free_method_reads_real_images(inputs: dict, tmp_path: Path) -> None:
+    """All but the references on real images must train without them."""
     for method in METHODS:
         without = {**inputs, "datasets": []}
-        if method == "realdata":
-            with pytest.raises(TgrError, match="realdata"):
+        if CARDS[method].real_images:
+            with pytest.raises(TgrError, match="no real dataset was given"):
                 train(without, method, tmp_path / method)
         else:
             train(without, method, tmp_path / method)
+
+
+def test_ceilings_keep_the_model_that_meta_val_scores_best(inputs: dict, tmp_path: Path) -> None:
+    for method in ("realdata", "realproto"):
+        folder = train(inputs, method, tmp_path / method, steps=2, rounds=4)
+        curves = pd.read_parquet(folder / "curves.parquet")
+        accuracies = curves[curves["name"] == "meta_val_accuracy"].set_index("step")["value"]
+        assert list(accuracies.index) == [2, 4, 6, 8][: len(accuracies)] and accuracies.between(0, 1).all()
+        [checkpoint] = read_json(folder / "model.json")["checkpoints"]
+        assert checkpoint["step"] == accuracies.idxmax()
+
+
+def test_first_round_of_the_ceiling_is_what_equal_steps_reach(inputs: dict, tmp_path: Path) -> None:
+    out = train(inputs, "realdata", tmp_path / "out", steps=4, rounds=1)
+    equal = train(inputs, "realbank", tmp_path / "equal", steps=4)
+    assert digest(out / "checkpoint-00.safetensors") == digest(equal / "checkpoint-01.safetensors")
 
 
 def test_divergence_is_explained(inputs: dict, tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from tgr.config.teachers import Inversion, Pool, Pretrain, TaskSpace
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import normalise
 from tgr.evaluation.model import read_model
-from tgr.evaluation.protocols import Task, ncm
 from tgr.inversion.stage import invert_shard
+from tgr.meta.nearest_mean import Task, ncm
 from tgr.methods.stage import train_method
 from tgr.panel.stage import judge_shard
 from tgr.pool.pretrain import pretrain_shard

@@ -18,9 +18,10 @@ from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes
-from tgr.evaluation.protocols import finetune, ncm
+from tgr.evaluation.protocols import finetune
 from tgr.evaluation.tasks import TaskSet
 from tgr.inversion.registry import get as get_engine
+from tgr.meta.nearest_mean import ncm
 from tgr.methods import registry
 from tgr.methods.training import Training
 from tgr.pool.pretrain import pretrain_teacher

@@ -19,8 +19,8 @@ from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.evaluation.ensemble import EnsembleScorer, episode_features, scaled_distances
 from tgr.evaluation.model import read_model
-from tgr.evaluation.protocols import accuracy, ncm
 from tgr.evaluation.tasks import TaskSet
+from tgr.meta.nearest_mean import accuracy, ncm
 from tgr.pool.card import read_cards, write_card
 from tgr.pool.teacher import Teacher, load_teachers, save_teacher
 

@@ -8,7 +8,8 @@ from torch import Tensor, nn
 
 from tgr.backbones.classifier import Classifier, batchnorm_layers
 from tgr.backbones.registry import build
-from tgr.evaluation.protocols import Task, accuracy, finetune, ncm
+from tgr.evaluation.protocols import finetune
+from tgr.meta.nearest_mean import Task, accuracy, ncm
 
 LR = 0.05
 

@@ -25,10 +25,10 @@ def test_methods_can_be_told_apart() -> None:
         assert len({getattr(card, key) for card in CARDS.values()}) == len(CARDS)
 
 
-def test_tables_have_one_floor_and_one_ceiling() -> None:
+def test_tables_have_one_floor_and_two_ceilings() -> None:
     assert {role: [n for n, card in CARDS.items() if card.role == role] for role in ("floor", "ceiling")} == {
         "floor": ["pixels"],
-        "ceiling": ["realdata"],
+        "ceiling": ["realdata", "realproto"],
     }
 
 

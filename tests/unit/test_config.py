@@ -57,12 +57,13 @@ def test_sections_of_a_pool_change_the_shared_ones() -> None:
         (5, "tgr", "any"),
         ("evaluated", "tgr", "1"),
         ("evaluated", "replay", "1"),
-        ("evaluated", "realdata", "1"),
+        ("evaluated", "realproto", "1"),
+        ("evaluated", "realdata", "any"),
         ("evaluated", "bank", "any"),
     ],
 )
 def test_only_episodic_methods_train_for_each_shot(k_shot: int | str, method: str, expected: str) -> None:
-    methods = {"tgr": {}, "replay": {}, "realdata": {"learner": "replay"}, "bank": {}}
+    methods = {"tgr": {}, "replay": {}, "realdata": {}, "realproto": {}, "bank": {}}
     config = validate(minimal(meta={"k_shot": k_shot}, methods=methods), "a.yaml")
     assert config.training_shot(config.main_methods("icons")[method], 1) == expected
 

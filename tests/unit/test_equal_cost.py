@@ -83,7 +83,7 @@ def test_needs_are_paid_for() -> None:
     images, space = costs["tgr"].recovered, costs["tgr"].task_space
     assert images > 0 and space > 0
     assert {costs[name].recovered for name in ("bank", "distil", "panel", "replay", "dro")} == {images}
-    free_of_images = ("pixels", "random", "best", "average", "ota", "purer", "bidf_mkd", "free", "realdata")
+    free_of_images = ("pixels", "random", "best", "average", "ota", "purer", "bidf_mkd", "free", "realbank")
     assert {costs[name].recovered for name in free_of_images} == {0.0}
     assert {name for name, cost in costs.items() if cost.task_space} == {"tgr"}
     assert {name for name, cost in costs.items() if cost.judgements} == {"panel"}
@@ -96,4 +96,4 @@ def test_command_says_how_long_methods_would_train_at_equal_cost(capsys: pytest.
     lines = capsys.readouterr().out.splitlines()
     rows = {line.split()[0]: line for line in lines if line}
     assert lines[0].startswith("icons ") and "{steps: " in rows["free"] and " 1.00 " in rows["tgr"]
-    assert "{steps" not in rows["realdata"] and "random" not in rows
+    assert "{steps" not in rows["realbank"] and "random" not in rows

@@ -164,10 +164,11 @@ def test_transport_reads_images_for_activations_alone(metric: str, reads: bool) 
 def test_recovered_images_serve_an_evaluation_that_selects_by_them() -> None:
     inputs = inputs_of()
     assert inputs.selection_recovered("first", "pixels") == []
-    assert inputs.selection_recovered("first", "realdata") == inputs.recovered("first")
+    assert inputs.selection_recovered("first", "bank") == inputs.recovered("first")
+    assert inputs.selection_recovered("first", "realdata") == [], "it has chosen its one checkpoint itself"
     single = inputs_of(meta={"n_checkpoints": 1})
     assert single.selection_recovered("first", "bank") == single.evaluation_teachers("first", "bank") == []
-    rules = {"shots": [1], "selections": ["last", "meta_val"]}
+    rules = {"shots": [1], "selections": ["last", "meta_val"], "headline": "meta_val"}
     assert inputs_of(evaluation=rules).selection_recovered("first", "bank") == []
 
 

@@ -25,11 +25,11 @@ from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.errors import TgrError
 from tgr.evaluation.model import ModelCard
-from tgr.evaluation.protocols import ncm
 from tgr.evaluation.tasks import TaskSet
 from tgr.inversion.recovered import Recovered
 from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD, bank_of_recovered
+from tgr.meta.nearest_mean import ncm
 from tgr.meta.replay import draw_episodes, replay
 from tgr.pool.pretrain import pretrain_teacher
 from tgr.pool.teacher import Teacher

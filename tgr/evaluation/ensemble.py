@@ -17,9 +17,10 @@ from tgr.config.learning import Evaluation
 from tgr.data.transforms import resize
 from tgr.errors import TgrError
 from tgr.evaluation.model import Member, TrainedModel
-from tgr.evaluation.protocols import NEAREST_MEAN, accuracy, labels
+from tgr.evaluation.protocols import NEAREST_MEAN
 from tgr.evaluation.scoring import Scorer
 from tgr.evaluation.tasks import TaskSet
+from tgr.meta.nearest_mean import accuracy, labels
 from tgr.pool.card import Card, read_cards
 from tgr.pool.teacher import Teacher, load_teacher
 

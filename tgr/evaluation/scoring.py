@@ -9,8 +9,9 @@ from tqdm import tqdm
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Evaluation
 from tgr.evaluation.model import TrainedModel
-from tgr.evaluation.protocols import NEAREST_MEAN, Task, finetune, ncm
+from tgr.evaluation.protocols import NEAREST_MEAN, finetune
 from tgr.evaluation.tasks import TaskSet
+from tgr.meta.nearest_mean import Task, ncm
 
 
 class Scorer:

@@ -34,8 +34,8 @@ SEED_MEANS = (*PLACE, TRAINING, "mean")
 ALL = "all"
 """The name under which the episodes of several datasets are pooled."""
 ROLES = {name: card.role for name, card in CARDS.items()}
-FLOOR, CEILING = (next(name for name, role in ROLES.items() if role == wanted) for wanted in ("floor", "ceiling"))
-APART = ("yardstick", "ceiling")
+FLOOR = next(name for name, role in ROLES.items() if role == "floor")
+APART = ("yardstick", "real", "ceiling")
 """Roles of methods that are no rivals of the others: the best of a column is found without them."""
 UNTRAINED = "random"
 """The method that learns nothing: what training must improve on, ..."""
@@ -89,7 +89,7 @@ def reference_method(methods: Sequence[str]) -> str:
     for name in (REFERENCE, *FALLBACKS):
         if name in methods:
             return name
-    return next((name for name in methods if name not in (FLOOR, CEILING)), methods[0])
+    return next((name for name in methods if ROLES.get(name, "method") == "method"), methods[0])
 
 
 def summarise(frame: pd.DataFrame, methods: Sequence[str], reference: str | None = None) -> pd.DataFrame:

@@ -16,9 +16,9 @@ from tgr.data.transforms import normalise, resize
 from tgr.devices import hold
 from tgr.errors import TgrError
 from tgr.evaluation.model import ModelCard
-from tgr.evaluation.protocols import Task
 from tgr.inversion.holdout import holdout_mask
 from tgr.inversion.recovered import Recovered
+from tgr.meta.nearest_mean import Task
 from tgr.pool.card import Card
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 ROLES: Mapping[str, str] = {
     "floor": " (floor)",
     "yardstick": " (many networks)",
+    "real": "",
     "ceiling": " (ceiling)",
     "method": "",
 }

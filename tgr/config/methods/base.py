@@ -20,7 +20,7 @@ HEADS = (
 )
 Heads = Literal["aligned", "shared"]
 
-Role = Literal["method", "floor", "yardstick", "ceiling"]
+Role = Literal["method", "floor", "yardstick", "real", "ceiling"]
 Embedding = Literal["fisher", "features", "logits", "parameters"]
 """Where teachers are compared; each is a module of ``tgr.task_space``."""
 
@@ -46,7 +46,8 @@ class MethodParameters(Section):
     """Parameters of a tiny training, for tests; empty for a method that trains nothing."""
 
     role: ClassVar[Role] = "method"
-    """Whether it is the floor or the ceiling of the tables, or a yardstick: many networks, no rival of single ones."""
+    """Whether it is the floor or a ceiling of the tables, a yardstick (many networks, no rival of single ones), or sees
+    ``real`` images without being trained out."""
     protocols: ClassVar[tuple[str, ...]] = ("finetune", "finetune_tuned", "ncm", "ncm_inductive")
     """The protocols that make sense for it."""
     needs: ClassVar[tuple[str, ...]] = ("teachers", "recovered")

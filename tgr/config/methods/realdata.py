@@ -1,15 +1,18 @@
 """Real data: its parameters, and what is said of it."""
 
-from typing import Literal
-
 from pydantic import Field
 
 from tgr.config.methods.bank import ClassifierTraining
-from tgr.config.methods.setting import Setting
+from tgr.config.methods.setting import FORWARD, Setting
+
+ROUNDS = "Rounds at most."
+PATIENCE = "The training ends after this many rounds in a row without a gain on meta-val."
+SCORED = 60 * 100
+"""Images that are classified after a round: see ``tgr.methods.trained_out``."""
 
 
 class Realdata(ClassifierTraining):
-    """Ceiling: the learners of `bank` and `replay` on the real images of the meta-train classes."""
+    """Ceiling: the learner of `bank` on real meta-train images, until meta-val accuracy rises no more."""
 
     label = "Real data"
     colour = "#000000"  # black
@@ -17,18 +20,15 @@ class Realdata(ClassifierTraining):
     role = "ceiling"
     real_images = True
     needs = ()
-    phases = {"bank": "batches of the bank", "replay": "replayed episodes"}
-    small = {"steps": 4, "batch_size": 8}
+    checkpointed = False
+    lengths = ("rounds",)
+    phases = {"bank": "batches of the bank"}
+    small = {"steps": 3, "batch_size": 8, "rounds": 2}
 
-    learner: Literal["bank", "replay"] = Field("bank", description="Which learner sees the real images.")
-
-    @property
-    def episodic(self) -> bool:
-        """Whether it trains on k-shot episodes."""
-        return self.learner == "replay"
+    steps: int = Field(2000, ge=1, description="Training steps of a round, at whose end the rate has decayed to zero.")
+    rounds: int = Field(8, ge=1, description=ROUNDS)
+    patience: int = Field(2, ge=1, description=PATIENCE)
 
     def training_seconds(self, setting: Setting) -> float:
-        """Return the seconds of one core that the training takes."""
-        if self.learner == "replay":
-            return setting.replay(self.steps)
-        return setting.steps(self.steps, self.batch_size)
+        """Return the seconds of one core that the training takes at most."""
+        return setting.steps(self.rounds * self.steps, self.batch_size) + setting.steps(self.rounds, FORWARD * SCORED)

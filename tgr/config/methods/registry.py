@@ -26,7 +26,9 @@ NAMES = (
     "free",
     "tgr",
     "ensemble",
+    "realbank",
     "realdata",
+    "realproto",
 )
 """In the order of the tables."""
 

@@ -56,7 +56,8 @@ def draw(
     if seeds is None or not seeds.duplicated([*PLACE]).any():
         seeds = pd.DataFrame(columns=list(SEED_MEANS))
     seeds = over_all_datasets(seeds[seeds["selection"] == headline])
-    rows = list(dict.fromkeys(shown.loc[shown["role"] == "method", "method"])) or list(shown["method"].unique())
+    single = shown["role"].isin(["method", "real"])
+    rows = list(dict.fromkeys(shown.loc[single, "method"])) or list(shown["method"].unique())
     shots, protocols = shots_and_protocols(shown)
     figure = new_figure(width(venue), (0.42 + 0.17 * len(rows)) * len(shots) + 0.3)
     grid = figure.subplots(len(shots), len(protocols), squeeze=False, sharey=True, sharex="row")
@@ -110,15 +111,16 @@ def _datasets(shown: pd.DataFrame) -> dict[str, str]:
 
 
 def _entries(shown: pd.DataFrame, seeds: pd.DataFrame, names: Mapping[str, str]) -> list[Line2D]:
-    singles, roles = _datasets(shown), dict(zip(shown["role"], shown["method"], strict=True))
+    singles, roles = _datasets(shown), shown.drop_duplicates("method").groupby("role")["method"].agg(list).to_dict()
+    called = {role: " and ".join(names[method].lower() for method in methods) for role, methods in roles.items()}
     mean = "mean over all episodes" if singles else "mean"
     entries = [key(f"{mean}, 95 % CI", color=BLACK, marker="o", markersize=3.6, linewidth=0.9)]
     if len(seeds):
         entries.append(key(f"mean of one {'training' if 'replicate' in seeds else 'seed'}", **SEED))
     if "floor" in roles:
-        entries.append(key(f"floor: {names[roles['floor']].lower()}, nearest class mean", **FLOOR))
+        entries.append(key(f"floor: {called['floor']}, nearest class mean", **FLOOR))
     if "yardstick" in roles:
-        entries.append(key(f"{names[roles['yardstick']].lower()}, many networks", **YARDSTICK))
+        entries.append(key(f"{called['yardstick']}, many networks", **YARDSTICK))
     if "ceiling" in roles:
-        entries.append(key(f"ceiling: {names[roles['ceiling']].lower()}", **CEILING))
+        entries.append(key(f"ceiling{'s' * (len(roles['ceiling']) > 1)}: {called['ceiling']}", **CEILING))
     return entries + [key(name, marker=marker, **HOLLOW) for name, marker in singles.items()]

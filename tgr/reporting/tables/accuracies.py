@@ -95,8 +95,8 @@ def bold_note(shown: pd.DataFrame, left_out: str = "") -> str:
     several = f", and so is {', '.join(yardsticks)}, which is no single network" if yardsticks else ""
     return (
         f"Bold, with {ENOUGH} {trainings(shown)} or more: the best of a column, and methods that surely differ from it "
-        f"by less than {100 * MARGIN:g} point (two one-sided tests at 5 %). The ceiling sees real meta-train images "
-        f"and is left out{several}. {left_out}"
+        f"by less than {100 * MARGIN:g} point (two one-sided tests at 5 %). Who sees real meta-train images "
+        f"is left out{several}. {left_out}"
     ).strip()
 
 
