@@ -19,7 +19,7 @@ from tgr.reporting.publish.index import write_index
 from tgr.reporting.tables import main, overview, pools, selection
 
 METHODS = {"pixels": "Pixels", "bank": "Bank", "tgr": "TGR"}
-FEW: dict[str, Any] = {"n_episodes": 12, "selections": ("last", "meta_val")}
+FEW: dict[str, Any] = {"n_episodes": 12, "selections": ("last", "datafree")}
 MEANS = {"pixels": 0.3, "bank": 0.6, "tgr": 0.5}
 
 
@@ -97,7 +97,7 @@ def test_all_measures_of_an_ablation_count_replicates_and_the_seeds_in_each(tmp_
         evaluations, models = evaluations + folders, models + trained
     files = {name: tmp_path / f"{name}.csv" for name in ("accuracies", "ablation")}
     files |= {name: tmp_path / f"{name}.parquet" for name in ("conflict", "seeds")}
-    summarise_ablation(evaluations=evaluations, models=models, variants=variants, headline="meta_val", **files)
+    summarise_ablation(evaluations=evaluations, models=models, variants=variants, headline="datafree", **files)
     table = pd.read_csv(files["ablation"])
     assert set(table["measure"]) == {"accuracy", "gap", "relative_variance", "gradient_cosine"}
     assert set(table["n_seeds"]) == {2} and set(table["n_replicates"]) == {3}
@@ -106,7 +106,7 @@ def test_all_measures_of_an_ablation_count_replicates_and_the_seeds_in_each(tmp_
 def test_page_names_the_replicates_of_a_scenario(folders: list[Path], tmp_path: Path) -> None:
     tables = {"summaries": [summary_of(folders, METHODS)], "seeds": [seed_means(read_episodes(folders))]}
     nothing = {"ablations": [], "ablation_seeds": [], "captions": {}, "files": []}
-    write_index(**tables, **nothing, headline="meta_val", html=tmp_path / "index.html")
+    write_index(**tables, **nothing, headline="datafree", html=tmp_path / "index.html")
     page = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert '"toys (3 replicates)"' in page
     assert all(page.count(f'{{"replicate": {number}, "seed": 0, "mean": ') == 2 * len(MEANS) for number in (1, 2, 3))
