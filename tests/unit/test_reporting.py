@@ -170,7 +170,7 @@ def test_tables_name_the_statistics_of_each_protocol(tmp_path: Path) -> None:
     csv, markdown, _ = main_table(folders, METHODS)
     modes = csv.groupby("protocol")["bn_mode"].unique().map(list).to_dict()
     assert modes == {"ncm": ["batch"], "ncm_inductive": ["running"]}
-    assert "of the batch (transductive) in Nearest class mean; stored in training (inductive) in" in markdown
+    assert "statistics of the batch (transductive); stored in training (inductive) in Nearest class" in markdown
 
 
 @pytest.mark.parametrize(

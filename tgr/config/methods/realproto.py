@@ -23,6 +23,7 @@ class Realproto(EpisodicParameters):
 }
 """
     role = "ceiling"
+    protocols = ("ncm", "ncm_inductive")
     real_images = True
     needs = ()
     checkpointed = False

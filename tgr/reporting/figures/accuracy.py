@@ -10,6 +10,7 @@ from matplotlib.lines import Line2D
 
 from tgr.evaluation.summary import ALL, PLACE, SEED_MEANS, headline_rows, over_all_datasets
 from tgr.reporting.figures.panels import (
+    column_title,
     count,
     count_trainings,
     key,
@@ -68,7 +69,7 @@ def draw(
             part, own_seeds = (rows[(rows["shot"] == shot) & (rows["protocol"] == protocol)] for rows in (shown, seeds))
             floor = shown[(shown["shot"] == shot) & (shown["role"] == "floor")]
             _panel(axes, part, floor, own_seeds, colours)
-            axes.set_title(title if shot == shots[0] else "")
+            axes.set_title(column_title(title, len(protocols)) if shot == shots[0] else "")
             sizes = f"n = {count(main['n_episodes'], 'episode')}, {count_trainings(main)}"
             axes.set_xlabel(f"accuracy (%)\n{sizes}" if shot == shots[-1] else "")
         line[0].set_ylabel(f"{shot}-shot", fontweight="bold")

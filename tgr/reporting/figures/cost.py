@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from tgr.reporting import labels
-from tgr.reporting.figures.panels import count, key, legend_below, means, new_figure, plain_numbers, shots_and_protocols
+from tgr.reporting.figures.panels import (
+    column_title,
+    count,
+    key,
+    legend_below,
+    means,
+    new_figure,
+    plain_numbers,
+    shots_and_protocols,
+)
 from tgr.reporting.figures.style import BLACK, GREY, Looks, method_colours, method_markers, style, width
 
 FLOOR: dict[str, Any] = {"color": GREY, "linestyle": "--", "linewidth": 0.9}
@@ -36,8 +45,10 @@ def draw(cost: pd.DataFrame, *, looks: Looks | None = None, venue: str = "icml")
             for value in of_shot.loc[of_shot["role"] == "floor", "mean"].drop_duplicates() * 100:
                 axes.axhline(value, zorder=1, **FLOOR)
             _panel(axes, of_shot[(of_shot["protocol"] == protocol) & (of_shot["role"] != "floor")], marks)
-            axes.set_title(title if shot == shots[0] else "")
-            axes.set_xlabel("thread-seconds, given the teachers" if shot == shots[-1] else "")
+            axes.set_title(column_title(title, len(protocols)) if shot == shots[0] else "")
+            axes.set_xlabel(
+                column_title("thread-seconds, given the teachers", len(protocols)) if shot == shots[-1] else ""
+            )
         row[0].set_ylabel(f"{shot}-shot accuracy (%),\nn = {count(of_shot['n'], 'episode')}")
     entries = [
         key(row["label"] + labels.ROLES[row["role"]], linestyle="", markersize=SIZE, markeredgecolor=BLACK,

@@ -45,6 +45,11 @@ def shots_and_protocols(frame: pd.DataFrame) -> tuple[list[int], dict[str, str]]
     return sorted(frame["shot"].unique()), {name: labels.PROTOCOLS.get(name, name) for name in protocols}
 
 
+def column_title(protocol: str, columns: int) -> str:
+    """Return the label of a protocol as the title of one of some columns, in two lines where they are narrow."""
+    return protocol.replace(", ", ",\n") if columns > 3 else protocol
+
+
 def band_lines(axes: Axes, frame: pd.DataFrame, x: str, by: list[str], looks: Mapping[Any, Look]) -> None:
     """Draw a line through ``mean`` and a band from ``low`` to ``high`` for each look, by the values of ``by``."""
     groups = dict(iter(frame.sort_values(x).groupby(by)))

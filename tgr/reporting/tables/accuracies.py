@@ -67,12 +67,10 @@ def common_notes(summary: pd.DataFrame) -> list[str]:
 def _batchnorm_note(summary: pd.DataFrame) -> str:
     """Say whose statistics BatchNorm uses at test; one protocol may differ from the others."""
     said = {"batch": "of the batch (transductive)", "running": "stored in training (inductive)"}
-    modes = {str(mode): sorted(rows["protocol"].unique()) for mode, rows in summary.groupby("bn_mode")}
-    if len(modes) == 1:
-        mode = next(iter(modes))
-        return f"BatchNorm at test (bn_mode = {mode}): statistics {said[mode]}."
-    named = {mode: ", ".join(labels.PROTOCOLS[name] for name in names) for mode, names in modes.items()}
-    return f"BatchNorm at test: statistics {'; '.join(f'{said[mode]} in {named[mode]}' for mode in modes)}."
+    inductive = summary["protocol"] == "ncm_inductive"
+    modes = list(summary.loc[~inductive, "bn_mode"].unique()) or ["running"]
+    named = f"; {said['running']} in {labels.PROTOCOLS['ncm_inductive']}" if inductive.any() else ""
+    return f"BatchNorm at test (bn_mode = {modes[0]}): statistics {said[modes[0]]}{named}."
 
 
 def headline_note(shown: pd.DataFrame, headline: str) -> str:
