@@ -37,7 +37,7 @@ from tgr import devices
 from tgr.artifacts import write_json
 from tgr.plan.gpu import GpuCosts
 
-TESTS = ("tests/contract", "tests/numerics/test_golden.py", "tests/unit/test_evaluation.py")
+TESTS = ("tests/contract", "tests/numerics/test_golden.py", "tests/unit/test_evaluation.py", "tests/gpu/test_graphs.py")
 PROCESSES = (1, 4, 8)
 SECONDS = 5.0
 """Of a row of steps, at most, about."""

@@ -118,8 +118,8 @@ def test_a_copy_left_on_the_cpu_is_found_in_a_training(
     from tests.pretended import RefusedError
 
     train_a_teacher(tiny_dataset)
-    plain = pretrain.random_crop_flip
-    monkeypatch.setattr(pretrain, "random_crop_flip", lambda images, *rest: plain(images.cpu(), *rest))
+    plain = pretrain.crop_flip
+    monkeypatch.setattr(pretrain, "crop_flip", lambda images, *rest: plain(images.cpu(), *rest))
     with pytest.raises(RefusedError, match=r"tensors are on two devices"):
         train_a_teacher(tiny_dataset)
 

@@ -16,7 +16,7 @@ from tgr.backbones.probe import Probe
 from tgr.backbones.registry import build
 from tgr.backbones.size import count_outputs
 from tgr.config.teachers import Inversion
-from tgr.inversion.objective import images_at_a_time, objective
+from tgr.inversion.objective import draw, images_at_a_time, objective
 from tgr.inversion.priors import distance_from_grey, total_variation
 from tgr.inversion.registry import get
 from tgr.inversion.stage import invert_teacher
@@ -72,9 +72,9 @@ def descended(one: Teacher, size: int, priors: bool = True, **changes: Any) -> t
     leaf = torch.rand(11, 3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)).requires_grad_()
     weighed = [(2.0, total_variation), (0.5, distance_from_grey)] if priors else []
     draws = torch.Generator().manual_seed(2)
-    with objective(one, LABELS, config, probe() if config.probe_weight else None, draws) as descend:
-        descend(leaf.square(), weighed)
-        loss = descend(leaf.square(), weighed)  # gradients of two calls add up, and each draws views of its own
+    with objective(one, LABELS, config, probe() if config.probe_weight else None) as descend:
+        descend(leaf.square(), weighed, draw(one, LABELS, config, draws))
+        loss = descend(leaf.square(), weighed, draw(one, LABELS, config, draws))  # gradients of two calls add up
     assert leaf.grad is not None
     return loss, leaf.grad
 

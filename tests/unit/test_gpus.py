@@ -222,3 +222,9 @@ def test_precision_is_a_parameter_of_gpus_alone(device: str, expected: str) -> N
     settings = load("config/smoke.yaml").model_copy(update={"device": device, "precision": "tf32"})
     found = parameters(Jobs(settings))
     assert (found["device"], found["precision"]) == (device, expected)
+
+
+@pytest.mark.parametrize(("device", "expected"), [("cuda:1", "graph"), ("mps", "eager"), ("cpu", "eager")])
+def test_graphs_are_a_parameter_of_cuda_alone(device: str, expected: str) -> None:
+    settings = load("config/smoke.yaml").model_copy(update={"device": device, "launches": "graph"})
+    assert parameters(Jobs(settings))["launches"] == expected

@@ -31,7 +31,7 @@ STAGES = (
     "analysis",
     "reporting",
 )
-SERVICES = ("config", "errors", "seeds", "artifacts", "devices")
+SERVICES = ("config", "errors", "seeds", "artifacts", "devices", "launches")
 TOOLS = {
     "plan": {"plan", "workflow", "backbones"},
     "run": {"run"},

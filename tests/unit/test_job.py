@@ -284,15 +284,17 @@ def test_jobs_find_this_package_before_what_was_on_the_path(monkeypatch: pytest.
 
 
 def test_a_record_says_on_what_and_how_exactly_a_job_computed(snakemake: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from tgr import devices
+    from tgr import devices, launches
 
-    snakemake.params |= {"device": "cpu", "precision": "tf32"}
+    snakemake.params |= {"device": "cpu", "precision": "tf32", "launches": "graph"}
     with devices.exact(), job.stage(snakemake) as run:
         assert run.device.type == "cpu"
         monkeypatch.setattr(devices, "describe", lambda device: {"name": "a card"})
         write(run)
     record = json.loads(Path("results/figure.png.provenance.json").read_text())
     assert (record["device"], record["precision"], record["gpu"]) == ("cpu", "tf32", {"name": "a card"})
+    assert (record["params"]["launches"], record["launches"]) == ("graph", "eager"), "no step was recorded"
+    launches.choose("eager")
 
 
 def test_jobs_compute_exactly_unless_their_rule_says_otherwise(snakemake: Any) -> None:

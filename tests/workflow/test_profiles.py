@@ -46,6 +46,10 @@ def test_no_rule_that_trains_a_meta_model_may_round() -> None:
     assert {rule for rule, text in RULES.items() if "precision=" in text} == {"pretrain", "invert", "evaluate"}
 
 
+def test_every_rule_with_steps_that_can_be_recorded_may_record_them() -> None:
+    assert {rule for rule, text in RULES.items() if "launches=" in text} == {"pretrain", "invert", "train"}
+
+
 def test_profile_leaves_memory_and_run_time_to_the_plan() -> None:
     assert all(resources == {"gpu": 0} for resources in SLURM["set-resources"].values())
     assert set(SLURM["set-resources"]) <= PLANNED

@@ -67,3 +67,6 @@ Processor = Literal["pinned", "native"]
 
 Precision = Literal["ieee", "tf32"]
 """Operands of float32 products and convolutions on a GPU: exact, or rounded to ten bits."""
+
+Launches = Literal["eager", "graph"]
+"""How the kernels of a step reach a GPU: one after the other, or recorded and launched whole."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self, TypeVar
 from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import check_width
-from tgr.config.base import Name, Precision, Processor, Section
+from tgr.config.base import Launches, Name, Precision, Processor, Section
 from tgr.config.experiments import Ablation, Budget, Contrasts, Figures, Pairs, Scenario, Share, Sweep
 from tgr.config.learning import Evaluation, Meta
 from tgr.config.methods.base import GroupedParameters, MethodParameters
@@ -57,6 +57,11 @@ class Config(Section):
         "ieee",
         description="Operands of float32 products and convolutions on a GPU: `ieee` are exact; `tf32` lets it round "
         "them to ten bits in pre-training, inversion and evaluation. Training is exact in any case.",
+    )
+    launches: Launches = Field(
+        "eager",
+        description="How steps of pre-training, pixel inversion and the pooled classifier reach a GPU: kernel after "
+        "kernel (`eager`), or recorded and launched whole (`graph`, CUDA only).",
     )
     processor: Processor = Field(
         "pinned",

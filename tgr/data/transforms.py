@@ -65,21 +65,25 @@ def random_crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: 
         flips: whether mirrored images keep their class; for all images, or bool (n,), on the CPU, for each.
         generator: a CPU generator.
     """
-    return crop_flip(images, pad, flips, generator)[0]
+    shifts = draw_shifts(len(images), pad, flips, generator)
+    return crop_flip(images, shifts.to(images.device), pad)[0]
 
 
-def crop_flip(images: Tensor, pad: int, flips: bool | Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,), on the images' device."""
-    views = draw_views(len(images), images.shape[2], pad, flips, generator, images.device)
+def crop_flip(images: Tensor, shifts: Tensor, pad: int) -> tuple[Tensor, Tensor]:
+    """Return what ``random_crop_flip`` does, and which images it mirrored: bool (n,).
+
+    Args:
+        shifts: what was drawn for it, on the images' device.
+    """
+    views = views_of(shifts, images.shape[2], pad)
     return take_views(images, views.rows, views.columns), views.mirrored
 
 
-def draw_views(
-    n: int, size: int, pad: int, flips: bool | Tensor, generator: torch.Generator, device: torch.device
-) -> Views:
-    """Draw what ``random_crop_flip`` does to each of ``n`` images on a device.
+def draw_shifts(n: int, pad: int, flips: bool | Tensor, generator: torch.Generator) -> Tensor:
+    """Draw what ``random_crop_flip`` does to each of ``n`` images.
 
-    The draws, three numbers an image, are the CPU's, and go there in one piece.
+    Returns:
+        int64 (n, 3), on the CPU: first row and first column, counted from ``-pad``, and 1 if it is mirrored, else 0.
     """
     top, left = (torch.randint(0, 2 * pad + 1, (n, 1), generator=generator) for _ in range(2))
     mirrored = torch.zeros(n, 1, dtype=torch.bool)
@@ -87,11 +91,16 @@ def draw_views(
         mirrored = torch.rand(n, 1, generator=generator) < 0.5
         if isinstance(flips, Tensor):
             mirrored = mirrored & flips[:, None]
-    top, left, drawn = torch.cat([top, left, mirrored], 1).to(device).split(1, 1)
-    steps, mirrored = torch.arange(-pad, size - pad, device=device), drawn.bool()
+    return torch.cat([top, left, mirrored], 1)
+
+
+def views_of(shifts: Tensor, size: int, pad: int) -> Views:
+    """Return the views that drawn shifts are of images of some size, on the device of the shifts."""
+    top, left, drawn = shifts.split(1, 1)
+    steps, mirrored = torch.arange(-pad, size - pad, device=shifts.device), drawn.bool()
     rows, columns = top + steps, left + steps
     columns = torch.where(mirrored, columns.flip(1), columns)
-    return Views(rows.clamp_(0, size - 1), columns.clamp_(0, size - 1), mirrored[:, 0])
+    return Views(rows.clamp(0, size - 1), columns.clamp(0, size - 1), mirrored[:, 0])
 
 
 def take_views(images: Tensor, rows: Tensor, columns: Tensor) -> Tensor:

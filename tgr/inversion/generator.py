@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from tgr import seeds
 from tgr.backbones.probe import Probe
 from tgr.config.teachers import Inversion
-from tgr.inversion.objective import objective
+from tgr.inversion.objective import draw, finite_watch, objective
 from tgr.pool.teacher import Teacher
 
 DEFAULT_STEPS = 200
@@ -68,12 +68,15 @@ def invert(
     network = network.to(device).to(memory_format=torch.channels_last).train()
     optimizer = torch.optim.Adam([*network.parameters(), codes], lr=lr, betas=BETAS, fused=True)
     lowest, best = torch.full((), torch.inf, device=device), None
-    with objective(teacher, labels, config, probe, generator) as descend:
-        for _ in range(steps):
+    watch = finite_watch(teacher)
+    with objective(teacher, labels, config, probe) as descend:
+        for number in range(steps):
             optimizer.zero_grad()
             images = network(codes)
-            loss = descend(images, ())
+            loss = descend(images, (), draw(teacher, labels, config, generator).to(device))
+            watch.add(number, loss)
             lowest, best = keep_lower(loss, images, lowest, best)
             optimizer.step()
+    watch.look()
     assert best is not None
     return best

@@ -14,7 +14,7 @@ from tgr.backbones.probe import Probe
 from tgr.backbones.size import count_outputs
 from tgr.config.teachers import Inversion
 from tgr.data.finite import FiniteWatch
-from tgr.data.transforms import draw_views, random_crop_flip, take_views
+from tgr.data.transforms import crop_flip, draw_shifts, take_views, views_of
 from tgr.errors import TgrError
 from tgr.inversion.chunks import SetLoss
 from tgr.inversion.priors import PROBE_LAYERS, look, probe_distance, require_batchnorm
@@ -23,28 +23,37 @@ from tgr.pool.teacher import Teacher
 
 Prior = tuple[float, Callable[[Tensor], Tensor]]
 """A weight, and a mean over images (n, 3, size, size) in [0, 1]."""
-Descent = Callable[[Tensor, Sequence[Prior]], Tensor]
-"""Takes images (n, 3, size, size) in [0, 1] and priors; adds the gradient of the loss, priors included, to what the
-images are made from, and returns the loss without a graph. All images of a teacher are one call."""
+Descent = Callable[[Tensor, Sequence[Prior], Tensor], Tensor]
+"""Takes images (n, 3, size, size) in [0, 1], priors, and what ``draw`` has drawn, on their device; adds the gradient of
+the loss, priors included, to what the images are made from, and returns the loss without a graph. All images of a
+teacher are one call."""
+
+
+def draw(teacher: Teacher, labels: Tensor, config: Inversion, generator: torch.Generator) -> Tensor:
+    """Draw how the images of a step are shifted and mirrored: see ``draw_shifts``."""
+    return draw_shifts(len(labels), config.crop_pad, teacher.card.flips, generator)
+
+
+def finite_watch(teacher: Teacher) -> FiniteWatch:
+    """Return a watch for the losses of an inversion."""
+    return FiniteWatch(lambda _: _diverged(teacher))
 
 
 @contextmanager
-def objective(
-    teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, generator: torch.Generator
-) -> Iterator[Descent]:
+def objective(teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None) -> Iterator[Descent]:
     """Yield the descent of the loss of all images (Wei et al. 2024, section 4):
     CE(f(aug(x)), y) + bn_weight * mean over layers of (||var_l(x) - var_l||_2 + ||mean_l(x) - mean_l||_2).
 
     The paper adds the layers up. Their mean keeps one weight good for teachers of any depth: a sum over the layers of a
     deep teacher drowns its classes.
 
-    ``aug`` shifts each image and, where the teacher's dataset allows it, mirrors half of them, anew at each call.
+    ``aug`` shifts each image and, where the teacher's dataset allows it, mirrors half of them, as was drawn.
     ``probe_weight`` adds the distance of the images, as they are, from a probe's statistics. Images whose feature maps
     exceed ``memory_mb`` go through the networks in chunks; the gradient is the same, up to rounding.
     Inside the block the teacher is in evaluation mode and its weights need no gradient.
 
     Raises:
-        TgrError: the probe is missing; or the loss is not finite, which may come out only when the block ends.
+        TgrError: the probe is missing.
     """
     if config.probe_weight > 0 and probe is None:
         raise TgrError("inversion.probe_weight is set, but no probe was given; load one (tgr.backbones.probe)")
@@ -52,13 +61,10 @@ def objective(
         stack.enter_context(batchnorm_mode(teacher.model, "running"))
         stack.enter_context(frozen([teacher.model]))
         size = images_at_a_time(teacher, len(labels), config)
-        watch = FiniteWatch(lambda _: _diverged(teacher))
         if size < len(labels):
-            natural = probe if config.probe_weight > 0 else None
-            yield _Chunked(teacher, labels, config, natural, generator, watch, size)
+            yield _Chunked(teacher, labels, config, probe if config.probe_weight > 0 else None, size)
         else:
-            yield stack.enter_context(_whole(teacher, labels, config, probe, generator, watch))
-        watch.look()
+            yield stack.enter_context(_whole(teacher, labels, config, probe))
 
 
 def images_at_a_time(teacher: Teacher, n_images: int, config: Inversion) -> int:
@@ -71,14 +77,7 @@ def images_at_a_time(teacher: Teacher, n_images: int, config: Inversion) -> int:
 
 
 @contextmanager
-def _whole(
-    teacher: Teacher,
-    labels: Tensor,
-    config: Inversion,
-    probe: Probe | None,
-    generator: torch.Generator,
-    watch: FiniteWatch,
-) -> Iterator[Descent]:
+def _whole(teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None) -> Iterator[Descent]:
     """Yield the descent for images that fit into memory together."""
     with ExitStack() as stack:
         distances: list[Tensor] = []
@@ -90,15 +89,14 @@ def _whole(
         if config.probe_weight > 0 and probe is not None:
             distance_from_natural = stack.enter_context(probe_distance(probe))
 
-        def descend(images: Tensor, priors: Sequence[Prior]) -> Tensor:
+        def descend(images: Tensor, priors: Sequence[Prior], shifts: Tensor) -> Tensor:
             distances.clear()
-            augmented = random_crop_flip(images, config.crop_pad, teacher.card.flips, generator)
+            augmented, _ = crop_flip(images, shifts, config.crop_pad)
             loss = cross_entropy(teacher.logits(augmented), labels)
             if distances:
                 loss = loss + config.bn_weight / len(distances) * torch.stack(distances).sum()
             if distance_from_natural is not None:
                 loss = loss + config.probe_weight * distance_from_natural(images)
-            watch.add(0, loss)
             for weight, prior in priors:
                 loss = loss + weight * prior(images)
             loss.backward()
@@ -110,28 +108,17 @@ def _whole(
 class _Chunked:
     """The descent in chunks."""
 
-    def __init__(
-        self,
-        teacher: Teacher,
-        labels: Tensor,
-        config: Inversion,
-        probe: Probe | None,
-        generator: torch.Generator,
-        watch: FiniteWatch,
-        size: int,
-    ) -> None:
-        self._teacher, self._labels, self._config = teacher, labels, config
-        self._probe, self._generator, self._watch = probe, generator, watch
+    def __init__(self, teacher: Teacher, labels: Tensor, config: Inversion, probe: Probe | None, size: int) -> None:
+        self._teacher, self._labels, self._config, self._probe = teacher, labels, config, probe
         self._parts = [slice(start, start + size) for start in range(0, len(labels), size)]
         if probe is not None:
             require_batchnorm(probe)
 
-    def __call__(self, images: Tensor, priors: Sequence[Prior]) -> Tensor:
+    def __call__(self, images: Tensor, priors: Sequence[Prior], shifts: Tensor) -> Tensor:
         """Return the loss of all images after its gradient was taken."""
         config, teacher = self._config, self._teacher
         fixed = images.detach()
-        n, _, height, _ = fixed.shape
-        views = draw_views(n, height, config.crop_pad, teacher.card.flips, self._generator, fixed.device)
+        views = views_of(shifts, fixed.shape[2], config.crop_pad)
 
         def view(images: Tensor, part: slice) -> Tensor:
             return take_views(images, views.rows[part], views.columns[part])
@@ -156,7 +143,6 @@ class _Chunked:
                 value.backward()
                 total += value.detach()
             gradient[part].copy_(chunk.grad)  # type: ignore[arg-type]
-        self._watch.add(0, total)
         if images.is_leaf and images.grad is None:
             images.grad = gradient  # PyTorch would keep a copy
         else:

@@ -3,9 +3,10 @@
 import torch
 from torch import Tensor, nn
 
+from tgr import launches
 from tgr.backbones.probe import Probe
 from tgr.config.teachers import Inversion
-from tgr.inversion.objective import objective
+from tgr.inversion.objective import draw, finite_watch, objective
 from tgr.inversion.priors import distance_from_grey, total_variation
 from tgr.pool.teacher import Teacher
 
@@ -41,13 +42,22 @@ def invert(
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     priors = [(config.tv_weight, total_variation), (config.l2_weight, distance_from_grey)]
     priors = [(weight, prior) for weight, prior in priors if weight > 0]
-    with objective(teacher, labels, config, probe, generator) as descend:
-        for _ in range(steps):
+    watch = finite_watch(teacher)
+    with objective(teacher, labels, config, probe) as descend:
+
+        def step(shifts: Tensor) -> tuple[Tensor]:
             optimizer.zero_grad()
-            descend(images, priors)
+            loss = descend(images, priors, shifts)
             optimizer.step()
-            scheduler.step()
             images.data.clamp_(0, 1)
+            return (loss,)
+
+        run = launches.runner(step, optimizer, teacher.device)
+        for number in range(steps):
+            (loss,) = run(draw(teacher, labels, config, generator))
+            watch.add(number, loss)
+            scheduler.step()
+    watch.look()
     return images.detach()
 
 

@@ -8,10 +8,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from tqdm import trange
 
+from tgr import launches
 from tgr.backbones.classifier import Classifier
 from tgr.config.methods.bank import ClassifierTraining
 from tgr.data.finite import FiniteWatch
-from tgr.data.transforms import crop_flip, crop_pad
+from tgr.data.transforms import crop_flip, crop_pad, draw_shifts
 from tgr.errors import TgrError
 from tgr.meta.bank import ImageBank
 
@@ -57,31 +58,41 @@ def fit_pooled(
     device = next(model.parameters()).device
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.steps)
-    draw = batch_sampler(bank, config.teachers_per_batch, config.batch_size, generator)
-    classes = bank.classes.to(device)
+    choose = batch_sampler(bank, config.teachers_per_batch, config.batch_size, generator)
+    classes, pad = bank.classes.to(device), crop_pad(bank.images.shape[-1])
     watch = FiniteWatch(
-        lambda step: TgrError(f"the loss is not finite at step {step}; lower the learning rate ({config.lr})")
+        lambda number: TgrError(f"the loss is not finite at step {number}; lower the learning rate ({config.lr})")
     )
-    for step in trange(1, config.steps + 1, desc="pooled classifier", unit="step"):
-        model.train()
-        drawn = draw()
-        chosen = drawn.to(device)
+
+    def draw() -> Tensor:
+        chosen = choose()
+        shifts = [draw_shifts(len(chosen), pad, bank.flips[chosen], generator)] if config.augment else []
+        return torch.cat([chosen[:, None], *shifts], 1)
+
+    def step(drawn: Tensor) -> tuple[Tensor, Tensor]:
+        chosen = drawn[:, 0].contiguous()
         images, mirrored = bank.gather(chosen, device), torch.zeros(len(chosen), dtype=torch.bool, device=device)
         if config.augment:
-            images, mirrored = crop_flip(images, crop_pad(images.shape[-1]), bank.flips[drawn], generator)
+            images, mirrored = crop_flip(images, drawn[:, 1:], pad)
         labels = classes[chosen]
         features = model.trunk(images)
         logits = model.head(features)
         loss = cross_entropy(logits, labels)
         if term is not None:
             loss = loss + term(Batch(chosen, mirrored, images), features, logits)
-        watch.add(step, loss)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        return loss.detach(), (logits.detach().argmax(1) == labels).float().mean()
+
+    # A term may draw as it goes, so that no step is like another.
+    run = launches.runner(step, optimizer, device, repeats=term is None)
+    for number in trange(1, config.steps + 1, desc="pooled classifier", unit="step"):
+        model.train()
+        loss, accuracy = run(draw())
+        watch.add(number, loss)
         scheduler.step()
-        accuracy = (logits.detach().argmax(1) == labels).float().mean()
-        observe(step, {"loss": loss.detach(), "train_accuracy": accuracy})
+        observe(number, {"loss": loss, "train_accuracy": accuracy})
     watch.look()
 
 

@@ -1,7 +1,7 @@
 """Pre-training of teachers, each on its own classes (Wei et al. 2024, section 4)."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
 from tqdm import tqdm
 
-from tgr import seeds
+from tgr import launches, seeds
 from tgr.backbones.classifier import Classifier
 from tgr.backbones.registry import build
 from tgr.config.teachers import Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.finite import FiniteWatch
-from tgr.data.transforms import normalise, random_crop_flip
+from tgr.data.transforms import crop_flip, draw_shifts, normalise
 from tgr.errors import TgrError
 from tgr.pool.card import Card, teacher_name
 from tgr.pool.teacher import save_teacher
@@ -126,35 +126,87 @@ def _fit(
     name: str,
 ) -> None:
     device = next(model.parameters()).device
-    optimizer = _optimizer(model, config)
-    batches = max(1, len(train.labels) // config.batch_size)
-    scheduler = _scheduler(optimizer, config, config.epochs * batches)
+    optimizer = make_optimizer(model.parameters(), config)
+    scheduler = _scheduler(optimizer, config, config.epochs * _batches(len(train.labels), config))
     images, labels = normalise(train.images.to(device), mean, std), train.labels.to(device)
-    pad = round(config.crop_shift * images.shape[-1])
+    run = launches.runner(training_step(model, optimizer, images, labels, config), optimizer, device)
     watch = FiniteWatch(
         lambda _: TgrError(f"pre-training of {name}: the loss is not finite; lower pretrain.lr ({config.lr})")
     )
     model.train()
-    for epoch in range(config.epochs):
-        order = torch.randperm(len(labels), generator=generator).to(device)
-        for chosen in order.chunk(batches):
-            batch = images[chosen]
-            if config.augment:
-                batch = random_crop_flip(batch, pad, flips, generator)
-            loss = nn.functional.cross_entropy(model(batch), labels[chosen], label_smoothing=config.label_smoothing)
-            watch.add(epoch, loss)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            scheduler.step()
+    for number, drawn in enumerate(draw_batches(train, config, flips, generator)):
+        (loss,) = run(drawn)
+        watch.add(number, loss)
+        scheduler.step()
     watch.look()
     model.eval()
 
 
-def _optimizer(model: Classifier, config: Pretrain) -> torch.optim.Optimizer:
+def draw_batches(train: Split, config: Pretrain, flips: bool, generator: torch.Generator) -> Iterator[Tensor]:
+    """Draw all that is random in the steps of a teacher's training, but for dropout.
+
+    Yields:
+        for each step int64 (n, 4), on the CPU: the index of each image, and what ``draw_shifts`` has drawn for it;
+        (n, 1) if images are not augmented.
+    """
+    pad = _pad(train.images, config)
+    for _ in range(config.epochs):
+        order = torch.randperm(len(train.labels), generator=generator)
+        for chosen in order.chunk(_batches(len(order), config)):
+            shifts = [draw_shifts(len(chosen), pad, flips, generator)] if config.augment else []
+            yield torch.cat([chosen[:, None], *shifts], 1)
+
+
+def training_step(
+    model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor, config: Pretrain
+) -> launches.Step:
+    """Return a step of a training: from what ``draw_batches`` yields, on the model's device, to the loss, a scalar.
+
+    Args:
+        images: all of the teacher's, normalised (n, 3, size, size), on that device.
+        labels: int64 (n,), there too.
+    """
+
+    def step(drawn: Tensor) -> tuple[Tensor]:
+        loss = batch_loss(model, images, labels, drawn, config)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        return (loss.detach(),)
+
+    return step
+
+
+def batch_loss(
+    model: Callable[[Tensor], Tensor], images: Tensor, labels: Tensor, drawn: Tensor, config: Pretrain
+) -> Tensor:
+    """Return the loss of a step, a scalar.
+
+    Args:
+        model: maps normalised images to logits.
+        images, labels: as for ``training_step``.
+        drawn: one tensor of those that ``draw_batches`` yields, on the model's device.
+    """
+    chosen = drawn[:, 0].contiguous()
+    batch = images[chosen]
+    if config.augment:
+        batch, _ = crop_flip(batch, drawn[:, 1:], _pad(images, config))
+    return nn.functional.cross_entropy(model(batch), labels[chosen], label_smoothing=config.label_smoothing)
+
+
+def _pad(images: Tensor, config: Pretrain) -> int:
+    return round(config.crop_shift * images.shape[-1])
+
+
+def _batches(n_images: int, config: Pretrain) -> int:
+    return max(1, n_images // config.batch_size)
+
+
+def make_optimizer(parameters: Iterable[Tensor], config: Pretrain) -> torch.optim.Optimizer:
+    """Return the optimiser of a teacher's training."""
     if config.optimizer == "adam":
-        return torch.optim.Adam(model.parameters(), lr=config.lr, fused=True)
-    return torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
+        return torch.optim.Adam(parameters, lr=config.lr, fused=True)
+    return torch.optim.SGD(parameters, lr=config.lr, momentum=config.momentum, weight_decay=config.weight_decay)
 
 
 def _scheduler(optimizer: torch.optim.Optimizer, config: Pretrain, steps: int) -> LRScheduler:

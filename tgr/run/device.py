@@ -27,12 +27,13 @@ class Device:
         """Return what the record of an artefact says of it."""
         if self.torch is None:
             return {"device": None}
-        from tgr import devices
+        from tgr import devices, launches
 
         gpu = devices.describe(self.torch)
         if gpu and self.card:
             gpu |= {"identity": self.card.identity, "driver": self.card.driver}
-        return {"device": str(self.torch), "precision": devices.get_precision(), "gpu": gpu}
+        how = {"precision": devices.get_precision(), "launches": launches.used()}
+        return {"device": str(self.torch), **how, "gpu": gpu}
 
 
 @contextmanager
@@ -51,8 +52,9 @@ def ready_device(snakemake: Any) -> Iterator[Device]:
                 name = "cuda"  # the only one that this process sees
                 for lock in locks:
                     stack.enter_context(lock)
-        from tgr import devices
+        from tgr import devices, launches
 
         device = devices.resolve(name)
         devices.prepare(device, params.get("precision", "ieee"))
+        launches.choose(params.get("launches", "eager"))
         yield Device(device, card)

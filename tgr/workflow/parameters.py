@@ -86,6 +86,7 @@ def parameters(jobs: Jobs) -> dict[str, Any]:
         "figures": dump(settings.figures),
         "device": settings.device,
         "precision": settings.precision if settings.device.startswith("cuda") else "ieee",
+        "launches": settings.launches if settings.device.startswith("cuda") else "eager",
         "processor": settings.processor,
     }
 

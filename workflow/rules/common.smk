@@ -46,6 +46,8 @@ try:
     settings = settings.model_copy(update={"device": gpus.choose_device(settings.device, logger.warning)})
     on_gpus = settings.device.startswith("cuda")
     cards = gpus.choose_cards(settings.device, gpus.list_cards()) if on_gpus else []
+    if settings.launches == "graph" and not on_gpus and workflow.is_main_process:
+        logger.warning(f"launches: graph needs CUDA; on {settings.device} steps run one kernel after the other")
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
     estimates = Estimates(settings, load_units())

@@ -25,6 +25,7 @@ rule invert:
         probe=parameter("probe/{pool}"),
         device=parameter("device"),
         precision=parameter("precision"),
+        launches=parameter("launches"),
         processor=parameter("processor"),
     script:
         "../scripts/invert.py"

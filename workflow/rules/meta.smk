@@ -31,6 +31,7 @@ rule train:
         inversions=parameter("inversions/{scenario}/{method}"),
         probe=parameter("method_probe/{scenario}/{method}"),
         device=parameter("device"),
+        launches=parameter("launches"),
         processor=parameter("processor"),
     script:
         "../scripts/train.py"

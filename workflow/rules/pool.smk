@@ -27,6 +27,7 @@ rule pretrain:
         pretrain=parameter("pretrain/{pool}"),
         device=parameter("device"),
         precision=parameter("precision"),
+        launches=parameter("launches"),
         processor=parameter("processor"),
     script:
         "../scripts/pretrain.py"
