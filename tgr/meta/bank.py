@@ -93,13 +93,13 @@ def bank_of_recovered(
 
 
 def bank_of_real(datasets: Sequence[ImageDataset], size: int) -> ImageBank:
-    """Pool the real images of the meta-train classes: for the ceiling ``realdata`` only.
+    """Pool the real images of the meta-train classes: for methods on real images only.
 
     Raises:
         TgrError: there is no dataset.
     """
     if not datasets:
-        raise TgrError("method realdata: no real dataset was given; it learns from meta-train images")
+        raise TgrError("no real dataset was given; this method learns from real meta-train images")
     images, rows, flips = [], [], []
     class_names: list[str] = []
     for dataset in datasets:

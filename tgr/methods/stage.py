@@ -50,7 +50,7 @@ def train_method(
         teachers, recovered: folders of the shards of all pools of the scenario, in the same order; none for a method
             that does without.
         groups: the file of task groups; None for a method without groups.
-        datasets: files of the scenario's real datasets, read by the ceiling only.
+        datasets: files of the scenario's real datasets, read by methods on real images only.
         inversions: one for each of the folders ``teachers``, for a method that recovers images as it trains.
         probe: names the probe network, if one of these inversions uses it.
         judgements: one folder for each of ``teachers``, for a method that starts from a panel's judgement.

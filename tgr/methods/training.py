@@ -32,7 +32,7 @@ class Training:
         teachers: the pool, in the order of the groups.
         recovered: one entry a teacher, in the same order.
         groups: the task group of each teacher; empty for methods without groups.
-        real: the real datasets; only the ceiling may look.
+        real: the real datasets; only methods on real images may look.
         device: where to compute.
         inversions: each teacher's inversion, in the same order; only for a method that recovers images as it trains.
         probe: names the probe network, if one of these inversions uses it.

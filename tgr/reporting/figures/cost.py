@@ -74,7 +74,7 @@ def _panel(axes: Axes, part: pd.DataFrame, marks: Mapping[Any, Mapping[str, str]
 
 
 def _marks(methods: pd.DataFrame, looks: Looks | None) -> dict[Any, dict[str, str]]:
-    """Return colour and marker of each method; that of the ceiling is hollow."""
+    """Return colour and marker of each method; those of no contenders are hollow."""
     colours, markers = method_colours(list(methods.index), looks), method_markers(list(methods.index), looks)
     return {
         name: {"color": colours[name] if role == "method" else "white", "marker": markers[name]}
