@@ -42,7 +42,7 @@ def test_looks_given_go_before_those_of_the_cards() -> None:
         "mine": {"label": "M", "colour": None, "marker": None, "phases": {}},
     }
     assert method_colours(["mine", "tgr"], looks) == {"tgr": "#0072B2", "mine": "#E69F00"}
-    assert method_markers(["mine", "tgr"], looks) == {"tgr": "s", "mine": "8"}
+    assert method_markers(["mine", "tgr"], looks) == {"tgr": "s", "mine": "4"}
     assert phase_label("tgr", "group", looks) == "groups" and phase_label("mine", "x", looks) == "x"
     assert method_colours(["tgr"]) == {"tgr": looks_of_cards()["tgr"]["colour"]} == {"tgr": CARDS["tgr"].colour}
     assert phase_label("free", "replay") == "replayed episodes"

@@ -120,7 +120,7 @@ def test_a_browser_shows_points_ablations_and_every_column(page: str, tmp_path: 
                 "[...document.querySelectorAll('#chart text')].every(one => one.getBoundingClientRect().left >= 0)"
             )
             assert width < 600 or tab.run(f"{right} <= innerWidth"), f"{width} pixels: the table is cut"
-        assert tab.run("document.querySelectorAll('#chart circle').length") == 2 * (len(METHODS) - 1)
+        assert tab.run("document.querySelectorAll('#chart circle').length") == 2 * len(METHODS)
         tab.choose("comparison", "ablation-groups")
         names = tab.run("[...document.querySelectorAll('#table tbody tr')].map(row => row.cells[0].innerText)")
         assert sorted(names) == ["TGR: grouping heterogeneous", "TGR: grouping random"]

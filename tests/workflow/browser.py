@@ -25,6 +25,10 @@ PATIENCE = 60
 LOCAL = ("file:", "data:", "blob:", "about:")
 
 
+class LeftPageError(Exception):
+    """The page was left while it was asked."""
+
+
 class Page:
     """The one tab of a browser.
 
@@ -58,9 +62,15 @@ class Page:
     def wait(self, condition: str) -> None:
         """Wait until an expression is true."""
         end = time.monotonic() + PATIENCE
-        while not self.run(condition):
+        while not self._holds(condition):
             assert time.monotonic() < end, f"still not true: {condition}"
             time.sleep(0.1)
+
+    def _holds(self, condition: str) -> bool:
+        try:
+            return bool(self.run(condition))
+        except LeftPageError:  # between two pages; the next one may have an answer
+            return False
 
     def hover(self, selector: str) -> None:
         """Move the pointer over an element."""
@@ -106,7 +116,10 @@ class Page:
         while True:
             answer = self._next()
             if answer.get("id") == self._count:
-                assert "error" not in answer, f"{method}: {answer.get('error')}"
+                error = answer.get("error", {}).get("message", "")
+                if "navigated" in error:
+                    raise LeftPageError(error)
+                assert not error, f"{method}: {error}"
                 return answer["result"]
             self._notice(answer.get("method", ""), answer.get("params", {}))
 

@@ -125,7 +125,7 @@ def test_another_method_trains_only_that_method(project: Project) -> None:
         ({"tgr/methods/bank.py": ()}, AFTER_ONE_METHOD),
         (
             {"tgr/evaluation/protocols.py": (*ABLATION, *ACCURACIES)},
-            {"evaluate": 4, "measure_pairs": 2, "gather_pairs": 1, "plot_pairs": 1, "plot_accuracy": 1},
+            {"evaluate": 4, "plot_accuracy": 1},
         ),
     ],
     ids=["reports", "method", "protocols"],

@@ -29,7 +29,9 @@ GREY = "#7F7F7F"
 
 CYCLE = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW, BLACK)
 
-MARKERS = ("8", "2", "3", "4", "H", "1", "v", "p", "d", "s", "h", "^", "o", "*", "<", ">", "D", "P", "X")
+MARKERS = (
+    "4", "+", "x", "8", "2", "3", "H", "1", "v", "p", "d", "s", "h", "^", "o", "*", "<", ">", "D", "P", "X",
+)  # fmt: skip
 """Those for methods that have none of their own, the unused ones first."""
 
 Looks = Mapping[str, Mapping[str, Any]]
