@@ -17,8 +17,10 @@ from torch import Tensor
 
 WARM_UP = 3
 """Steps of each size before one is recorded: libraries choose kernels and take memory in the first ones."""
+MOST_GRAPHS = 8
+"""Graphs that a step has at most, each with memory of its own; steps of further sizes run as they are."""
 Step = Callable[..., tuple[Tensor, ...]]
-"""Takes the tensors that were drawn, trains in place, and returns tensors without a graph of gradients."""
+"""Takes the tensors that were drawn, changes parameters in place, and returns tensors without a graph of gradients."""
 
 _logger = logging.getLogger(__name__)
 _chosen, _used = "eager", "eager"
@@ -35,7 +37,7 @@ def used() -> str:
     return _used
 
 
-def runner(step: Step, optimizer: torch.optim.Optimizer, device: torch.device, *, repeats: bool = True) -> Step:
+def runner(step: Step, optimizer: torch.optim.Optimizer | None, device: torch.device, *, repeats: bool = True) -> Step:
     """Return a function that sends what was drawn to a device and does a step there.
 
     With ``graph`` the first steps run as they are, on a stream of their own; then one is recorded, and replayed from
@@ -43,7 +45,8 @@ def runner(step: Step, optimizer: torch.optim.Optimizer, device: torch.device, *
 
     Args:
         step: sets gradients to None before it computes them.
-        optimizer: whose ``step`` is called in it, once. Its learning rates, numbers, may change between two steps.
+        optimizer: whose ``step`` is called in it, once, if there is one. Its learning rates, numbers, may change
+            between two steps.
         device: of the step's tensors.
         repeats: whether a step always does the same with tensors of the same shapes; another one is never recorded.
     """
@@ -77,21 +80,22 @@ class _Recorded(NamedTuple):
 
 
 class Graphs:
-    """A step as CUDA graphs, one for each size of what is drawn; as it is, once a recording has failed.
+    """A step as CUDA graphs, one for each of the first sizes of what is drawn; as it is, once a recording has failed.
 
     Args:
         step, optimizer, device: as for ``runner``.
     """
 
-    def __init__(self, step: Step, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+    def __init__(self, step: Step, optimizer: torch.optim.Optimizer | None, device: torch.device) -> None:
         self._step, self._eager = step, _eager(step, device)
-        self._optimizer, self._device = optimizer, device
-        self._rates = [torch.zeros((), dtype=torch.float32, device=device) for _ in optimizer.param_groups]
+        self._groups = optimizer.param_groups if optimizer else []
+        self._device = device
+        self._rates = [torch.zeros((), dtype=torch.float32, device=device) for _ in self._groups]
         self._stream = torch.cuda.Stream(device)
         self._recorded: dict[tuple[torch.Size, ...], _Recorded] = {}
         self._seen: Counter[tuple[torch.Size, ...]] = Counter()
         self._failed = False
-        for group in optimizer.param_groups:
+        for group in self._groups:
             group["fused"] = True  # the only form of SGD that takes its learning rate from the device
 
     def __call__(self, *drawn: Tensor) -> tuple[Tensor, ...]:
@@ -99,7 +103,7 @@ class Graphs:
         size = tuple(part.shape for part in drawn)
         self._seen[size] += 1
         if size not in self._recorded:
-            if self._failed:
+            if self._failed or len(self._recorded) == MOST_GRAPHS:
                 return self._eager(*drawn)
             if self._seen[size] <= WARM_UP:
                 return self._warm_up(*drawn)
@@ -133,18 +137,17 @@ class Graphs:
     @contextmanager
     def _rates_on_device(self) -> Iterator[None]:
         """Let the optimizer read its learning rates from tensors: a number would be in the graph for good."""
-        groups = self._optimizer.param_groups
-        before = [(group["lr"], group.get("capturable")) for group in groups]
-        for group, rate in zip(groups, self._rates, strict=True):
+        before = [(group["lr"], group.get("capturable")) for group in self._groups]
+        for group, rate in zip(self._groups, self._rates, strict=True):
             group["lr"], group["capturable"] = rate, True
         try:
             yield
         finally:
-            for group, (rate, capturable) in zip(groups, before, strict=True):
+            for group, (rate, capturable) in zip(self._groups, before, strict=True):
                 group["lr"], group["capturable"] = rate, capturable
 
     def _replay(self, recorded: _Recorded, drawn: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        for rate, group in zip(self._rates, self._optimizer.param_groups, strict=True):
+        for rate, group in zip(self._rates, self._groups, strict=True):
             rate.fill_(group["lr"])
         for place, part in zip(recorded.inputs, drawn, strict=True):
             place.copy_(part)

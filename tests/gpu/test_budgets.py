@@ -3,7 +3,7 @@
 Each is the difference between a long run and a short one, so that what happens once does not count.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import pytest
@@ -19,10 +19,10 @@ from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import Episodes
-from tgr.evaluation.protocols import finetune
+from tgr.evaluation.protocols import finetuning
 from tgr.evaluation.tasks import TaskSet
 from tgr.inversion.registry import get as get_engine
-from tgr.meta.nearest_mean import ncm
+from tgr.meta.nearest_mean import Task, ncm
 from tgr.methods import registry
 from tgr.methods.training import Training
 from tgr.pool.pretrain import pretrain_teacher
@@ -126,7 +126,13 @@ def test_the_pooled_classifier_sends_indices_and_views(training: Training) -> No
     assert found.sent <= 4 * INDEX * 16
 
 
-@pytest.mark.parametrize("stage", ["pre-training", "inversion", "inversion in chunks", "bank"])
+GROUP_STEPS = {"group_steps": 6, "replay_steps": 0, "teachers_per_step": 2, "images_per_teacher": 6}
+
+
+@pytest.mark.parametrize(
+    "stage",
+    ["pre-training", "inversion", "inversion in chunks", "bank", "group steps", "release's", "replay", "fine-tuning"],
+)
 def test_a_step_that_may_be_recorded_neither_waits_nor_sends(
     stage: str, tiny_dataset: ImageDataset, training: Training, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,8 +152,14 @@ def test_a_step_that_may_be_recorded_neither_waits_nor_sends(
         "inversion": invert,
         "inversion in chunks": lambda: invert(memory_mb=0.1),
         "bank": lambda: registry.get("bank")(Bank(steps=6, batch_size=16), training),
+        "group steps": lambda: registry.get("tgr")(Tgr(**GROUP_STEPS), training),
+        "release's": lambda: registry.get("tgr")(Tgr(**GROUP_STEPS, fidelity="release"), training),
+        "replay": lambda: registry.get("replay")(Replay(steps=6), training),
+        "fine-tuning": lambda: finetuned(training.teachers[0], 6),
     }
-    assert costs_of_steps(monkeypatch, run[stage]) == [Cost(0, 0)] * 3
+    found = costs_of_steps(monkeypatch, run[stage])
+    assert len(found) >= 3
+    assert set(found) == {Cost(0, 0)}
 
 
 def test_distilling_adds_no_wait(training: Training) -> None:
@@ -163,27 +175,36 @@ def test_replay_waits_for_its_accuracy_once_an_outer_step(training: Training) ->
     assert found.sent <= INDEX * 2 * 3 * 3  # two episodes of three classes with three images
 
 
-def test_a_group_step_waits_for_each_teacher_and_twice_for_what_it_logs(training: Training) -> None:
+def test_a_group_step_waits_for_each_teacher_and_once_for_what_it_logs(training: Training) -> None:
     settings = {"teachers_per_step": 2, "images_per_teacher": 8, "replay_steps": 0}
     found = cost(lambda steps: registry.get("tgr")(Tgr(group_steps=steps, **settings), training))
-    assert found.waits <= 2 * 3 + 2
+    assert found.waits <= 2 * 3 + 1
     assert found.sent <= 2 * 5 * INDEX * 8
 
 
 @pytest.mark.parametrize("protocol", ["finetune", "ncm"])
 def test_an_episode_waits_for_its_accuracy(teachers: list[Teacher], protocol: str) -> None:
     model = build("conv4", 3, 4, 16, "episode").to(DEVICE).eval()
-    images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8)
 
     def run(episodes: int) -> None:
-        index = torch.arange(9).view(1, 3, 3).expand(episodes, 3, 3)
-        tasks = TaskSet(images, Episodes(index[:, :, :1].clone(), index[:, :, 1:].clone()))
-        for task in tasks.tasks(teachers[0].card, DEVICE):
-            if protocol == "finetune":
-                finetune(model, task, 0.01, [10], "batch")
-            else:
+        if protocol == "finetune":
+            finetuned(teachers[0], episodes)
+        else:
+            for task in tasks(teachers[0], episodes):
                 ncm(model, task, "batch")
 
     found = cost(run)
-    assert found.waits <= 3
+    assert found.waits <= 1
     assert found.sent <= INDEX * 9
+
+
+def tasks(teacher: Teacher, episodes: int) -> Iterator[Task]:
+    images = torch.randint(0, 256, (30, 3, 16, 16), dtype=torch.uint8)
+    index = torch.arange(9).view(1, 3, 3).expand(episodes, 3, 3)
+    return TaskSet(images, Episodes(index[:, :, :1].clone(), index[:, :, 1:].clone())).tasks(teacher.card, DEVICE)
+
+
+def finetuned(teacher: Teacher, episodes: int) -> None:
+    adapt = finetuning(build("conv4", 3, 4, 16, "episode").to(DEVICE).eval(), 0.01, [5, 10], "batch")
+    for task in tasks(teacher, episodes):
+        adapt(task)

@@ -11,10 +11,15 @@ from tests.toy_training import make_training
 from tgr import launches
 from tgr.backbones.registry import build
 from tgr.config.methods.bank import Bank
+from tgr.config.methods.replay import Replay
+from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
+from tgr.evaluation.protocols import finetuning
 from tgr.inversion.pixel import invert
+from tgr.meta.nearest_mean import Task
 from tgr.meta.pooled import fit_pooled
+from tgr.methods import registry
 from tgr.pool.pretrain import pretrain_teacher
 from tgr.pool.teacher import Teacher
 
@@ -56,11 +61,32 @@ def pooled(dataset: ImageDataset) -> Tensor:
     return torch.stack(losses)
 
 
+def weights(method: str, config: Replay | Tgr) -> Tensor:
+    """Return the last weights of a training on teachers that never trained."""
+    toy = make_training()
+    teachers = [Teacher(teacher.card, teacher.model.to(DEVICE)) for teacher in toy.teachers]
+    training = make_training(teachers=teachers, recovered=toy.recovered, device=DEVICE)
+    _, state = registry.get(method)(config, training).checkpoints[-1]
+    return torch.cat([value.double().flatten() for value in state.values()])
+
+
+def finetuned(dataset: ImageDataset) -> Tensor:
+    model, shape = build("conv4", 3, 8, 16, "graphs").to(DEVICE), (STEPS, 3, 4, 3, 16, 16)
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0)).to(DEVICE)
+    adapt = finetuning(model, 0.1, [1, 4], "batch")
+    return torch.tensor([adapt(Task(episode[:, :1], episode[:, 1:])) for episode in images])
+
+
+GROUP_STEPS = {"group_steps": STEPS, "replay_steps": 0, "teachers_per_step": 2, "images_per_teacher": 6}
 TRAININGS: dict[str, Callable[[ImageDataset], Tensor]] = {
     "pre-training by Adam": pretrained,
     "pre-training by SGD": lambda dataset: pretrained(dataset, optimizer="sgd"),
     "inversion": inverted,
     "pooled classifier": pooled,
+    "group steps": lambda _: weights("tgr", Tgr.model_validate(GROUP_STEPS)),
+    "interleaved": lambda _: weights("tgr", Tgr.model_validate(GROUP_STEPS | {"schedule": "interleaved"})),
+    "replay": lambda _: weights("replay", Replay(steps=STEPS)),
+    "fine-tuning": finetuned,
 }
 
 

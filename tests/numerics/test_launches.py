@@ -1,7 +1,7 @@
 """Steps split from their draws: the same bits as one loop, a graph's steps, and several teachers stacked in one."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from types import SimpleNamespace
 from typing import Any
@@ -17,11 +17,16 @@ from tgr import launches, seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode, frozen
 from tgr.backbones.registry import build
 from tgr.config.methods.bank import Bank
+from tgr.config.methods.replay import Replay
+from tgr.config.methods.tgr import Tgr
 from tgr.config.teachers import Inversion, Pool, Pretrain
 from tgr.data.dataset import ImageDataset
 from tgr.data.transforms import crop_pad, normalise, random_crop_flip
+from tgr.evaluation.protocols import finetuning
 from tgr.inversion.pixel import invert, start_images
+from tgr.meta.nearest_mean import Task
 from tgr.meta.pooled import batch_sampler, fit_pooled
+from tgr.methods import registry
 from tgr.pool.pretrain import (
     Split,
     draw_batches,
@@ -148,27 +153,36 @@ class PretendedCuda:
     """As much of `torch.cuda` as is needed to record: in a recording nothing runs, and a replay runs what was recorded
     on the tensors that were there then, the learning rate among them, whatever has become of Python's variables."""
 
-    def __init__(self, optimizer: torch.optim.Optimizer, step: launches.Step, fails: bool = False) -> None:
-        self._optimizer, self._run, self._fails = optimizer, step, fails
+    def __init__(self, optimizer: torch.optim.Optimizer | None, step: launches.Step, fails: bool = False) -> None:
+        self._groups = optimizer.param_groups if optimizer else []
+        self._run, self._fails = step, fails
         self._graph: Any = None
-        self.recordings = 0
+        self._outputs: tuple[Tensor, ...] = ()
+        self.recordings, self.replays = 0, 0
 
     def step(self, *inputs: Tensor) -> tuple[Tensor, ...]:
         if self._graph is None:
-            return self._run(*inputs)
-        outputs = (torch.full((), torch.nan),)
-        group = self._optimizer.param_groups[0]
-        rate = group["lr"]
-        assert isinstance(rate, Tensor) and group["capturable"] and group["fused"]
+            self._outputs = self._run(*inputs)
+            return self._outputs
+        outputs = tuple(torch.zeros_like(value) for value in self._outputs)
+        rates = [group["lr"] for group in self._groups]
+        for group, rate in zip(self._groups, rates, strict=True):
+            assert isinstance(rate, Tensor) and group["capturable"] and group["fused"]
 
         def replay() -> None:
-            before, group["lr"] = group["lr"], rate
+            self.replays += 1
+            before = [group["lr"] for group in self._groups]
+            self._set(rates)
             for output, value in zip(outputs, self._run(*inputs), strict=True):
                 output.copy_(value)
-            group["lr"] = before
+            self._set(before)
 
         self._graph.replay = replay
         return outputs
+
+    def _set(self, rates: Sequence[float | Tensor]) -> None:
+        for group, rate in zip(self._groups, rates, strict=True):
+            group["lr"] = rate
 
     @contextmanager
     def graph(self, graph: Any, stream: Any) -> Iterator[None]:
@@ -240,6 +254,66 @@ def test_where_recording_fails_steps_go_on_and_it_is_said_once(
     assert found_losses == pytest.approx(losses, rel=1e-12)
     for one, other in zip(found, weights, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-9, atol=1e-12)
+
+
+def group_steps(**changes: Any) -> Tensor:
+    chosen = {"group_steps": 8, "replay_steps": 0, "teachers_per_step": 2, "images_per_teacher": 6} | changes
+    return final_weights("tgr", Tgr.model_validate(chosen))
+
+
+def final_weights(method: str, config: Any) -> Tensor:
+    _, state = registry.get(method)(config, make_training()).checkpoints[-1]
+    return torch.cat([value.double().flatten() for value in state.values()])
+
+
+def finetuned() -> Tensor:
+    model, shape = build("conv4", 3, 8, 16, "launches"), (8, 3, 4, 3, 16, 16)
+    images = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    adapt = finetuning(model, 0.1, [1, 4], "batch")
+    return torch.tensor([adapt(Task(episode[:, :1], episode[:, 1:])) for episode in images])
+
+
+TRAININGS: dict[str, Callable[[], Tensor]] = {
+    "replay": lambda: final_weights("replay", Replay(steps=8)),
+    "group steps": group_steps,
+    "the release's group steps": lambda: group_steps(fidelity="release", schedule="sequential"),
+    "group steps with replay after each": lambda: group_steps(schedule="interleaved", replay_cap=2),
+    "fine-tuning": finetuned,
+}
+
+
+@pytest.mark.parametrize("name", TRAININGS)
+@pytest.mark.usefixtures("double")
+def test_recorded_steps_of_several_losses_give_what_others_do(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected, cards = TRAININGS[name](), []
+
+    def runner(step: launches.Step, optimizer: Any, device: torch.device, *, repeats: bool = True) -> launches.Step:
+        assert repeats
+        cuda = PretendedCuda(optimizer, step)
+        cuda.install(monkeypatch)
+        cards.append(cuda)
+
+        def run(*drawn: Tensor) -> tuple[Tensor, ...]:
+            cuda.install(monkeypatch)
+            return graphs(*drawn)
+
+        graphs = launches.Graphs(cuda.step, optimizer, device)
+        return run
+
+    monkeypatch.setattr(launches, "runner", runner)
+    torch.testing.assert_close(TRAININGS[name](), expected, rtol=1e-5, atol=1e-6)
+    assert cards and all(card.recordings >= 1 and card.replays >= 4 for card in cards)
+
+
+@pytest.mark.usefixtures("double")
+def test_steps_of_ever_other_sizes_are_recorded_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = PretendedCuda(None, lambda drawn: (drawn.sum(),))
+    cuda.install(monkeypatch)
+    run = launches.Graphs(cuda.step, None, CPU)
+    for size in range(1, 2 * launches.MOST_GRAPHS):
+        for _ in range(launches.WARM_UP + 2):
+            assert run(torch.ones(size))[0] == size
+    assert cuda.recordings == launches.MOST_GRAPHS
 
 
 # Stacks

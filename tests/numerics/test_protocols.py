@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from tgr.backbones.classifier import Classifier, batchnorm_layers
 from tgr.backbones.registry import build
 from tgr.evaluation.protocols import finetune
-from tgr.meta.nearest_mean import Task, accuracy, ncm
+from tgr.meta.nearest_mean import Task, count_right, ncm
 
 LR = 0.05
 
@@ -60,11 +60,11 @@ def test_finetune_equals_hand_written_sgd(
 ) -> None:
     seen: list[Tensor] = []
 
-    def spy(logits: Tensor, targets: Tensor) -> float:
+    def spy(logits: Tensor, targets: Tensor) -> Tensor:
         seen.append(logits.detach().clone())
-        return accuracy(logits, targets)
+        return count_right(logits, targets)
 
-    monkeypatch.setattr("tgr.evaluation.protocols.accuracy", spy)
+    monkeypatch.setattr("tgr.evaluation.protocols.count_right", spy)
     steps = [0, 1, 4]
     actual = finetune(model, task, LR, steps, mode)
     queries = torch.cat([task.query[c] for c in range(3)])
@@ -96,7 +96,7 @@ def test_a_failing_episode_leaves_the_model_as_it_was(
     def fail(logits: Tensor, targets: Tensor) -> float:
         raise RuntimeError("stopped")
 
-    monkeypatch.setattr("tgr.evaluation.protocols.accuracy", fail)
+    monkeypatch.setattr("tgr.evaluation.protocols.count_right", fail)
     with pytest.raises(RuntimeError, match="stopped"):
         finetune(model, task, LR, [2], "batch")
     assert all(torch.equal(a, b) for a, b in zip(model.parameters(), before, strict=True))

@@ -26,6 +26,7 @@ def test_a_judge_says_what_the_teacher_says_of_the_plain_image(size: int) -> Non
 def test_teacher_and_meta_model_see_the_same_view(monkeypatch: pytest.MonkeyPatch) -> None:
     """The images of the loss are those that the teacher has judged, and its outputs on them are the target."""
     judged: list[tuple[Tensor, Tensor]] = []
+    losses: list[Tensor] = []
     logits, loss = Judge.logits, group_step.teacher_loss
 
     def judge(self: Judge, images: Tensor) -> Tensor:
@@ -33,14 +34,15 @@ def test_teacher_and_meta_model_see_the_same_view(monkeypatch: pytest.MonkeyPatc
         return judged[-1][1]
 
     def watched(model: object, images: Tensor, labels: Tensor, target: Tensor, *more: object) -> object:
-        assert images is judged[-1][0]
-        assert target is judged[-1][1]
+        assert images is judged[len(losses)][0]
+        assert target is judged[len(losses)][1]
+        losses.append(target)
         return loss(model, images, labels, target, *more)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Judge, "logits", judge)
     monkeypatch.setattr(group_step, "teacher_loss", watched)
     training = make_training()
     tgr.train(Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=6), training)
-    assert len(judged) == 3 * 2
+    assert len(judged) == len(losses) == 3 * 2
     stored = training.bank("shared").images
     assert not any((image == other).all() for image in judged[0][0] for other in stored)  # they are augmented

@@ -47,8 +47,8 @@ def test_equal_gradients_give_their_mean(treatment: str) -> None:
     outcome = treat(treatment, row.repeat(3, 1))
     torch.testing.assert_close(flat(outcome), row[0], rtol=1e-6, atol=1e-8)
     assert outcome.gradient["a"].shape == (2, 2)
-    assert outcome.variance == pytest.approx(0, abs=1e-20)
-    assert outcome.cosine == pytest.approx(1)
+    assert float(outcome.conflict.variance) == pytest.approx(0, abs=1e-20)
+    assert float(outcome.conflict.cosine) == pytest.approx(1)
 
 
 @pytest.mark.parametrize("treatment", TREATMENTS)
@@ -56,9 +56,9 @@ def test_statistics_are_those_of_the_untreated_gradients(treatment: str) -> None
     gradients = drawn()
     outcome = treat(treatment, gradients)
     mean = gradients.mean(0)
-    assert outcome.variance == pytest.approx(float((gradients - mean).square().sum(1).mean()))
-    assert outcome.mean_norm_squared == pytest.approx(float(mean @ mean))
-    assert -1 < outcome.cosine < 1
+    assert float(outcome.conflict.variance) == pytest.approx(float((gradients - mean).square().sum(1).mean()))
+    assert float(outcome.conflict.mean_norm_squared) == pytest.approx(float(mean @ mean))
+    assert -1 < outcome.conflict.cosine < 1
     assert len(outcome.losses) == 4
 
 

@@ -130,7 +130,7 @@ def _descend(index: int, strength: float) -> tuple[list[float], list[float]]:
     for _ in range(STEPS + 1):
         outcome = regularised_gradient(losses, parameters, strength)
         values.append(float(outcome.losses.mean()))
-        variances.append(outcome.variance)
+        variances.append(float(outcome.conflict.variance))
         with torch.no_grad():
             for name, parameter in parameters.items():
                 parameter -= LR * outcome.gradient[name]

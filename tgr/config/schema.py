@@ -60,8 +60,8 @@ class Config(Section):
     )
     launches: Launches = Field(
         "eager",
-        description="How steps of pre-training, pixel inversion and the pooled classifier reach a GPU: kernel after "
-        "kernel (`eager`), or recorded and launched whole (`graph`, CUDA only).",
+        description="How steps of pre-training, pixel inversion, the pooled classifier, `tgr`, replay and fine-tuning "
+        "reach a GPU: kernel after kernel (`eager`), or recorded and launched whole (`graph`, CUDA only).",
     )
     processor: Processor = Field(
         "pinned",

@@ -9,7 +9,7 @@ from tqdm import tqdm
 from tgr.backbones.classifier import Classifier
 from tgr.config.learning import Evaluation
 from tgr.evaluation.model import TrainedModel
-from tgr.evaluation.protocols import NEAREST_MEAN, finetune
+from tgr.evaluation.protocols import NEAREST_MEAN, finetuning
 from tgr.evaluation.tasks import TaskSet
 from tgr.meta.nearest_mean import Task, ncm
 
@@ -58,7 +58,8 @@ class Scorer:
         episodes = self._episodes(checkpoint, tasks, protocol)
         if protocol in NEAREST_MEAN:
             return [ncm(model, task, bn_mode) for task in episodes]
-        return [finetune(model, task, inner_lr, [inner_steps], bn_mode)[0] for task in episodes]
+        adapt = finetuning(model, inner_lr, [inner_steps], bn_mode)
+        return [adapt(task)[0] for task in episodes]
 
     def tune(self, checkpoint: int, sets: Sequence[TaskSet]) -> tuple[float, int]:
         """Choose step size and step count for ``finetune_tuned`` on meta-val episodes.
@@ -85,7 +86,8 @@ class Scorer:
         """Return the mean accuracy after each step count: (len(steps),)."""
         model = self._model(checkpoint)
         episodes = self._episodes(checkpoint, tasks, f"tuning at {inner_lr:g}")
-        return np.mean([finetune(model, task, inner_lr, steps, self.evaluation.bn_mode) for task in episodes], axis=0)
+        adapt = finetuning(model, inner_lr, steps, self.evaluation.bn_mode)
+        return np.mean([adapt(task) for task in episodes], axis=0)
 
     def _episodes(self, checkpoint: int, tasks: TaskSet, purpose: str) -> Iterable[Task]:
         """Return the episodes behind a progress bar that says what they are for."""

@@ -5,13 +5,14 @@ CE(meta(x_i), y_i) + KL(teacher_i(x_i) || meta(x_i)) on its recovered images, an
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
 
+from tgr import launches
 from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import crop_pad, random_crop_flip
@@ -21,7 +22,10 @@ from tgr.meta.group_sampler import GroupSampler
 from tgr.meta.judge import Judge
 from tgr.meta.regularisation import Loss, Parameters
 from tgr.meta.sources import Source
-from tgr.meta.treatments import treated_gradient
+from tgr.meta.treatments import AGGREGATIONS, treated_gradient
+
+View = tuple[Tensor, Tensor, Tensor, Tensor]
+"""What a step sees of a teacher: images, labels, the teacher's logits and rows, as in ``teacher_loss``."""
 
 
 def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tensor, rows: Tensor, config: Tgr) -> Loss:
@@ -93,43 +97,56 @@ class GroupStep:
         self._device = next(model.parameters()).device
         self._rows = [own.to(self._device) for own in rows]
 
-    @exact()
-    def backward(self, step: int) -> dict[str, float]:
-        """Write the treated gradient of the next teachers into the parameters' ``grad``; return values to log.
+    def updates(self, optimizer: torch.optim.Optimizer) -> Callable[[int], dict[str, float]]:
+        """Return a function that takes the next step with an optimiser of the model, and returns values to log.
 
-        Raises:
-            TgrError: a loss is not finite; the message names ``step``.
+        Its argument is the step's number, for the error that it raises if a loss is not finite.
         """
         config = self._config
-        weights: Parameters = dict(self.model.named_parameters())
-        losses = [self._loss(teacher) for teacher in self._sampler.teachers()]
-        with batchnorm_mode(self.model, "batch"):
-            outcome = treated_gradient(
-                config.treatment,
-                losses,
-                weights,
-                config.gradient_lambda,
-                self._order,
-                through_displacement=config.fidelity == "release",
-            )
-        loss = outcome.losses.mean().item()
-        if not math.isfinite(loss):
-            raise TgrError(f"method tgr: the loss is not finite at step {step}; lower methods.tgr.lr ({config.lr})")
-        for name, parameter in weights.items():
-            parameter.grad = outcome.gradient[name]
-        relative = outcome.variance / max(outcome.mean_norm_squared, torch.finfo(torch.float32).tiny)
-        return {
-            "loss": loss,
-            "relative_variance": relative,
-            "gradient_variance": outcome.variance,
-            "gradient_cosine": outcome.cosine,
-        }
 
-    def _loss(self, teacher: int) -> Loss:
-        """Return the loss of one teacher on a fresh draw of its images, augmented."""
+        def step(*drawn: Tensor) -> tuple[Tensor, ...]:
+            weights: Parameters = dict(self.model.named_parameters())
+            views = zip(drawn[0::4], drawn[1::4], drawn[2::4], drawn[3::4], strict=True)
+            losses = [teacher_loss(self.model, *view, config) for view in views]
+            with batchnorm_mode(self.model, "batch"):
+                outcome = treated_gradient(
+                    config.treatment,
+                    losses,
+                    weights,
+                    config.gradient_lambda,
+                    self._order,
+                    through_displacement=config.fidelity == "release",
+                )
+            optimizer.zero_grad()
+            for name, parameter in weights.items():
+                # In the parameter's layout: a fused optimiser reads both in the order in which they lie in memory.
+                parameter.grad = torch.empty_like(parameter).copy_(outcome.gradient[name])
+            optimizer.step()
+            return outcome.losses.mean(), *outcome.conflict
+
+        run = launches.runner(step, optimizer, self._device, repeats=config.treatment not in AGGREGATIONS)
+
+        @exact()
+        def take(number: int) -> dict[str, float]:
+            # The teachers judge before the step: others in each, so what they compute cannot be recorded with it.
+            drawn = [part for teacher in self._sampler.teachers() for part in self._view(teacher)]
+            loss, variance, cosine, norm_squared = torch.stack(run(*drawn)).tolist()
+            if not math.isfinite(loss):
+                keys = f"methods.tgr.lr ({config.lr})"
+                raise TgrError(f"method tgr: the loss is not finite at step {number}; lower {keys}")
+            return {
+                "loss": loss,
+                "relative_variance": variance / max(norm_squared, torch.finfo(torch.float32).tiny),
+                "gradient_variance": variance,
+                "gradient_cosine": cosine,
+            }
+
+        return take
+
+    def _view(self, teacher: int) -> View:
+        """Return a fresh draw of a teacher's images, augmented, and what it says of them."""
         images, labels, flips = self._source.draw(teacher)
         images, labels = images.to(self._device), labels.to(self._device)
         if self._config.augment:
             images = random_crop_flip(images, crop_pad(images.shape[-1]), flips, self._augmentation)
-        logits = self._judges[teacher].logits(images)
-        return teacher_loss(self.model, images, labels, logits, self._rows[teacher], self._config)
+        return images, labels, self._judges[teacher].logits(images), self._rows[teacher]

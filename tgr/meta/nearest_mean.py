@@ -74,4 +74,9 @@ def ncm(model: Classifier, task: Task, bn_mode: str) -> float:
 
 def accuracy(logits: Tensor, targets: Tensor) -> float:
     """Return the share of rows whose largest entry stands at the target."""
-    return int((logits.argmax(1) == targets).sum()) / len(targets)
+    return int(count_right(logits, targets)) / len(targets)
+
+
+def count_right(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the number of rows whose largest entry stands at the target, as a scalar on their device."""
+    return (logits.argmax(1) == targets).sum()

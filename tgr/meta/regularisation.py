@@ -14,6 +14,20 @@ Parameters = dict[str, Tensor]
 Loss = Callable[[Parameters], Tensor]
 
 
+class Conflict(NamedTuple):
+    """How much some gradients g_i disagree: scalars, on their device.
+
+    Attributes:
+        variance: mean_i ||g_i - gbar||^2.
+        cosine: mean cosine similarity over the pairs of gradients.
+        mean_norm_squared: ||gbar||^2; ``variance`` divided by it is the relative conflict.
+    """
+
+    variance: Tensor
+    cosine: Tensor
+    mean_norm_squared: Tensor
+
+
 @dataclass(frozen=True)
 class RegularisedGradient:
     """The outcome of one step.
@@ -21,16 +35,12 @@ class RegularisedGradient:
     Attributes:
         gradient: the direction to descend, by parameter name.
         losses: (n,), the losses at the undisplaced parameters.
-        variance: mean_i ||g_i - gbar||^2.
-        cosine: mean cosine similarity over the pairs of gradients.
-        mean_norm_squared: ||gbar||^2; ``variance`` divided by it is the relative conflict.
+        conflict: how much the gradients disagree.
     """
 
     gradient: Parameters
     losses: Tensor
-    variance: float
-    cosine: float
-    mean_norm_squared: float
+    conflict: Conflict
 
 
 @dataclass(frozen=True)
@@ -46,14 +56,6 @@ class Gradients:
     values: Tensor
     by_loss: list[list[Tensor]]
     mean: list[Tensor]
-
-
-class Conflict(NamedTuple):
-    """How much some gradients g_i disagree; see ``RegularisedGradient``."""
-
-    variance: float
-    cosine: float
-    mean_norm_squared: float
 
 
 def compute_gradients(losses: Sequence[Loss], parameters: Parameters, *, create_graph: bool = False) -> Gradients:
@@ -106,7 +108,7 @@ def regularised_gradient(
             for total, g in zip(combined, torch.autograd.grad(value, shifted, materialize_grads=True), strict=True):
                 total.add_(g, alpha=1 / len(losses))
     gradient = dict(zip(names, combined, strict=True))
-    return RegularisedGradient(gradient, gradients.values, *conflict(flatten_gradients(gradients.by_loss)))
+    return RegularisedGradient(gradient, gradients.values, conflict(flatten_gradients(gradients.by_loss)))
 
 
 def flatten_gradients(gradients: Sequence[Sequence[Tensor]]) -> Tensor:
@@ -121,4 +123,4 @@ def conflict(gradients: Tensor) -> Conflict:
     unit = normalize(gradients, dim=1)
     n = len(gradients)
     cosine = ((unit @ unit.T).sum() - unit.square().sum()) / max(1, n * (n - 1))
-    return Conflict(*torch.stack([variance, cosine, mean.square().sum()]).tolist())
+    return Conflict(variance, cosine, mean.square().sum())

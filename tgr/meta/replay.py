@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from tqdm import trange
 
+from tgr import launches
 from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.config.learning import Meta
 from tgr.errors import TgrError
@@ -29,12 +30,37 @@ def replay(model: Classifier, draw: Callable[[], Sequence[Episode]], meta: Meta,
     Raises:
         TgrError: a loss is not finite, or as ``draw`` does.
     """
-    optimizer = torch.optim.Adam(model.parameters(), lr=meta.outer_lr)
+    take = outer_steps("replay", model, torch.optim.Adam(model.parameters(), lr=meta.outer_lr), meta)
     for step in trange(1, steps + 1, desc=f"replay ({meta.learner})", unit="step"):
+        observe(step, take(draw(), step))
+
+
+def outer_steps(
+    what: str, model: Classifier, optimizer: torch.optim.Optimizer, meta: Meta
+) -> Callable[[Sequence[Episode], int], dict[str, float]]:
+    """Return a function that takes an outer step on the mean query loss of episodes, on the model's device.
+
+    Args:
+        what: names the training in an error message, together with the step's number.
+
+    Returns:
+        of episodes and the step's number ``loss`` and ``train_accuracy``, means over the episodes. It raises TgrError
+        if a loss is not finite.
+    """
+
+    def step(*drawn: Tensor) -> tuple[Tensor, ...]:
         optimizer.zero_grad()
-        values = backward_episodes("replay", model, draw(), meta, step)
+        outcomes = _accumulate(model, [Episode(*drawn[i : i + 4]) for i in range(0, len(drawn), 4)], meta)
         optimizer.step()
-        observe(step, values)
+        return (outcomes,)
+
+    run = launches.runner(step, optimizer, next(model.parameters()).device)
+
+    def take(episodes: Sequence[Episode], number: int) -> dict[str, float]:
+        drawn = [part for e in episodes for part in (e.support, e.support_labels, e.query, e.query_labels)]
+        return _means(what, run(*drawn)[0], meta, number)
+
+    return take
 
 
 def backward_episodes(
@@ -51,6 +77,11 @@ def backward_episodes(
     Raises:
         TgrError: a loss is not finite.
     """
+    return _means(what, _accumulate(model, episodes, meta), meta, step)
+
+
+def _accumulate(model: Classifier, episodes: Sequence[Episode], meta: Meta) -> Tensor:
+    """Add the gradient to the parameters' ``grad``; return losses and accuracies (2, n_episodes), without a graph."""
     learner = LEARNERS[meta.learner]
     parameters: Parameters = dict(model.named_parameters())
     outcomes = []
@@ -59,7 +90,11 @@ def backward_episodes(
             outcome = learner(model, parameters, episode, meta.inner_lr, meta.inner_steps)
         (outcome.loss / len(episodes)).backward()
         outcomes.append(torch.stack([outcome.loss.detach(), outcome.accuracy]))
-    losses, accuracies = torch.stack(outcomes, 1).tolist()
+    return torch.stack(outcomes, 1)
+
+
+def _means(what: str, outcomes: Tensor, meta: Meta, step: int) -> dict[str, float]:
+    losses, accuracies = outcomes.tolist()
     if not all(map(math.isfinite, losses)):
         raise _not_finite(what, step, f"meta.inner_lr ({meta.inner_lr}) or meta.outer_lr")
     return {"loss": float(np.mean(losses)), "train_accuracy": float(np.mean(accuracies))}

@@ -30,7 +30,9 @@ from tgr.meta.regularisation import (
 CAGRAD_C = 0.4
 """Radius of CAGrad's ball around the mean gradient, in units of that gradient's norm."""
 
-TREATMENTS = ("implicit", "none", "pcgrad", "cagrad", "mgda", "aligned_mtl")
+AGGREGATIONS = ("pcgrad", "cagrad", "mgda", "aligned_mtl")
+"""Treatments whose solvers read the gradients on the CPU."""
+TREATMENTS = ("implicit", "none", *AGGREGATIONS)
 
 
 @exact()
@@ -71,7 +73,7 @@ def treated_gradient(
         combined = matrix.mean(0)  # not finite either: the caller sees it, the solvers would fail without a reason
     parts = combined.split([p.numel() for p in parameters.values()])
     gradient = {name: part.view_as(p) for (name, p), part in zip(parameters.items(), parts, strict=True)}
-    return RegularisedGradient(gradient, gradients.values, *conflict(matrix))
+    return RegularisedGradient(gradient, gradients.values, conflict(matrix))
 
 
 def aggregate(treatment: str, gradients: Tensor, generator: torch.Generator) -> Tensor:

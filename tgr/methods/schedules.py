@@ -17,7 +17,7 @@ from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import GroupStep
 from tgr.meta.heads import with_fresh_head
 from tgr.meta.learners import Episode
-from tgr.meta.replay import backward_episodes
+from tgr.meta.replay import outer_steps
 from tgr.meta.stall import Stall
 from tgr.methods.replay import calibration_batches, run_replay
 from tgr.methods.training import Trained, Training, checkpoint_steps
@@ -58,13 +58,13 @@ def sequential(parts: Parts) -> None:
     config, trained, model = parts.config, parts.trained, parts.group_step.model
     optimizer = torch.optim.Adam(model.parameters(), lr=config.lr)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, config.group_steps)
+    group_step = parts.group_step.updates(optimizer)
     # The last checkpoint is that of the replay; the others lie within the group steps.
     n_replay = 1 if config.replay_steps else 0
     first, last = config.bank_steps, config.bank_steps + config.group_steps
     marks = checkpoint_steps(first, last, parts.training.meta.n_checkpoints - n_replay)
     for step in trange(first + 1, last + 1, desc="group steps", unit="step"):
-        trained.log(step, "group", parts.group_step.backward(step))
-        optimizer.step()
+        trained.log(step, "group", group_step(step))
         scheduler.step()
         if step in marks:
             parts.keep(step, model, head=parts.one_head)
@@ -76,26 +76,24 @@ def sequential(parts: Parts) -> None:
 def interleaved(parts: Parts) -> None:
     """After every group step, replay until the training accuracy stalls; one optimiser with a constant rate.
 
-    Steps count updates of both kinds. Checkpoints are evenly spaced over the group steps, and each is taken after the
-    replay that follows.
+    Steps count updates of both kinds. A head without a gradient rests: that for episodes in a group step, the other one
+    in replay. Checkpoints are evenly spaced over the group steps, and each is taken after the replay that follows.
     """
     config, trained, meta = parts.config, parts.trained, parts.training.meta
     model = parts.episode_model()
     weights = {id(p): p for p in (*parts.group_step.model.parameters(), *model.parameters())}
     optimizer = torch.optim.Adam(weights.values(), lr=config.lr)
+    group_step = parts.group_step.updates(optimizer)
+    replay_step = outer_steps("method tgr, replay", model, optimizer, meta)
     stall, steps = Stall(config.patience), count(config.bank_steps + 1)
     marks = checkpoint_steps(0, config.group_steps, meta.n_checkpoints)
     for epoch in trange(1, config.group_steps + 1, desc="group steps with replay", unit="step"):
         step = next(steps)
-        optimizer.zero_grad()  # to None, so that the head for episodes rests in a group step, and the other in replay
-        trained.log(step, "group", parts.group_step.backward(step))
-        optimizer.step()
+        trained.log(step, "group", group_step(step))
         stall.reset()
         for replayed in count(1):
             step = next(steps)
-            optimizer.zero_grad()
-            values = backward_episodes("method tgr, replay", model, parts.draw(), meta, step)
-            optimizer.step()
+            values = replay_step(parts.draw(), step)
             trained.log(step, "replay", values)
             if stall.observe(values["train_accuracy"]) or replayed == config.replay_cap:
                 break

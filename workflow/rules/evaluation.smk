@@ -28,6 +28,7 @@ rule evaluate:
         held_out_per_class=parameter("held_out_per_class"),
         device=parameter("device"),
         precision=parameter("precision"),
+        launches=parameter("launches"),
         processor=parameter("processor"),
     script:
         "../scripts/evaluate.py"
