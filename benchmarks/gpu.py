@@ -33,7 +33,7 @@ import torch
 from torch.profiler import ProfilerActivity, profile
 
 from benchmarks import gpu_work as work
-from tgr import devices
+from tgr import devices, launches
 from tgr.artifacts import write_json
 from tgr.plan.gpu import GpuCosts
 
@@ -119,18 +119,21 @@ def measure(log: Log, device: torch.device, *, quick: bool) -> None:
     log.row("main experiment", lambda: work.main_experiment(device, quick=quick))
     for count in (1, 2) if quick else PROCESSES:
         log.row(f"processes {count}", lambda count=count: together(count, device, quick=quick))
-    for precision in ("ieee", "tf32") if device.type == "cuda" else ("ieee",):
+    ways = [("ieee", "eager", None), ("ieee", "graph", work.RECORDED), ("tf32", "eager", work.MAY_ROUND)]
+    for precision, how, names in ways if device.type == "cuda" else ways[:1]:
         for name, run in work.steps(device, quick=quick):
-            if precision == "ieee" or name in work.MAY_ROUND:
-                row = f"step {name}, {precision}"
-                log.row(row, lambda run=run, precision=precision: step(run, device, precision, quick=quick))
+            if names is None or name in names:
+                row = f"step {name}, {precision}, {how}"
+                log.row(row, lambda way=(run, device, precision, how): step(*way, quick=quick))
 
 
 def costs(log: Log, device: torch.device, output: Path, *, quick: bool) -> None:
     """Write the unit costs of the device, if all rows that they need are there."""
     found: dict[str, dict[str, float]] = {}
     for stage, images, run in work.unit_steps(device, quick=quick):
-        values = log.row(f"cost {stage}, {images} images", lambda run=run: step(run, device, "ieee", quick=quick))
+        values = log.row(
+            f"cost {stage}, {images} images", lambda run=run: step(run, device, "ieee", "eager", quick=quick)
+        )
         if "ms" in values:
             found.setdefault(stage, {})[str(images)] = values["ms"]
 
@@ -203,13 +206,17 @@ def wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def step(run: Callable[[int], object], device: torch.device, precision: str, *, quick: bool) -> dict[str, Any]:
+def step(
+    run: Callable[[int], object], device: torch.device, precision: str, how: str, *, quick: bool
+) -> dict[str, Any]:
     """Return milliseconds a step, the share of that time in which kernels run, and the largest memory.
 
     Args:
-        run: takes a number of steps; what happens once is taken off by a second, shorter run.
+        run: takes a number of steps; what happens once, a recording too, is taken off by a second, shorter run.
+        how: ``eager`` or ``graph``.
     """
-    short, most = (1, 2) if quick else (5, 40)
+    launches.choose(how)
+    short, most = (1, 2) if quick else (launches.WARM_UP + 2, 40)
     with devices.exact():
         devices.set_precision(precision)
         run(short)  # the first calls load kernels
@@ -224,6 +231,8 @@ def step(run: Callable[[int], object], device: torch.device, precision: str, *, 
                 "peak_mb": round(torch.cuda.max_memory_allocated(device) / 1e6, 1),
                 **kernels(run, short, device),
             }
+    values["launches"] = launches.used()
+    launches.choose("eager")
     return values
 
 

@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.nn.functional import cross_entropy
 
 from tgr.artifacts import digest, write_json
-from tgr.backbones.classifier import batchnorm_mode
+from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.backbones.probe import load_probe
 from tgr.backbones.registry import build
 from tgr.config.experiments import Scenario
@@ -26,7 +26,7 @@ from tgr.data.dataset import ImageDataset
 from tgr.data.episodes import draw_episodes
 from tgr.data.readers.registry import find
 from tgr.data.sources import load_dataset
-from tgr.evaluation.protocols import finetune
+from tgr.evaluation.protocols import finetuning
 from tgr.evaluation.stage import evaluate
 from tgr.inversion.registry import get as get_engine
 from tgr.inversion.stage import invert_shard
@@ -42,6 +42,7 @@ from tgr.task_space.fisher import embed
 NAME, CLASSES = "icons", 5
 SCENARIO = Scenario(pools=[NAME], evaluate_on=[NAME])
 MAY_ROUND = ("pre-training", "inversion, pixel", "inversion, generator", "fine-tuning", "nearest class mean")
+RECORDED = ("pre-training", "inversion, pixel", "train bank", "train replay", "train tgr", "fine-tuning")
 METHODS = ("bank", "distil", "replay", "tgr", "purer", "bidf_mkd", "free")
 Compute = Callable[[torch.device], Tensor]
 Stage = Callable[[Path], None]
@@ -287,8 +288,15 @@ def steps(device: torch.device, *, quick: bool) -> Iterator[tuple[str, Callable[
             yield f"train {method}", training
         model = build("conv4", CLASSES, size, 32, "steps").to(device).eval()
         task = Task(torch.randn(CLASSES, 5, 3, 32, 32).to(device), torch.randn(CLASSES, 15, 3, 32, 32).to(device))
-        yield "fine-tuning", lambda n: [finetune(model, task, 0.01, [10], "batch") for _ in range(n)]
+        yield "fine-tuning", lambda n: adapted(model, task, n)
         yield "nearest class mean", lambda n: [ncm(model, task, "batch") for _ in range(n)]
+
+
+def adapted(model: Classifier, task: Task, n: int) -> None:
+    """Fine-tune a model on a task some times."""
+    adapt = finetuning(model, 0.01, [10], "batch")
+    for _ in range(n):
+        adapt(task)
 
 
 def unit_steps(device: torch.device, *, quick: bool) -> Iterator[tuple[str, int, Callable[[int], object]]]:
