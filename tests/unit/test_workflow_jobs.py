@@ -11,6 +11,7 @@ from tgr.config.load import validate
 from tgr.config.schema import Config
 from tgr.errors import TgrError
 from tgr.workflow import paths, targets
+from tgr.workflow.code import CodeOf
 from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Comparison, Episodes, Grouping, Jobs, Model, Shard
 from tgr.workflow.parameters import entry, figure_captions, parameters
@@ -49,6 +50,10 @@ def configured(**changes: Any) -> Config:
 
 def inputs_of(**changes: Any) -> Inputs:
     return Inputs(Jobs(configured(**changes)), REPOSITORY)
+
+
+def code_of(inputs: Inputs) -> CodeOf:
+    return CodeOf(inputs.jobs, inputs.tables, REPOSITORY)
 
 
 def test_replicates_are_further_names_of_pools_and_scenarios() -> None:
@@ -184,7 +189,7 @@ def test_teachers_that_are_the_model_are_read_by_its_evaluation() -> None:
 def test_a_training_depends_on_inversion_if_it_recovers_images_itself() -> None:
     fresh = inputs_of(methods={"tgr": {"fresh_images": True}, "bank": {}, "pixels": {}}, ablations=None)
     for inputs, method, expected in ((fresh, "tgr", True), (fresh, "bank", False), (inputs_of(), "tgr", False)):
-        code, given = inputs.train_code("first", method), parameters(inputs.jobs)
+        code, given = code_of(inputs).train("first", method), parameters(inputs.jobs)
         for file in ("inversion/pixel.py", "meta/fresh.py"):
             assert any(name.endswith(file) for name in code) == expected
         assert not any(file.endswith("inversion/generator.py") for file in code)
@@ -211,11 +216,11 @@ def test_a_pool_of_anothers_teachers_reads_them_there() -> None:
 
 def test_code_of_a_job_is_that_of_its_stage_and_of_what_it_names() -> None:
     inputs = inputs_of()
-    pixel, generator = (inputs.invert_code(pool) for pool in ("icons-conv4", "icons-again"))
+    pixel, generator = (code_of(inputs).invert(pool) for pool in ("icons-conv4", "icons-again"))
     assert any(file.endswith("inversion/pixel.py") for file in pixel)
     assert not any(file.endswith("inversion/pixel.py") for file in generator)
     assert all(Path(file).is_file() for file in pixel)
-    bank = inputs.train_code("first", "bank")
+    bank = code_of(inputs).train("first", "bank")
     assert any(file.endswith("methods/bank.py") for file in bank)
     assert not any(file.endswith(("methods/tgr.py", "inversion/pixel.py", "inversion/stage.py")) for file in bank)
 
@@ -224,8 +229,12 @@ def test_code_of_a_job_has_the_architectures_of_its_pool_or_scenario() -> None:
     pools = yaml.safe_load(SMALL)["pools"] | {"deep": {"dataset": "icons", "architecture": "resnet10", "n_way": 2}}
     third = {"pools": ["icons-again", "deep"], "evaluate_on": ["icons"], "width": 4, "image_size": 16}
     inputs = inputs_of(pools=pools, scenarios=yaml.safe_load(SMALL)["scenarios"] | {"third": third})
-    deep = [inputs.pretrain_code("deep"), inputs.invert_code("deep"), inputs.train_code("third", "bank")]
-    shallow = [inputs.pretrain_code("icons-conv4"), inputs.evaluate_code("first"), inputs.train_code("first", "bank")]
+    deep = [code_of(inputs).pretrain("deep"), code_of(inputs).invert("deep"), code_of(inputs).train("third", "bank")]
+    shallow = [
+        code_of(inputs).pretrain("icons-conv4"),
+        code_of(inputs).evaluate("first"),
+        code_of(inputs).train("first", "bank"),
+    ]
     assert all("resnet.py" in {Path(file).name for file in files} for files in deep)
     assert all({Path(file).name for file in files} & {"conv4.py", "resnet.py"} == {"conv4.py"} for files in shallow)
 
@@ -233,8 +242,8 @@ def test_code_of_a_job_has_the_architectures_of_its_pool_or_scenario() -> None:
 def test_code_of_a_job_has_the_file_of_an_own_architecture() -> None:
     own = {"dataset": "icons", "architecture": "python:tests.own_networks:Net", "n_way": 2}
     inputs = inputs_of(pools=yaml.safe_load(SMALL)["pools"] | {"own": own})
-    assert any(Path(file).name == "own_networks.py" for file in inputs.invert_code("own"))
-    assert not any(Path(file).name == "own_networks.py" for file in inputs.invert_code("icons-conv4"))
+    assert any(Path(file).name == "own_networks.py" for file in code_of(inputs).invert("own"))
+    assert not any(Path(file).name == "own_networks.py" for file in code_of(inputs).invert("icons-conv4"))
 
 
 def test_constraints_match_the_names_of_the_configuration_and_no_others() -> None:

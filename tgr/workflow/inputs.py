@@ -4,28 +4,19 @@ A string is one file, or one folder; an empty list says that the job does withou
 """
 
 import inspect
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from tgr.config.addresses import fetched_file, is_address
-from tgr.config.architectures import ARCHITECTURES, find_own_source, is_own
-from tgr.config.existing_models import ExistingModel, read_table
 from tgr.config.methods.panel import PanelChoice
-from tgr.config.schema import Config
-from tgr.data.readers import registry as readers
-from tgr.data.readers.base import SourceFiles
-from tgr.errors import TgrError
-from tgr.run import source_graph
 from tgr.workflow import paths
+from tgr.workflow.external import find_sources, read_tables
 from tgr.workflow.jobs import Draw, Evaluation, Jobs, Judgement, Model, Shard, groups_names
 
 Files = TypeVar("Files")
 SERVED = ("package", "random")
 """Values of ``task_space.weights`` that name no file."""
-FRESH_IMAGES = "tgr.meta.fresh"
-"""The module of trainings that recover images anew."""
 
 
 class Inputs:
@@ -48,89 +39,6 @@ class Inputs:
         self._settings = jobs.settings
         self.tables = read_tables(jobs.settings)
         self.sources = find_sources(jobs.settings, repository / "tgr/resources")
-
-    # Sources of stages
-
-    def code(self, script: str, *modules: str) -> list[str]:
-        """Return a script of ``workflow/scripts``, and all source files that it and further modules use.
-
-        Args:
-            modules: of this package; an own architecture stands for the file of its module, and for that alone.
-        """
-        own = list(filter(is_own, modules))
-        ours = [module for module in modules if module not in own]
-        files = source_graph.sources_of_script(self.repository / "workflow/scripts" / script, *ours)
-        return [os.path.relpath(file) for file in [*files, *filter(None, map(find_own_source, own))]]
-
-    def pretrain_code(self, pool: str) -> list[str]:
-        """Return the sources of the stage `pretrain` and of a pool's architecture."""
-        return self.code("pretrain.py", *self._backbones(pool))
-
-    def import_models_code(self, pool: str) -> list[str]:
-        """Return the sources of the stage `import_models` and of a pool's architectures."""
-        return self.code("import_models.py", *self._backbones(pool))
-
-    def measure_transfer_code(self, pool: str) -> list[str]:
-        """Return the sources of the stage `measure_transfer` and of a pool's architecture."""
-        return self.code("measure_transfer.py", *self._backbones(pool))
-
-    def embed_code(self, pool: str) -> list[str]:
-        """Return the sources of the stage `embed` and of a pool's architectures."""
-        return self.code("embed.py", *self._backbones(pool))
-
-    def evaluate_code(self, scenario: str) -> list[str]:
-        """Return the sources of the stage `evaluate` and of a scenario's architectures."""
-        return self.code("evaluate.py", *self._backbones_of_scenario(scenario))
-
-    def load_dataset_code(self, dataset: str) -> list[str]:
-        """Return the sources of the stage `load_dataset` and of one reader."""
-        source = self._settings.datasets[dataset].source
-        return self.code("load_dataset.py", *([] if source == "mix" else [readers.module(source)]))
-
-    def invert_code(self, pool: str) -> list[str]:
-        """Return the sources of the stage `invert`, of a pool's engine and of its architectures."""
-        return self.code("invert.py", self._engine(pool), *self._backbones(pool))
-
-    def judge_code(self, scenario: str) -> list[str]:
-        """Return the sources of the stage `judge` and of the architectures of a scenario's teachers."""
-        return self.code("judge.py", *self._backbones(*self._pools(scenario)))
-
-    def compare_code(self, scenario: str, embedding: str) -> list[str]:
-        """Return the sources of the stage `compare`, of one embedding, and of the architectures that it looks into."""
-        if embedding == paths.PROBE_EMBEDDING:
-            return self.code("compare.py")
-        return self.code("compare.py", f"tgr.task_space.{embedding}", *self._backbones_of_scenario(scenario))
-
-    def train_code(self, scenario: str, method: str) -> list[str]:
-        """Return the sources of the stage `train`, of one method, and of a scenario's architectures."""
-        variant = self.jobs.variants[scenario][method]
-        modules = [f"tgr.methods.{variant.method}"]
-        if variant.parameters.inverts:
-            modules += [FRESH_IMAGES, *map(self._engine, self._pools(scenario))]
-        return self.code("train.py", *modules, *self._backbones_of_scenario(scenario))
-
-    def measure_pairs_code(self, pairs: str) -> list[str]:
-        """Return the sources of an experiment with pairs of teachers, of its pools' engines and architectures."""
-        section = self._settings.pairs[pairs]
-        pools = [section.pool, *section.others]
-        return self.code("measure_pairs.py", *map(self._engine, pools), *self._backbones(*pools))
-
-    def _engine(self, pool: str) -> str:
-        return f"tgr.inversion.{self._settings.inversion_of(pool).engine}"
-
-    def _backbones(self, *pools: str) -> list[str]:
-        """Return the modules of the architectures of some pools' teachers; timm models need none, own ones stand for
-        themselves."""
-        architectures = {self._settings.pools[pool].architecture for pool in pools if pool not in self.tables}
-        architectures |= {row.architecture for pool in pools for row in self.tables.get(pool, [])}
-        return _backbones(architectures)
-
-    def _backbones_of_scenario(self, scenario: str) -> list[str]:
-        """Return the modules of the architectures of a scenario's meta-models and teachers."""
-        return [
-            *_backbones({self._settings.scenarios[scenario].architecture}),
-            *self._backbones(*self._pools(scenario)),
-        ]
 
     # Datasets and teachers
 
@@ -434,51 +342,6 @@ def for_job(function: Callable[..., Files]) -> Callable[[Mapping[str, str]], Fil
     """Return an input function of a rule, which calls a method of ``Inputs`` with those wildcards that it takes."""
     names = list(inspect.signature(function).parameters)
     return lambda wildcards: function(**{name: wildcards[name] for name in names})
-
-
-def read_tables(settings: Config) -> dict[str, list[ExistingModel]]:
-    """Read the tables of existing models, by pool.
-
-    Raises:
-        TgrError: a table is wrong, or has more or fewer rows than its pool has teachers.
-    """
-    tables = {name: read_table(pool.table) for name, pool in settings.pools.items() if pool.table}
-    for name, rows in tables.items():
-        pool = settings.pools[name]
-        if len(rows) != pool.n_teachers:
-            raise TgrError(
-                f"pools.{name}.n_teachers: {pool.table} lists {len(rows)} models, not {pool.n_teachers}; "
-                "make them equal"
-            )
-    return tables
-
-
-def find_sources(settings: Config, resources: Path) -> dict[str, SourceFiles]:
-    """Return what each dataset that is no mix is read from.
-
-    Once a dataset is made, its source may be gone: Snakemake keeps what it cannot make again.
-
-    Raises:
-        TgrError: the source of a dataset is missing; all that are missing are named.
-    """
-    sources, problems = {}, []
-    for name, dataset in settings.datasets.items():
-        if dataset.source == "mix":
-            continue
-        try:
-            sources[name] = readers.find(name, dataset, resources)
-        except TgrError as error:
-            sources[name] = SourceFiles([Path(str(dataset.path))])
-            if not Path(paths.DATASET.format(dataset=name)).exists():
-                problems.append(str(error))
-    if problems:
-        raise TgrError("\n".join(problems))
-    return sources
-
-
-def _backbones(architectures: Iterable[str]) -> list[str]:
-    ours = [f"tgr.backbones.{ARCHITECTURES[name].module}" for name in sorted(architectures) if name in ARCHITECTURES]
-    return [*ours, *sorted(filter(is_own, architectures))]
 
 
 def _files(pattern: str, jobs: Iterable[Shard | Judgement | Model | Evaluation | Draw]) -> list[str]:

@@ -310,7 +310,7 @@ rule measure_pairs:
         dataset=for_job(needed.pairs_dataset),
         episodes=for_job(needed.pairs_episodes),
         weights=for_job(needed.pairs_weights),
-        code=for_job(needed.measure_pairs_code),
+        code=for_job(code_of.measure_pairs),
     output:
         rows=PAIRS,
     log:

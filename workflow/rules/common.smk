@@ -22,6 +22,7 @@ from tgr.plan.units import load_units
 from tgr.run import gpus, job, terminal, working_directory
 from tgr.workflow import inputs as input_functions
 from tgr.workflow import parameters as parameter_tree
+from tgr.workflow.code import CodeOf
 from tgr.workflow.inputs import Inputs
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.paths import DATASET, DISSIMILARITY, EMBEDDINGS, EPISODES, EVALUATION, GROUPS, JUDGEMENTS, MODEL
@@ -50,6 +51,7 @@ try:
         logger.warning(f"launches: graph needs CUDA; on {settings.device} steps run one kernel after the other")
     jobs = Jobs(settings)
     needed = Inputs(jobs, BASE)
+    code_of = CodeOf(jobs, needed.tables, BASE)
     estimates = Estimates(settings, load_units())
     planned = estimates.resource
     os.environ |= job.environment(REPOSITORY, settings.processor)  # which jobs inherit
@@ -102,7 +104,7 @@ def given(files):
 
 def code(script, *modules):
     """Return a script of `workflow/scripts`, and all source files that it and further modules use."""
-    return given(needed.code(script, *modules))
+    return given(code_of.script(script, *modules))
 
 
 def for_job(function):

@@ -31,7 +31,7 @@ rule load_dataset:
     input:
         source=for_job(needed.dataset_files),
         images=ancient(for_job(needed.image_folder)),
-        code=for_job(needed.load_dataset_code),
+        code=for_job(code_of.load_dataset),
     output:
         dataset=DATASET,
     log:

@@ -9,7 +9,7 @@ rule evaluate:
         episodes=for_job(needed.evaluated_episodes),
         teachers=for_job(needed.evaluation_teachers),
         recovered=for_job(needed.selection_recovered),
-        code=for_job(needed.evaluate_code),
+        code=for_job(code_of.evaluate),
     output:
         folder=directory(EVALUATION),
     log:

@@ -6,7 +6,7 @@ rule invert:
     input:
         teachers=for_job(needed.shard_teachers),
         weights=for_job(needed.invert_weights),
-        code=for_job(needed.invert_code),
+        code=for_job(code_of.invert),
     output:
         recovered=directory(RECOVERED),
     log:
@@ -37,7 +37,7 @@ rule measure_transfer:
         teachers=for_job(needed.pool_teachers),
         recovered=for_job(needed.pool_recovered),
         dataset=for_job(needed.pool_dataset),
-        code=for_job(needed.measure_transfer_code),
+        code=for_job(code_of.measure_transfer),
     output:
         transfer=TRANSFER,
     log:

@@ -10,7 +10,7 @@ rule train:
         groups=for_job(needed.task_groups),
         datasets=for_job(needed.real_datasets),
         weights=for_job(needed.train_weights),
-        code=for_job(needed.train_code),
+        code=for_job(code_of.train),
     output:
         model=directory(MODEL),
     log:

@@ -8,7 +8,7 @@ rule judge:
         recovered=for_job(needed.recovered),
         owners=for_job(needed.shard_teachers),
         images=RECOVERED,
-        code=for_job(needed.judge_code),
+        code=for_job(code_of.judge),
     output:
         judgements=directory(JUDGEMENTS),
     log:

@@ -5,7 +5,7 @@ rule pretrain:
     """Train a shard of teachers, each on classes of its own."""
     input:
         dataset=for_job(needed.pool_dataset),
-        code=for_job(needed.pretrain_code),
+        code=for_job(code_of.pretrain),
     output:
         teachers=directory(TEACHERS),
     log:
@@ -64,7 +64,7 @@ rule import_models:
     input:
         table=for_job(needed.model_table),
         models=for_job(needed.model_files),
-        code=for_job(needed.import_models_code),
+        code=for_job(code_of.import_models),
     output:
         teachers=directory(TEACHERS),
     log:

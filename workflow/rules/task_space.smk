@@ -7,7 +7,7 @@ rule embed:
         teachers=for_job(needed.shard_teachers),
         recovered=RECOVERED,
         weights=needed.probe_weights(),
-        code=for_job(needed.embed_code),
+        code=for_job(code_of.embed),
     output:
         embeddings=directory(EMBEDDINGS),
     log:
@@ -36,7 +36,7 @@ rule compare:
         teachers=for_job(needed.teachers),
         recovered=for_job(needed.compared_images),
         weights=needed.probe_weights(),
-        code=for_job(needed.compare_code),
+        code=for_job(code_of.compare),
     output:
         dissimilarity=DISSIMILARITY,
     log:
