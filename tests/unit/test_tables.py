@@ -100,6 +100,16 @@ def test_overview_puts_scenarios_side_by_side(tmp_path: Path) -> None:
     assert len(rows) == 3 and all(cells[-1] == "\u2013" for cells in rows)
 
 
+def test_overview_names_the_reference_of_each_scenario(tmp_path: Path) -> None:
+    labels = METHODS | {"best": "Best"}
+    folders = [write_evaluation(tmp_path, name, mean) for name, mean in {"best": 0.4, "bank": 0.5, "tgr": 0.6}.items()]
+    toys = summary_of(folders, labels)
+    assert "paired difference to TGR on" in overview.table([toys], headline="meta_val").to_markdown()
+    tools = summary_of(folders[:2], labels).assign(scenario="tools")
+    said = overview.table([toys, tools], headline="meta_val").to_markdown()
+    assert "paired difference to TGR (toys) and Bank (tools) on" in said
+
+
 def test_documents_show_the_committed_tables() -> None:
     texts = {document: document.read_text(encoding="utf-8") for document in reference.list_documents()}
     assert any(reference.TABLE.search(text) for text in texts.values())

@@ -1,6 +1,6 @@
 """The overview: every method in every scenario, one block for each protocol."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -40,13 +40,21 @@ def table(summaries: Sequence[pd.DataFrame], *, headline: str = "datafree") -> T
         notes=[
             *common_notes(shown),
             headline_note(shown, headline),
-            *difference_note(shown, labels.method(str(shown["reference"].iloc[0]), methods)),
+            *difference_note(shown, _references(shown, methods)),
             bold_note(shown),
             *below_random_note(shown),
             "Scenarios with several datasets: all their episodes pooled.",
             "A dash: the method takes no part in the scenario, or has no such protocol.",
         ],
     )
+
+
+def _references(shown: pd.DataFrame, methods: Mapping[str, str]) -> str:
+    """Name the method to which differences are taken; if scenarios have several, each with its scenarios."""
+    compared = shown[shown["difference"].notna()].drop_duplicates(["reference", "scenario"])
+    scenarios = compared.groupby("reference", sort=False)["scenario"].agg(", ".join)
+    named = {labels.method(str(reference), methods): where for reference, where in scenarios.items()}
+    return " and ".join(named if len(named) < 2 else [f"{label} ({where})" for label, where in named.items()])
 
 
 def _block(part: pd.DataFrame, protocol: str, scenarios: Sequence[str], methods: Sequence[str]) -> Block:
