@@ -1,5 +1,6 @@
 """Records, their seals, and the verification of all results."""
 
+import errno
 import fcntl
 import json
 import random
@@ -157,6 +158,35 @@ def test_nothing_is_verified_while_a_run_writes(results: Path, capsys: pytest.Ca
         assert verify.main([]) == 1
     assert "a run is using this working directory; wait until it ends" in capsys.readouterr().err
     assert verify.main([]) == 0
+
+
+def test_where_nothing_can_be_locked_results_are_verified_all_the_same(
+    results: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    Path(".snakemake").mkdir()
+    Path(verify.LOCK).touch()
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    assert verify.main([]) == 0
+    assert ". cannot be locked (No locks available): see to it that no run uses it" in capsys.readouterr().err
+
+
+def test_an_interrupted_download_is_no_damage(results: Path) -> None:
+    Path("results/downloads/weights").mkdir(parents=True)
+    for part in ("results/downloads/cifar-100-python.tar.gz.part", f"results/downloads/weights/{'0' * 64}.part"):
+        Path(part).touch()
+    assert not verify.verify(results).damages
+
+
+def test_a_record_of_somebody_else_in_a_folder_of_images_is_none(results: Path) -> None:
+    folder = Path("data/mine")
+    folder.mkdir(parents=True)
+    (folder / "a.png").touch()
+    before = verified_digest(folder)
+    (folder / "provenance.json").write_text('{"collected by": "me"}')
+    assert verified_digest(folder) == before
 
 
 def test_a_folder_without_results_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

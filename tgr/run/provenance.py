@@ -79,15 +79,25 @@ def verified_digest(artefact: Path) -> str:
     """Return the digest of an artefact that a stage is about to read.
 
     Raises:
-        TgrError: it has a record from which it differs. What has no record is taken as it is.
+        TgrError: it has a record from which it differs. What has no record is taken as it is, such as a user's folder
+            of images, even if it holds a file of that name.
     """
     file = provenance_path(artefact)
-    if not file.exists():
+    if not file.exists() or _is_of_others(file):
         return digest(artefact)
     record = read_record(file)
     for damage in find_damages(artefact, record):
         raise TgrError(f"{damage.file}: {damage.reason}; run `make repair`, then continue the run")
     return str(record["sha256"])
+
+
+def _is_of_others(file: Path) -> bool:
+    """Return whether a file of a record's name is sound JSON without any of a record's keys."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return False
+    return not (isinstance(content, dict) and {"output", "sha256", "inputs", FILES, SEAL} & content.keys())
 
 
 def _find_damage(file: Path, sha256: str) -> Damage | None:

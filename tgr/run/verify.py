@@ -30,6 +30,8 @@ AT_THE_TOP = ("index.html", "paper.zip")
 """Artefacts directly in ``results``, where files of other makers may lie too."""
 APART = ("logs", "benchmarks", "reference", DAMAGED)
 """Folders of ``results`` without artefacts of the workflow."""
+PART = ".part"
+"""The suffix of a download that was interrupted, which another run continues."""
 TIMESTAMP = ".snakemake_timestamp"
 """What Snakemake puts into each folder that is an artefact."""
 
@@ -95,7 +97,8 @@ def _find_artefacts(results: Path) -> Iterator[Path]:
             folders.clear()
             yield folder
         else:
-            yield from {folder / file.removesuffix(f".{PROVENANCE}") for file in files if ".partial" not in file}
+            complete = [file for file in files if ".partial" not in file and not file.endswith(PART)]
+            yield from {folder / file.removesuffix(f".{PROVENANCE}") for file in complete}
         folders[:] = [each for each in folders if not each.endswith(".partial")]
 
 
@@ -145,7 +148,7 @@ def _find_dependants(
 
 @contextmanager
 def _keep_runs_away(directory: Path) -> Iterator[None]:
-    """Keep runs away inside the block.
+    """Keep runs away inside the block, where the file system knows locks.
 
     Raises:
         TgrError: there is one.
@@ -158,6 +161,8 @@ def _keep_runs_away(directory: Path) -> Iterator[None]:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             raise TgrError(f"{directory}: a run is using this working directory; wait until it ends") from None
+        except OSError as error:
+            print(f"{directory} cannot be locked ({error.strerror}): see to it that no run uses it", file=sys.stderr)
         yield
 
 
