@@ -16,6 +16,11 @@ def escape(text: object) -> str:
     return str(text) if str(text).isprintable() else repr(str(text))
 
 
+def escape_controls(text: str) -> str:
+    """Return a text with escapes in the place of what a terminal would obey, or not show."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)
+
+
 def first_line(error: Exception) -> str:
     """Return the first line of an error's message without colours, or the error's type if it has no message."""
     return (COLOUR.sub("", str(error)).strip().splitlines() or [type(error).__name__])[0]

@@ -1,5 +1,6 @@
 """The benchmarks of the field, each from small files in its own format."""
 
+import io
 import pickle
 import shutil
 import tarfile
@@ -224,6 +225,8 @@ def test_without_a_path_the_downloaded_archive_is_read() -> None:
         ("test", "fine_labels", [b"apple"] * 100, "test does not hold labelled images"),
         ("test", "fine_labels", [0], "test does not hold labelled images"),
         ("meta", "fine_label_names", [b"apple"], "meta does not name the 100 classes"),
+        ("meta", "fine_label_names", [1, None], "meta does not name the 100 classes"),
+        ("meta", "fine_label_names", [b"\xe9"], "meta does not name the 100 classes"),
         ("train", "data", np.zeros((100, 3072), np.int64), "an array holds b'i8', not bytes"),
     ],
 )
@@ -248,6 +251,18 @@ def test_damaged_archive_is_named(layouts: dict[str, Path], tmp_path: Path, dama
     file = Path(shutil.copy(layouts["archive"], tmp_path))
     damage(file)
     assert f"{file}: {message}" in error_of("cifar_fs", file)
+
+
+def test_damaged_archive_of_another_compression_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "cifar.tar.xz"
+    with tarfile.open(file, "w:xz") as archive:
+        member = tarfile.TarInfo("cifar-100-python/train")
+        member.size = 200_000
+        archive.addfile(member, io.BytesIO(np.random.default_rng(0).integers(0, 9, member.size, np.uint8).tobytes()))
+    packed = bytearray(file.read_bytes())
+    packed[len(packed) // 2] ^= 255
+    file.write_bytes(packed)
+    assert f"{file}: damaged or not a tar archive (Corrupt input data)" in error_of("cifar_fs", file)
 
 
 def test_archive_that_swells_is_refused(layouts: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -174,11 +174,21 @@ def test_warnings_are_repeated_on_the_terminal(snakemake: SimpleNamespace, capfd
     assert capfd.readouterr().err == "warning in invert (pool=p, shard=0): datasets.mine: left out: 3 files\n"
 
 
+def test_names_that_a_terminal_would_obey_are_escaped(
+    snakemake: SimpleNamespace, capfd: pytest.CaptureFixture[str]
+) -> None:
+    with job.stage(snakemake) as run:
+        write(run)
+        print("WARNING: a\x1b[2J\udcff.png")
+    assert capfd.readouterr().err == "warning in invert (pool=p, shard=0): a\\x1b[2J\\udcff.png\n"
+
+
 @pytest.mark.parametrize(
     ("error", "message"),
     [
         (TgrError("a.json: damaged\nb.json: too"), "a.json: damaged | b.json: too"),
         (OSError(28, "No space left on device", "results/x"), "results/x: No space left on device; free some space"),
+        (TgrError("a\x1b[2J\t\udcff.png: \u00e9"), "a\\x1b[2J\\t\\udcff.png: \u00e9"),
         (PermissionError(13, "Permission denied", "results"), "results: Permission denied; check the permissions"),
         (OSError(30, "Read-only file system", "/mnt"), "/mnt: Read-only file system; use a working directory that"),
     ],

@@ -9,10 +9,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tgr.artifacts import read_frame, read_json, sha256_of, write_json
+from tgr.artifacts import read_frame, sha256_of, write_json
 from tgr.config.load import digest_settings, load
 from tgr.run import reproduction
-from tgr.run.provenance import write_record
+from tgr.run.provenance import read_record, write_record
 from tgr.run.recorded_settings import find_other_settings
 from tgr.workflow.jobs import Jobs
 from tgr.workflow.parameters import entry, parameters
@@ -156,11 +156,19 @@ def test_settings_in_the_records_of_every_stage_are_those_of_the_workflow(tmp_pa
             records.append((record, [*keys]))
     assert find_other_settings(settings, tmp_path) is None
     for record, keys in records:
-        made = read_json(record)
+        made = read_record(record)
         for key in keys:
             write_record(record, made | {"params": made["params"] | {key: {}}})
             assert f"another value of {key}" in str(find_other_settings(settings, tmp_path))
         write_record(record, made)
+
+
+def test_a_damaged_record_is_named(hold: Callable[..., tuple[int, str]], tmp_path: Path) -> None:
+    record = tmp_path / "results/recovered/icons-conv4/shard-0/provenance.json"
+    record.parent.mkdir(parents=True)
+    record.write_text("{}")
+    code, said = hold()
+    assert code == 2 and f"not comparable: {record}: is damaged, or no record" in said
 
 
 def test_digests_of_all_artefacts_are_compared_where_they_are_committed(

@@ -112,7 +112,7 @@ def read_table(path: str | Path) -> list[ExistingModel]:
         rows = readers[path.suffix](path)
     except OSError as error:
         raise TgrError(f"{path}: cannot read the table of models ({error.strerror})") from error
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a ValueError: no UTF-8, no date, no number
         raise TgrError(f"{path}: not a valid table: {error}") from error
     if not rows:
         raise TgrError(f"{path}: the table of models has no rows")

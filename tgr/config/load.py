@@ -27,7 +27,7 @@ def load(path: str | Path) -> Config:
     refuse_repeated_keys(path)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # the second of what looks like a date or a number, and is none
         raise TgrError(f"{path}: not valid YAML: {error}") from error
     return validate(values, path)
 

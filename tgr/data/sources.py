@@ -47,6 +47,8 @@ def load_dataset(name: str, config: Dataset, inputs: SourceFiles) -> ImageDatase
     if reader.ABOUT:
         print(reader.ABOUT.notice)
     source = reader.read(inputs, name)
+    if not len(source.images):
+        raise TgrError(f"{inputs.files[-1]}: there are no images of its classes; let each split name some")
     left_out = list(source.left_out)
     if isinstance(source.images, np.ndarray):
         height, width = source.images.shape[1:3]

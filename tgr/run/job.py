@@ -28,6 +28,7 @@ from typing import Any, NoReturn, TypeVar, Union, get_args, get_origin, get_type
 from tgr import __version__
 from tgr.artifacts import atomic, digest, provenance_path, read_frame, read_json
 from tgr.config.base import Processor, Section
+from tgr.errors import escape_controls
 from tgr.run import processor
 from tgr.run.device import Device, ready_device
 from tgr.run.provenance import file_digests, verified_digest, write_record
@@ -44,6 +45,8 @@ LIBRARIES = {"sklearn": "scikit-learn"} | {
 """Modules whose version provenance records if they were imported, and their distributions."""
 WARNING = "WARNING: "
 """How a line begins with which a stage warns of its input."""
+TEXT: Any = {"encoding": "utf-8", "errors": "backslashreplace"}
+"""How logs are written: names of files may hold bytes that are no text."""
 CODE = "code"
 """The input that holds a stage's source files."""
 Result = TypeVar("Result")
@@ -265,7 +268,7 @@ def _logged(snakemake: Any) -> Iterator[None]:
     log = _log(snakemake)
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("w", encoding="utf-8", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+        with log.open("w", buffering=1, **TEXT) as file, redirect_stdout(file), redirect_stderr(file):
             os.dup2(file.fileno(), 1)
             os.dup2(file.fileno(), 2)
             handler = logging.StreamHandler(file)
@@ -289,9 +292,10 @@ def _log(snakemake: Any) -> Path:
 def _fail(snakemake: Any, error: Exception) -> NoReturn:
     """Print one line on stderr and into the log, for an unexpected error with its traceback, and exit with code 1."""
     message = remedy(error, snakemake.rule)
-    reason = " | ".join((message or f"unexpected {type(error).__name__}: {error}").splitlines())
+    lines = (message or f"unexpected {type(error).__name__}: {error}").splitlines()
+    reason = " | ".join(map(escape_controls, lines))
     line = f"error in {_describe(snakemake)}: {reason}"
-    with suppress(OSError), _log(snakemake).open("a", encoding="utf-8") as file:  # the disk may be full
+    with suppress(OSError), _log(snakemake).open("a", **TEXT) as file:  # the disk may be full
         if message is None:
             traceback.print_exception(error, file=file)
         print(line, file=file)
@@ -304,7 +308,8 @@ def _repeat_warnings(snakemake: Any) -> None:
     """Print on stderr what a stage warned of in its log, which few people open if all went well."""
     for line in _log(snakemake).read_text(encoding="utf-8", errors="replace").splitlines():
         if line.startswith(WARNING):
-            os.write(2, f"warning in {_describe(snakemake)}: {line.removeprefix(WARNING)}\n".encode())
+            warning = escape_controls(line.removeprefix(WARNING))
+            os.write(2, f"warning in {_describe(snakemake)}: {warning}\n".encode())
 
 
 def _describe(snakemake: Any) -> str:

@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tgr.artifacts import PROVENANCE, read_json
+from tgr.artifacts import PROVENANCE
 from tgr.config.base import Section
 from tgr.config.schema import Config
+from tgr.run.provenance import read_record
 from tgr.run.verify import RESULTS
 
 
 def find_other_settings(settings: Config, run: Path) -> str | None:
-    """Name a result that was made with other settings than a configuration has; None if there is none."""
+    """Name a result that was made with other settings than a configuration has; None if there is none.
+
+    Raises:
+        TgrError: a record is damaged.
+    """
     for record, key, expected in _expect(settings, run / RESULTS):
-        found = read_json(record)["params"].get(key)
+        found = read_record(record).get("params", {}).get(key)
         if found != expected:
             changed = _first_difference(expected, found)
             return f"{record.parent}: was made with another value of {key}{changed} than the configuration has"

@@ -6,7 +6,6 @@ and one digest tells whether all images are there.
 
 import hashlib
 import tarfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -120,7 +119,8 @@ def _read_pickles(files: Sequence[Path], class_names: Sequence[str]) -> dict[str
     for file in files:
         refuse_placeholder(file)
     contents = _unpack(where) if len(files) == 1 else {file.name: file.read_bytes() for file in files}
-    names = [str(name, "ascii") for name in _read_entry(contents, META, "fine_label_names", list, where)]
+    named = _read_entry(contents, META, "fine_label_names", list, where)
+    names = [name.decode("latin-1") if isinstance(name, bytes) else repr(name) for name in named]
     if sorted(names) != sorted(class_names):
         raise TgrError(f"{where}: {META} does not name the 100 classes of CIFAR-100; take the original file")
     images, labels = [], []
@@ -147,7 +147,9 @@ def _unpack(archive: Path) -> dict[str, bytes]:
                     if member.size > LARGEST:
                         raise TgrError(f"{archive}: {member.name} is too large ({member.size} bytes) to be CIFAR-100")
                     contents[path.name] = opened.extractfile(member).read()  # type: ignore[union-attr]
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+    except TgrError:
+        raise
+    except Exception as error:  # the readers of damaged archives, each of its own compression, raise many kinds
         raise TgrError(f"{archive}: damaged or not a tar archive ({error}); get it again") from error
     missing = [file for file in PICKLES if file not in contents]
     if missing:

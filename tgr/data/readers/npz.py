@@ -73,6 +73,8 @@ def _check(arrays: Mapping[str, NDArray[np.generic]], file: Path) -> None:
         raise TgrError(
             f"{file}: images must be uint8 (n, size, size, 3), found {images.dtype} {images.shape}{_advise(images)}"
         )
+    if not images.size:
+        raise TgrError(f"{file}: images hold no pixels: {images.shape}")
     if labels.ndim != 1 or labels.dtype.kind not in "iu":
         raise TgrError(f"{file}: labels must be integers (n,), found {labels.dtype} {labels.shape}")
     if len(labels) != len(images):
