@@ -385,6 +385,23 @@ def test_a_scenario_may_leave_methods_out() -> None:
             "`bn_mode: running` makes ncm inductive already",
         ),
         ({"evaluation": {"selections": ["last"]}}, "evaluation.headline: datafree is not among evaluation.selections"),
+        (
+            {"datasets": {"icons": {}, "new": {"pack": "icons", "splits": "second"}}}
+            | {"scenarios": {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["new"]}}},
+            "scenarios.icons.evaluate_on: icons and new split the classes of the pack icons in two ways, so teachers",
+        ),
+        (
+            {
+                "datasets": {
+                    "icons": {"source": "cifar_fs"},
+                    "fc100": {"source": "fc100"},
+                    "glyphs": {},
+                    "both": {"source": "mix", "of": ["glyphs", "fc100"], "image_size": 32},
+                }
+            }
+            | {"scenarios": {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["both"]}}},
+            "scenarios.icons.evaluate_on: icons and fc100 split the classes of CIFAR-100 in two ways, so teachers",
+        ),
         ({"device": "tpu"}, "device: "),
     ],
 )

@@ -120,6 +120,7 @@ class Config(Sections):
                 f"scenarios.{name}.pools: a teacher takes part once; {', '.join(scenario.pools)} share some"
             )
         _check_known(f"scenarios.{name}.evaluate_on", scenario.evaluate_on, self.datasets)
+        self._refuse_two_splits(name, scenario)
         _check_known(f"scenarios.{name}.methods", scenario.methods or [], self.methods.active())
         _check_known(f"scenarios.{name}.parameters", list(scenario.parameters), self.methods.active())
         try:
@@ -133,6 +134,23 @@ class Config(Sections):
                     f"scenarios.{name}.methods: {method} needs the teachers' real images, and those of the pool "
                     f"{tables[0]} are unknown; list the other methods"
                 )
+
+    def _refuse_two_splits(self, name: str, scenario: Scenario) -> None:
+        """Raise ValueError if two datasets of a scenario split the same classes in two ways: what teachers know of one
+        is then unseen by name only in the other."""
+        learnt = [dataset for pool in scenario.pools if (dataset := self.pools[pool].dataset)]
+        first: dict[str, tuple[str, str]] = {}
+        for dataset in [*learnt, *scenario.evaluate_on]:
+            for part in self.datasets[dataset].of or [dataset]:
+                if (kind := self.datasets[part].split_of(part)) is None:
+                    continue
+                images, split = kind
+                other, split_there = first.setdefault(images, (part, split))
+                if split_there != split:
+                    raise ValueError(
+                        f"scenarios.{name}.evaluate_on: {other} and {part} split the classes of {images} in two ways, "
+                        "so teachers would know some that count as unseen; let all of its datasets have one"
+                    )
 
     def _check_ablation(self, name: str, ablation: Ablation) -> None:
         key = f"ablations.{name}"

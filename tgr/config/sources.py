@@ -51,6 +51,8 @@ SOURCES = {
 """``mix`` has no reader: its images are those of other datasets. A path that is optional means a download."""
 PACKS = {"icons": Shape(101, 8888, 32), "glyphs": Shape(105, 9240, 28), "emoji": Shape(79, 6693, 32)}
 """The embedded packs, in ``resources/packs``."""
+SAME_IMAGES = {"cifar_fs": "CIFAR-100", "fc100": "CIFAR-100"}
+"""Benchmarks that split the classes of the same images, each in its own way."""
 PACK_SPLITS = {"icons": ("second",)}
 """Further splits of the classes of packs, in ``resources/splits/<pack>-<split>.json``."""
 

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from tgr.config.architectures import takes_options
 from tgr.config.base import Architecture, Distinct, Name, Options, Section, UserPath
-from tgr.config.sources import SOURCES, PackName, SourceName
+from tgr.config.sources import SAME_IMAGES, SOURCES, PackName, SourceName
 
 WHITE = "white"
 Colour = Annotated[str, StringConstraints(pattern=rf"^({WHITE}|black|grey|#[0-9a-fA-F]{{6}})$")]
@@ -60,6 +60,12 @@ class Dataset(Section):
         if (self.source == "mix") != bool(self.of) or (self.of and not self.image_size):
             raise ValueError("a mix, and nothing else, needs `of`, and then also `image_size`")
         return self
+
+    def split_of(self, name: str) -> tuple[str, str] | None:
+        """Return which images this dataset, of some name, has in common with others, and which split; None if none."""
+        if self.source == "pack":
+            return f"the pack {self.pack or name}", self.splits or ""
+        return (SAME_IMAGES[self.source], self.source) if self.source in SAME_IMAGES else None
 
 
 class Pretrain(Section):
