@@ -108,6 +108,27 @@ def test_names_of_classes_stay_in_their_folder(tmp_path: Path, evil: str) -> Non
         load_dataset("mine", entry, SourceFiles([tmp_path / "splits.json"], tmp_path / "images"))
 
 
+def alias_bomb(key: str, depth: int = 6) -> str:
+    """Return a row of a table of which one entry is a list of lists of lists, nine times as many at each depth."""
+    lists = [f"a0: &a0 [{', '.join('xxxxxxxxx')}]"]
+    lists += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]" for n in range(1, depth)]
+    return "- " + "\n  ".join([*lists, f"{key}: *a{depth - 1}"])
+
+
+@pytest.mark.parametrize("key", ["name", "classes", "options", "mean", "licence"])
+def test_lists_that_aliases_make_huge_are_not_written_out(tmp_path: Path, key: str) -> None:
+    (tmp_path / "models.yaml").write_text(alias_bomb(key))
+    with pytest.raises(TgrError, match=rf"models\.yaml: row 1.*: {key}") as caught:
+        read_table(tmp_path / "models.yaml")
+    assert len(str(caught.value)) < 20_000
+
+
+def test_a_number_too_long_to_write_is_described(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text(yaml.safe_dump([{"name": "mine", **ROW}]).replace("16", "0x" + "f" * 5000))
+    with pytest.raises(TgrError, match=r"row 1 \(mine\): image_size: .*a number of 20000 bits"):
+        read_table(tmp_path / "models.yaml")
+
+
 # Files that would fill the memory
 
 

@@ -12,7 +12,7 @@ from tgr.config.addresses import check_address, fetched_file, is_address
 from tgr.config.architectures import check_width, takes_options
 from tgr.config.base import Architecture, Name, Section, UserPath
 from tgr.config.delimited import read_rows
-from tgr.config.messages import describe_value
+from tgr.config.messages import describe_value, shorten
 from tgr.config.packaged import PACKAGES
 from tgr.errors import TgrError, escape
 
@@ -124,7 +124,7 @@ def read_table(path: str | Path) -> list[ExistingModel]:
 def describe_row(path: str | Path, number: int, row: Any) -> str:
     """Name a row in an error message: ``number`` counts from 1, ``row`` is its mapping or model."""
     name = row.get("name") if isinstance(row, dict) else getattr(row, "name", None)
-    return f"{path}: row {number}" + (f" ({escape(name)})" if name else "")
+    return f"{path}: row {number}" + (f" ({escape(name if isinstance(name, str) else shorten(name))})" if name else "")
 
 
 def _read_yaml(path: Path) -> list[Any]:
@@ -141,7 +141,7 @@ def _read_csv(path: Path) -> list[Any]:
 
 def _validate_row(row: Any, where: str, folder: Path) -> ExistingModel:
     if not isinstance(row, dict):
-        raise TgrError(f"{where}: wanted a mapping of keys to values, found {row!r}")
+        raise TgrError(f"{where}: wanted a mapping of keys to values, found {shorten(row)}")
     try:
         return ExistingModel.model_validate({**row, **_name_classes(row.get("classes"), where, folder)})
     except ValidationError as error:

@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field, ValidationError
 
 from tgr.config.base import Distinct
+from tgr.config.messages import shorten
 from tgr.config.methods.base import MethodParameters
 
 Value = bool | int | float | str | None
@@ -43,7 +44,7 @@ def changed(method: str, configured: MethodParameters, changes: Mapping[str, Val
         if first["type"] == "extra_forbidden":
             valid = ", ".join(sorted(type(configured).model_fields))
             raise ValueError(f"{method}.{first['loc'][0]}: unknown key; valid: {valid}") from error
-        raise ValueError(f"{method}.{first['loc'][0]}: {first['msg']} (found {first['input']!r})") from error
+        raise ValueError(f"{method}.{first['loc'][0]}: {first['msg']} (found {shorten(first['input'])})") from error
 
 
 def vary(method: str, configured: MethodParameters, factors: Factors) -> dict[str, Variant]:
