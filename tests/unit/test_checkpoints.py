@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import timm
 import torch
-from safetensors.torch import save_model
+from safetensors.torch import save_file, save_model
 from torch import Tensor, nn
 
 from tests.unit.test_existing_models import ROW, SIZE, import_one
@@ -46,6 +46,12 @@ def imported(folder: Path, content: Any, name: str = "w.pth", **changes: object)
     """Save a checkpoint, import it, and return what the teacher computes."""
     save_tensors(folder / name, content) if name.endswith(".safetensors") else torch.save(content, folder / name)
     return load_teachers([import_one(folder, weights=name, **changes)])[0].logits
+
+
+def test_what_its_makers_wrote_into_the_header_of_a_file_is_not_looked_at(tmp_path: Path) -> None:
+    file = tmp_path / "w.safetensors"
+    save_file({"a": torch.ones(2)}, file, {"metadata": "trained by me", "format": "pt"})
+    assert torch.equal(read_checkpoint(file, "weights").tensors["a"], torch.ones(2))
 
 
 # What training scripts put around weights
@@ -128,6 +134,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
         "head.bias is of torch.complex64",
     ),
     "sparse": ({**RIGHT, "head.bias": torch.ones(3).to_sparse()}, "head.bias is of torch.float32, torch.sparse"),
+    "nested": (
+        {**RIGHT, "head.bias": torch.nested.nested_tensor([torch.ones(1), torch.ones(2)])},
+        "head.bias is of torch.float32, torch.strided: wanted plain real numbers",
+    ),
     "several sets": (BOTH, "holds several sets of tensors: student, other; save the one you mean"),
     "two networks": (prefixed("a.", RIGHT) | prefixed("b.", WRONG), r"several such networks are in it: a\.\*, b\.\*"),
     "numbers for names": ({0: torch.ones(1)}, "wanted names of tensors, found 0"),

@@ -104,7 +104,7 @@ def _plain(tensor: Tensor, name: str, where: str) -> Tensor:
     """Return a tensor of numbers, without its gradient.
 
     Raises:
-        TgrError: it is quantised, of 8-bit floats, complex, sparse, or has no content.
+        TgrError: it is quantised, of 8-bit floats, complex, sparse, nested, or has no content.
     """
     small = tensor.is_floating_point() and tensor.element_size() < torch.half.itemsize
     if tensor.is_quantized or small:
@@ -112,7 +112,7 @@ def _plain(tensor: Tensor, name: str, where: str) -> Tensor:
             f"{where}: {escape(name)} is of {tensor.dtype}: quantised weights are not read, because their scales may "
             "be anywhere; take the weights in floating point of 16 bits or more"
         )
-    if tensor.is_complex() or tensor.layout is not torch.strided or tensor.is_meta:
+    if tensor.is_complex() or tensor.layout is not torch.strided or tensor.is_meta or tensor.is_nested:
         raise TgrError(f"{where}: {escape(name)} is of {tensor.dtype}, {tensor.layout}: wanted plain real numbers")
     return tensor.detach()
 
