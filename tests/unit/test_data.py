@@ -1,6 +1,7 @@
 """Datasets from every source, their errors, episodes, transforms."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,14 @@ def test_normalisation_is_that_of_the_meta_train_images(tiny_dataset: ImageDatas
     mean, std = tiny_dataset.normalisation
     torch.testing.assert_close(torch.tensor(mean), pixels.mean((0, 2, 3)).float(), atol=1e-6, rtol=0)
     torch.testing.assert_close(torch.tensor(std), pixels.std((0, 2, 3)).float(), atol=1e-6, rtol=0)
+
+
+def test_a_channel_of_one_value_is_named(tiny_dataset: ImageDataset) -> None:
+    images = tiny_dataset.images.clone()
+    images[:, ::2] = 7  # as under a microscope that shows green alone
+    dataset = replace(tiny_dataset, images=images)
+    with pytest.raises(TgrError, match="dataset tiny: its meta-train images have one value throughout in red, blue, "):
+        _ = dataset.normalisation
 
 
 def overlapping(folder: Path) -> None:

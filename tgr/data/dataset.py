@@ -12,6 +12,7 @@ from tgr.data.roots import square_root
 from tgr.data.splits import SPLITS
 from tgr.errors import TgrError
 
+CHANNELS = ("red", "green", "blue")
 BLOCK = 4096
 """Images whose values are counted at a time, so that not all of them are copied as wider numbers."""
 
@@ -50,6 +51,9 @@ class ImageDataset:
         """Mean and unbiased standard deviation of each channel over the meta-train images, in [0, 1].
 
         They are computed from counts of the 256 values: exact, and in little memory.
+
+        Raises:
+            TgrError: a channel has one value throughout, by whose deviation nothing can be divided.
         """
         meta_train = torch.nonzero(torch.isin(self.labels, torch.tensor(self.splits["meta_train"]))).flatten()
         counts = torch.zeros(3, 256, dtype=torch.int64)
@@ -60,7 +64,13 @@ class ImageDataset:
         n = counts.sum(1)
         mean = (counts * values).sum(1) / n
         std = square_root((counts * (values - mean[:, None]) ** 2).sum(1) / (n - 1))
-        return [round(v, 6) for v in mean.tolist()], [round(v, 6) for v in std.tolist()]
+        centre, scale = ([round(value, 6) for value in values.tolist()] for values in (mean, std))
+        if blank := [name for name, value in zip(CHANNELS, scale, strict=True) if not value > 0]:
+            raise TgrError(
+                f"dataset {self.name}: its meta-train images have one value throughout in {', '.join(blank)}, which "
+                "cannot be normalised; if they show something in another channel, copy that into all three"
+            )
+        return centre, scale
 
     def save(self, path: str | Path) -> None:
         """Write the dataset as one safetensors file."""
