@@ -31,6 +31,7 @@ def run(tmp_path: Path) -> Path:
     record(tmp_path, "results/tables/cost.csv", "results/models/b")
     record(tmp_path, "results/figure.png", "results/tables/cost.csv", "results/a-table.csv")
     record(tmp_path, "results/damaged/old", "results/z-data")
+    record(tmp_path, "results/index.html", "results/a-table.csv")
     return tmp_path
 
 

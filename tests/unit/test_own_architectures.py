@@ -119,6 +119,8 @@ def test_what_foreign_code_raises_is_told(tmp_path: Path) -> None:
         build(f"{MODULE}:Net", 3, 4, SIZE, "test", options={"wings": 2})
     with pytest.raises(TgrError, match=r"cannot import tests\.nowhere .*in the working directory, /"):
         build("python:tests.nowhere:make", 3, 4, SIZE, "test")
+    with pytest.raises(TgrError, match=r"its parameters cannot be known .*; name one written in Python"):
+        build("python:torch:zeros", 3, 4, SIZE, "test")
     with pytest.raises(TgrError, match=r"does not return what an nn\.Linear gives"):
         build(f"{MODULE}:Halved", 3, 4, SIZE, "test")
 

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from tgr.artifacts import read_frame, sha256_of, write_json
+from tgr.artifacts import digest, provenance_path, read_frame, sha256_of, write_json
 from tgr.config.load import digest_settings, load
 from tgr.run import reproduction
 from tgr.run.provenance import read_record, write_record
@@ -174,14 +174,18 @@ def test_a_damaged_record_is_named(hold: Callable[..., tuple[int, str]], tmp_pat
 def test_digests_of_all_artefacts_are_compared_where_they_are_committed(
     hold: Callable[..., tuple[int, str]], config: Path, tmp_path: Path
 ) -> None:
-    artefacts = {f"results/datasets/{name}.safetensors": name for name in ("a", "b", "c")}
+    artefacts = {}
+    for name in ("a", "b", "c", "d"):
+        file = tmp_path / f"results/datasets/{name}.safetensors"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(name)
+        sha256 = artefacts[str(file.relative_to(tmp_path))] = digest(file)
+        if name != "d":
+            write_record(provenance_path(file), {"output": str(file), "sha256": sha256, "inputs": {}})
+    artefacts["results/datasets/b.safetensors"] = "another"
+    (tmp_path / "results/datasets/c.safetensors").write_text("damaged since")
     listed = {"processor": {}, "versions": {}, "artefacts": artefacts}
     write_json(reproduction.find_reference(config).folder / "digests.json", listed)
-    for name, sha256 in (("a", "a"), ("b", "another")):
-        output = f"results/datasets/{name}.safetensors"
-        file = tmp_path / f"{output}.provenance.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write_record(file, {"output": output, "sha256": sha256, "inputs": {}})
     code, said = hold()
     assert code == 0
-    assert "1 of 3 artefacts have the committed bytes; the first that differs or is missing: results/datasets/b" in said
+    assert "1 of 4 artefacts have the committed bytes; the first that differs or is missing: results/datasets/b" in said

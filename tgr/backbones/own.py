@@ -125,7 +125,12 @@ def _find_callable(architecture: str) -> Callable[..., Any]:
 
 
 def _arguments(make: Callable[..., Any], architecture: str, n_classes: int, image_size: int) -> dict[str, Any]:
-    taken = signature(make).parameters
+    try:
+        taken = signature(make).parameters
+    except (TypeError, ValueError) as error:  # built-in ones may tell nothing
+        raise TgrError(
+            f"{architecture}: its parameters cannot be known ({error}); name one written in Python"
+        ) from error
     anything = any(parameter.kind == Parameter.VAR_KEYWORD for parameter in taken.values())
     arguments: dict[str, Any] = {"image_size": image_size} if "image_size" in taken else {}
     if "n_classes" in taken:

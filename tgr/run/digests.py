@@ -19,6 +19,8 @@ from tgr.run.verify import APART, RESULTS
 
 SECONDS = "cost*"
 """Artefacts of this name hold seconds, which differ from run to run, and so does all that is made from them."""
+PAGE = f"{RESULTS}/index.html"
+"""It shows what is in the tables, and changes with its looks."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Digests:
 
 
 def collect(directory: Path) -> Digests:
-    """Return the digests of a working directory's results, by their records; those that hold seconds are left out.
+    """Return the digests of a working directory's results, by their records; those that hold seconds are left out,
+    and so is the page of all accuracies.
 
     Raises:
         TgrError: there are no results, or a record is damaged.
@@ -51,7 +54,7 @@ def collect(directory: Path) -> Digests:
     for output in TopologicalSorter(sources).static_order():
         if Path(output).match(SECONDS) or not of_seconds.isdisjoint(sources[output]):
             of_seconds.add(output)
-        else:
+        elif output != PAGE:
             artefacts[output] = records[output]["sha256"]
     richest = max(records.values(), key=lambda record: (len(record["versions"]), record["output"]))
     return Digests(richest["processor"], richest["versions"], artefacts)

@@ -30,7 +30,7 @@ from tgr.artifacts import provenance_path, read_frame, read_json, sha256_of
 from tgr.config.load import digest_settings, load
 from tgr.errors import TgrError
 from tgr.run.digests import SECONDS, read
-from tgr.run.provenance import read_record
+from tgr.run.provenance import find_damages, read_record
 from tgr.run.recorded_settings import find_other_settings
 from tgr.run.verify import RESULTS
 
@@ -173,8 +173,11 @@ def describe_bytes(reference: Reference, run: Path) -> str:
 
 
 def _recorded_digest(artefact: Path) -> str | None:
-    record = provenance_path(artefact)
-    return str(read_record(record)["sha256"]) if record.exists() else None
+    """Return what the record of an artefact says of it; None if there is no record, or the artefact is not as it says."""
+    if not (file := provenance_path(artefact)).exists():
+        return None
+    record = read_record(file)
+    return None if any(find_damages(artefact, record)) else str(record["sha256"])
 
 
 def _file_digest(artefact: Path) -> str | None:

@@ -2,10 +2,11 @@
 
 const data = JSON.parse(document.getElementById("data").textContent);
 const rows = data.data.map((values) => Object.fromEntries(data.columns.map((name, i) => [name, values[i]])));
+const spread = `over ${rows.some((row) => row.trainings.some((each) => each.replicate !== undefined)) ? "replicates" : "seeds"}`;
 const filters = { scenario: "Scenario", comparison: "Compared", dataset: "Unseen classes of", shot: "Images a class", protocol: "Adapted by", selection: "Checkpoint chosen by" };
 const columns = [
   ["label", "Method"], ["mean", "Accuracy (%)"], ["ci95", "95 % CI (±)"], ["n_episodes", "Episodes (n)"], ["n_seeds", "Seeds (n)"],
-  ["seed_std", "SD over seeds"], ["difference", "Paired difference"], ["difference_ci95", "its 95 % CI (±)"], ["p_holm", "p (Holm)"],
+  ["seed_std", `SD ${spread}`], ["difference", "Paired difference"], ["difference_ci95", "its 95 % CI (±)"], ["p_holm", "p (Holm)"],
   ["gradient_cosine", "Cosine of gradients"], ["relative_variance", "Relative variance"],
 ];
 const state = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
@@ -60,7 +61,7 @@ function description(row) {
     `${percent(row.mean)} % ± ${percent(row.ci95)} (95 % CI: ${percent(row.mean - row.ci95)} to ${percent(row.mean + row.ci95)} %)`,
     `n = ${row.n_episodes} episodes, ${row.n_seeds} seed${row.n_seeds === 1 ? "" : "s"}`,
   ];
-  if (row.seed_std !== null) lines.push(`standard deviation over seeds: ${percent(row.seed_std)}`);
+  if (row.seed_std !== null) lines.push(`standard deviation ${spread}: ${percent(row.seed_std)}`);
   if (row.trainings.length > 1) lines.push(row.trainings.map((each) => `${training(each)}: ${percent(each.mean)}`).join("; "));
   if (row.difference !== null)
     lines.push(`paired difference to ${row.reference}: ${percent(row.difference)} ± ${percent(row.difference_ci95)} (p by Holm ${probability(row.p_holm, "= ")})`);
