@@ -83,6 +83,14 @@ def test_an_ablation_runs_all_combinations_and_shares_what_it_does_not_change() 
     assert len(config.all_variants("icons")) == 5
 
 
+def test_variants_whose_values_are_nearly_equal_have_names_of_their_own() -> None:
+    values = [0.0012345671, 0.0012345672, 0.25]
+    config = validate(minimal(**ablation(factors={"lr": values})), "a.yaml")
+    variants = config.ablation_variants("heads")
+    assert list(variants) == ["tgr.lr-0.0012345671", "tgr.lr-0.0012345672", "tgr.lr-0.25"]
+    assert [variant.parameters.lr for variant in variants.values()] == values
+
+
 def in_scenario(**parameters: dict[str, Any]) -> dict[str, Any]:
     return {"scenarios": {"icons": {"pools": ["icons-conv4"], "evaluate_on": ["icons"], "parameters": parameters}}}
 

@@ -73,4 +73,8 @@ def named_variant(method: str, configured: MethodParameters, changes: Mapping[st
 
 
 def _slug(value: Value) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()
+    """Return a value as a part of a name: a float by as few digits as tell it from all others."""
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
+    return str(value).lower()
