@@ -12,6 +12,7 @@ from jsonschema import Draft202012Validator
 from tgr.config import generate
 from tgr.config.load import load, validate
 from tgr.errors import TgrError
+from tgr.evaluation.summary import ALL
 
 ROOT = Path(__file__).parents[2]
 
@@ -344,6 +345,10 @@ def test_a_scenario_may_leave_methods_out() -> None:
         ({"pools": {"p": {"dataset": "icns"}}}, "pools.p.dataset: unknown name 'icns'; valid: icons"),
         ({"pools": {"Bad Name": {"dataset": "icons"}}}, "pools.Bad Name: "),
         ({"datasets": {"mine": {}}}, "datasets.mine.pack: unknown name 'mine'; valid: emoji, glyphs, icons"),
+        (
+            {"datasets": {"icons": {}, ALL: {"pack": "glyphs"}}},
+            "datasets.all: this name means the episodes of all datasets of a scenario together; choose another",
+        ),
         ({"datasets": {"icons": {"splits": "third"}}}, "the pack icons has no split 'third'; valid: second"),
         ({"datasets": {"glyphs": {"splits": "second"}}}, "the pack glyphs has no split 'second'; leave it out"),
         (

@@ -19,6 +19,9 @@ from tgr.config.sections import Sections
 from tgr.config.sources import PACK_SPLITS, PACKS
 from tgr.config.teachers import Dataset, Inversion, Pool
 
+TOGETHER = "all"
+"""What tables call the episodes of several datasets together (``tgr.evaluation.summary.ALL``)."""
+
 
 class Config(Sections):
     """The whole configuration."""
@@ -64,6 +67,10 @@ class Config(Sections):
                 self.scenarios[numbered(name, number)] = scenario.model_copy(update={"pools": members})
 
     def _check_dataset(self, name: str, dataset: Dataset) -> None:
+        if name == TOGETHER:
+            raise ValueError(
+                f"datasets.{name}: this name means the episodes of all datasets of a scenario together; choose another"
+            )
         if dataset.source == "pack" and (dataset.pack or name) not in PACKS:
             _unknown(f"datasets.{name}.pack", dataset.pack or name, PACKS)
         further = PACK_SPLITS.get(dataset.pack or name, ())
