@@ -232,6 +232,11 @@ TABLES = [
     ("half a repository", table(weights="hf-hub:resnet18"), "weights: an address in the hub is hf-hub:<owner>/<name>"),
     ("a way out of the hub", table(weights="hf-hub:a/b/../../c.bin"), "weights: an address in the hub is hf-hub:<own"),
     ("two of a name", table() + table(), "row 2: name: 'mine' is also row 1's"),
+    (
+        "a key twice in a row",
+        table().replace("  mean:", "  mean: [0.1, 0.2, 0.3]\n  mean:"),
+        ": mean: this key stands in line ",
+    ),
 ]
 
 

@@ -12,6 +12,7 @@ from tgr.config.addresses import check_address, fetched_file, is_address
 from tgr.config.architectures import check_width, takes_options
 from tgr.config.base import Architecture, Name, Section, UserPath
 from tgr.config.delimited import read_rows
+from tgr.config.load import refuse_repeated_keys
 from tgr.config.messages import describe_value, shorten
 from tgr.config.packaged import PACKAGES
 from tgr.errors import TgrError, escape
@@ -129,6 +130,7 @@ def describe_row(path: str | Path, number: int, row: Any) -> str:
 
 def _read_yaml(path: Path) -> list[Any]:
     rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+    refuse_repeated_keys(path)
     if rows is not None and not isinstance(rows, list):
         raise TgrError(f"{path}: wanted a list of models (`- name: ...`), found a {type(rows).__name__}")
     return rows or []
