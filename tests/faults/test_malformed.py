@@ -231,6 +231,12 @@ TABLES = [
     ("an address of a page", table(weights="https://example.org/"), "weights: the address names no file of .safetens"),
     ("half a repository", table(weights="hf-hub:resnet18"), "weights: an address in the hub is hf-hub:<owner>/<name>"),
     ("a way out of the hub", table(weights="hf-hub:a/b/../../c.bin"), "weights: an address in the hub is hf-hub:<own"),
+    (
+        "classes from a stranger's home",
+        table(classes="~nobody-here/a.txt"),
+        "classes: cannot read the names in ~nobody-",
+    ),
+    ("classes from no path", table(classes="a\0b"), "row 1 (mine): classes: cannot read the names in "),
     ("two of a name", table() + table(), "row 2: name: 'mine' is also row 1's"),
     (
         "a key twice in a row",

@@ -158,11 +158,12 @@ def _name_classes(given: Any, where: str, folder: Path) -> dict[str, Any]:
         return {"classes": [f"class-{index}" for index in range(given)]}
     if not isinstance(given, str):
         return {}
-    file = folder / Path(given).expanduser()
+    file = folder / given
     try:
+        file = folder / Path(given).expanduser()
         lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise TgrError(f"{where}: classes: cannot read the names in {file} ({error})") from error
+    except (OSError, ValueError, RuntimeError) as error:  # not UTF-8 or no path; no such home
+        raise TgrError(f"{where}: classes: cannot read the names in {escape(file)} ({error})") from error
     while lines and not lines[-1].strip():
         lines.pop()
     if not all(line.strip() for line in lines):
