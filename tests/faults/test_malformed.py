@@ -227,6 +227,8 @@ TABLES = [
         "weights: an address begins with https://, http:// or",
     ),
     ("an address with letters", table(weights="https://example.org/\u00fc.pth"), "is ASCII without blanks and quotes"),
+    ("an address of two dots", table(weights="https://a..org/w.pth"), "has a host such as example.org, and is ASCII"),
+    ("an address of a strange port", table(weights="https://a.org:x/w.pth"), "has a host such as example.org, and is "),
     ("half an address", table(weights="https://[w.pth"), "weights: an address begins with https://, http:// or"),
     ("an address of a page", table(weights="https://example.org/"), "weights: the address names no file of .safetens"),
     ("half a repository", table(weights="hf-hub:resnet18"), "weights: an address in the hub is hf-hub:<owner>/<name>"),

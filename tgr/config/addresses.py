@@ -47,8 +47,8 @@ def check_address(address: str, sha256: str | None) -> None:
     url = in_the_hub.url if in_the_hub else address
     if not _is_url(url):
         raise ValueError(
-            f"weights: an address begins with https://, http:// or {HUB}, and is ASCII without blanks and quotes; "
-            "write %20 and the like, as browsers copy them"
+            f"weights: an address begins with https://, http:// or {HUB}, has a host such as example.org, and is ASCII "
+            "without blanks and quotes; write %20 and the like, as browsers copy them"
         )
     if not _suffix(url):
         raise ValueError(f"weights: the address names no file of {', '.join(SUFFIXES)}")
@@ -63,10 +63,11 @@ def _is_url(text: str) -> bool:
     """Return whether a text is a URL that a request and, between single quotes, a shell take as it is."""
     try:
         parts = urlsplit(text)
+        host, _ = str(parts.hostname or "").encode("idna"), parts.port
     except ValueError:
         return False
     plain = text.isascii() and text.isprintable() and not {" ", "'"} & {*text}
-    return plain and parts.scheme in ("https", "http") and bool(parts.hostname)
+    return plain and parts.scheme in ("https", "http") and bool(host)
 
 
 def fetched_file(address: str, sha256: str) -> Path:
