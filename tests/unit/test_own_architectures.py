@@ -125,6 +125,14 @@ def test_what_foreign_code_raises_is_told(tmp_path: Path) -> None:
         build(f"{MODULE}:Halved", 3, 4, SIZE, "test")
 
 
+def test_a_module_that_runs_as_a_script_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    Path("own_script_of_a_test.py").write_text("import sys\nsys.exit(3)\n")
+    with pytest.raises(TgrError, match=r"importing own_script_of_a_test ends the program, with exit code 3.*__main__"):
+        build("python:own_script_of_a_test:Net", 3, 4, SIZE, "test")
+
+
 def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
     save_tensors(tmp_path / "weights.safetensors", network(channels=5).state_dict())
     with pytest.raises(TgrError, match=r"weights: .*weights\.safetensors does not fit architecture python:"):

@@ -114,6 +114,11 @@ def _find_callable(architecture: str) -> Callable[..., Any]:
         sys.path.append(folder)
     try:
         found = getattr(import_module(module), name, None)
+    except SystemExit as error:
+        raise TgrError(
+            f"{architecture}: importing {module} ends the program, with exit code {error.code}: it runs as a script; "
+            'put what it does then below `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:  # whatever foreign code may raise
         raise TgrError(
             f"{architecture}: cannot import {module} ({first_line(error)}); it is looked for on Python's path and in "
