@@ -52,6 +52,7 @@ def own_logits(model: nn.Module, images: Tensor) -> Tensor:
         ("Net", {"bias": False}, "weights"),
         ("Halved", {}, "outputs"),
         ("Reused", {}, "outputs"),
+        ("Matched", {}, "outputs"),
     ],
 )
 def test_from_own_weights_to_recovered_images(tmp_path: Path, name: str, options: dict, form: str) -> None:
