@@ -10,6 +10,7 @@ import yaml
 from synthetic_results import make_dataset, write_model, write_shard
 
 from tgr.artifacts import load_tensors, sha256_of
+from tgr.config.base import LONGEST_NAME
 from tgr.config.existing_models import read_table
 from tgr.config.teachers import Dataset
 from tgr.errors import TgrError
@@ -59,6 +60,18 @@ def test_teachers_of_a_shared_pool_are_equal_wherever_the_folder_goes(results: P
         folders = (tmp_path / "imported", table.parent / "shard-00")
         ours, theirs = (load_tensors(where / original.file)[0] for where in folders)
         assert ours.keys() == theirs.keys() and all(ours[name].equal(theirs[name]) for name in ours)
+
+
+def test_the_table_of_a_pool_with_the_longest_name_can_be_read(results: Path, tmp_path: Path) -> None:
+    pool = "p" * LONGEST_NAME
+    for stage in ("teachers", "recovered"):
+        (results / stage / "toys-conv4").rename(results / stage / pool)
+    for card in (results / "teachers" / pool / "shard-00").glob("teacher-*.json"):
+        card.write_text(card.read_text().replace('"toys-conv4"', f'"{pool}"'))
+    shards = {stage: [results / stage / pool / "shard-00"] for stage in ("teachers", "recovered")}
+    share_models(**shards, models=[], tables=[], shared=SHARED, folder=results / "share")
+    table = results / "share/teachers" / pool / "models.yaml"
+    assert [row.name for row in read_table(table)] == ["teacher-0000", "teacher-0001"]
 
 
 def test_folder_is_complete_and_its_digests_hold(results: Path) -> None:

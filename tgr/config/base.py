@@ -55,7 +55,9 @@ UserPath = AfterValidator(check_path)
 
 NAME_PATTERN = r"^[a-z0-9]+([_-][a-z0-9]+)*$"
 
-Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=40)]
+LONGEST_NAME = 40
+
+Name = Annotated[str, StringConstraints(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 """Identifiers that become file names: lower case letters and digits, joined by single `-` or `_`."""
 
 Architecture = Annotated[str, StringConstraints(pattern=architectures.pattern())]

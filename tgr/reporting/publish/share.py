@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tgr import __version__
 from tgr.artifacts import is_record, provenance_path, read_json, sha256_of, write_json
-from tgr.config.base import Section
+from tgr.config.base import LONGEST_NAME, Section
 from tgr.config.replicates import SIGN
 from tgr.errors import TgrError
 from tgr.pool.card import Card, read_cards
@@ -120,10 +120,16 @@ def _write_table(folder: Path, members: Sequence[tuple[Path, Card]], licence: st
     rows = []
     for shard, card in members:
         known = {key: value for key, value in card.model_dump(include={*COLUMNS}).items() if value not in (None, {})}
-        head = {"name": card.title or f"{plain(card.pool)}-{card.name}", "weights": f"{shard.name}/{card.file}"}
+        head = {"name": card.title or _name(card), "weights": f"{shard.name}/{card.file}"}
         rows.append(head | {"sha256": card.sha256, "licence": card.licence or licence} | known)
     text = yaml.safe_dump(rows, sort_keys=False, allow_unicode=True, default_flow_style=None, width=120)
     (folder / TABLE).write_text(text, encoding="utf-8")
+
+
+def _name(card: Card) -> str:
+    """Return a teacher's name in the table, with its pool's if both together are no longer than names may be."""
+    name = f"{plain(card.pool)}-{card.name}"
+    return name if len(name) <= LONGEST_NAME else card.name
 
 
 def _write_pool_card(folder: Path, pool: str, cards: Sequence[Card], shared: Shared) -> None:
