@@ -188,6 +188,10 @@ def replace_image(path: Path, size: tuple[int, int]) -> None:
             lambda path: (path / "splits/bertinetto/val.txt").write_text("apple\n"),
             "val.txt: not the meta_val classes of CIFAR-FS: apple, beaver, beetle and 14 more differ",
         ),
+        (
+            lambda path: (path / "splits/bertinetto/val.txt").write_bytes(b"apple\xff\n"),
+            "val.txt: not a list of classes in UTF-8 ('utf-8' codec can't decode byte 0xff in position 5",
+        ),
     ],
 )
 def test_bad_folders_of_cifar_are_named(layouts: dict[str, Path], tmp_path: Path, damage: Damage, message: str) -> None:

@@ -42,7 +42,11 @@ def read(inputs: SourceFiles, name: str) -> Source:
 
 
 def _check_list(file: Path, published: list[str], split: str) -> None:
-    differing = set(file.read_text(encoding="utf-8").split()) ^ set(published)
+    try:
+        listed = file.read_text(encoding="utf-8").split()
+    except UnicodeDecodeError as error:
+        raise TgrError(f"{file}: not a list of classes in UTF-8 ({error}); take the original list") from error
+    differing = set(listed) ^ set(published)
     if differing:
         raise TgrError(
             f"{file}: not the {split} classes of CIFAR-FS: {shorten(list(differing))} differ; for a split of your own "
