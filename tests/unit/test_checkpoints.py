@@ -256,13 +256,18 @@ def test_position_embeddings_are_resampled(tmp_path: Path, capsys: pytest.Captur
     assert "trunk.pos_embed: resampled from 145 to 65 positions" in capsys.readouterr().out
 
 
-def test_what_cannot_be_resampled_is_refused_with_its_shapes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("change", "shape"), [(lambda t: t[:, :60], "1, 60, "), (lambda t: t[:, :50].repeat(2, 1, 1), "2, 50, ")]
+)
+def test_what_cannot_be_resampled_is_refused_with_its_shapes(
+    tmp_path: Path, change: Callable[[Tensor], Tensor], shape: str
+) -> None:
     with torch.random.fork_rng(devices=[]):
         weights = timm.create_model("test_vit", num_classes=3, img_size=32, patch_size=4).state_dict()
-    weights["pos_embed"] = weights["pos_embed"][:, :60]
+    weights["pos_embed"] = change(weights["pos_embed"])
     row = {"architecture": "timm:test_vit", "options": {"patch_size": 4}, "image_size": 32}
     lines = error_of(tmp_path, weights, **row)
-    assert any(line.startswith("of another shape: pos_embed (1, 60, ") for line in lines)
+    assert any(line.startswith(f"of another shape: pos_embed ({shape}") for line in lines)
 
 
 # Tied weights

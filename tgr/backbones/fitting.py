@@ -172,7 +172,7 @@ def _resample(network: nn.Module, name: str, tensor: Tensor, expected: Tensor) -
     """
     owner = network.get_submodule(name.rpartition(".")[0])
     grid = getattr(getattr(owner, "patch_embed", None), "grid_size", None)
-    if not name.endswith("pos_embed") or grid is None or tensor.ndim != 3 or tensor.shape[2] != expected.shape[-1]:
+    if not name.endswith("pos_embed") or grid is None or tensor.ndim != 3 or tensor.shape[::2] != expected.shape[::2]:
         return None
     others = expected.shape[1] - math.prod(grid)  # class and register tokens
     side = math.isqrt(max(tensor.shape[1] - others, 0))
