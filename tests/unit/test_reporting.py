@@ -381,6 +381,16 @@ def test_models_from_elsewhere_have_no_real_images_to_show(tmp_path: Path) -> No
     assert recovered_figure.NO_REAL in [text.get_text() for text in figure.texts]
 
 
+def test_dollars_in_the_names_of_classes_are_dollars(tmp_path: Path) -> None:
+    """Between two of them matplotlib sees a formula, and fails if it is none."""
+    images = np.zeros((2, 3, 8, 8), np.uint8)
+    names = ["5$ and 10$", "$x^$"]
+    example = Example("mine", "teacher-0000", "conv4", 2, "pixel", 0.5, None, names, {0: images, 1: images}, {})
+    figure = recovered_figure.draw(Examples([example]))
+    save(figure, tmp_path / "r.png")
+    assert {text.get_text() for text in figure.texts if not text.get_parse_math()} >= {*names}
+
+
 @pytest.mark.parametrize(
     ("place", "text", "size", "message"),
     [(0.3, "over the first", 7, "overlap"), (0.99, "beyond the edge", 7, "cut off"), (0.1, "tiny", 4, "too small")],

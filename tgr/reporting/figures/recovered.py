@@ -62,9 +62,9 @@ def _labels(figure: Figure, example: Example, top: float, tile: float) -> None:
 
 
 def _text(figure: Figure, x: float, y: float, text: str, **look: Any) -> None:
-    """Write at a position in inches."""
+    """Write a text as it is, with its dollars, at a position in inches."""
     inches, height = figure.get_size_inches()
-    figure.text(x / inches, y / height, text, fontsize=6, **look)
+    figure.text(x / inches, y / height, text, fontsize=6, parse_math=False, **look)
 
 
 def _fitting(name: str, inches: float) -> str:
