@@ -173,7 +173,7 @@ def describe_bytes(reference: Reference, run: Path) -> str:
 
 
 def _recorded_digest(artefact: Path) -> str | None:
-    """Return what the record of an artefact says of it; None if there is no record, or the artefact is not as it says."""
+    """Return the digest in the record of an artefact; None without a record, or if the artefact is not as it says."""
     if not (file := provenance_path(artefact)).exists():
         return None
     record = read_record(file)
