@@ -13,7 +13,7 @@ from tgr import seeds
 from tgr.backbones.classifier import Classifier, batchnorm_mode
 from tgr.backbones.registry import build
 from tgr.config.methods.tgr import Tgr
-from tgr.meta.group_step import teacher_loss
+from tgr.meta.group_step import View, teacher_loss
 from tgr.meta.regularisation import Loss, regularised_gradient
 
 N_WAY = 5
@@ -90,7 +90,7 @@ def _losses(size: Size, *, plain: bool) -> tuple[Classifier, list[Loss]]:
         images = torch.randn(size.images, 3, size.image_size, size.image_size, generator=generator)
         logits = torch.randn(size.images, N_WAY, generator=generator)
         images = images.contiguous(memory_format=layout)
-        losses.append(teacher_loss(model, images, labels, logits, torch.arange(N_WAY), Tgr()))
+        losses.append(teacher_loss(model, View(images, labels, logits, torch.arange(N_WAY)), Tgr()))
     return model, losses
 
 

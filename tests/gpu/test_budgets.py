@@ -131,7 +131,17 @@ GROUP_STEPS = {"group_steps": 6, "replay_steps": 0, "teachers_per_step": 2, "ima
 
 @pytest.mark.parametrize(
     "stage",
-    ["pre-training", "inversion", "inversion in chunks", "bank", "group steps", "release's", "replay", "fine-tuning"],
+    [
+        "pre-training",
+        "inversion",
+        "inversion in chunks",
+        "bank",
+        "group steps",
+        "relations",
+        "release's",
+        "replay",
+        "fine-tuning",
+    ],
 )
 def test_a_step_that_may_be_recorded_neither_waits_nor_sends(
     stage: str, tiny_dataset: ImageDataset, training: Training, monkeypatch: pytest.MonkeyPatch
@@ -153,6 +163,7 @@ def test_a_step_that_may_be_recorded_neither_waits_nor_sends(
         "inversion in chunks": lambda: invert(memory_mb=0.1),
         "bank": lambda: registry.get("bank")(Bank(steps=6, batch_size=16), training),
         "group steps": lambda: registry.get("tgr")(Tgr(**GROUP_STEPS), training),
+        "relations": lambda: registry.get("tgr")(Tgr(**GROUP_STEPS, relation_weight=0.3), training),
         "release's": lambda: registry.get("tgr")(Tgr(**GROUP_STEPS, fidelity="release"), training),
         "replay": lambda: registry.get("replay")(Replay(steps=6), training),
         "fine-tuning": lambda: finetuned(training.teachers[0], 6),

@@ -84,6 +84,7 @@ TRAININGS: dict[str, Callable[[ImageDataset], Tensor]] = {
     "inversion": inverted,
     "pooled classifier": pooled,
     "group steps": lambda _: weights("tgr", Tgr.model_validate(GROUP_STEPS)),
+    "relations": lambda _: weights("tgr", Tgr.model_validate(GROUP_STEPS | {"relation_weight": 0.3})),
     "interleaved": lambda _: weights("tgr", Tgr.model_validate(GROUP_STEPS | {"schedule": "interleaved"})),
     "replay": lambda _: weights("replay", Replay(steps=STEPS)),
     "fine-tuning": finetuned,

@@ -12,7 +12,7 @@ from tgr.data.dataset import ImageDataset
 from tgr.inversion.stage import invert_teacher
 from tgr.meta.bank import MEAN, STD
 from tgr.meta.judge import Judge
-from tgr.meta.likeness import cosine_matrix, relational_loss
+from tgr.meta.likeness import cosine_matrix, mean_cosines, relational_loss
 from tgr.meta.pooled import Batch
 from tgr.methods.distil import distillation_term
 from tgr.methods.training import Training
@@ -108,7 +108,7 @@ def test_relational_loss_is_the_sum_that_it_stands_for() -> None:
     own, others = cosines(student), [cosines(features) for features in teachers]
     pairs = [(i, j) for i in range(6) for j in range(6)]
     expected = 6 * sum((own[i][j] - (others[0][i][j] + others[1][i][j]) / 2) ** 2 for i, j in pairs) / 36
-    assert float(relational_loss(student, teachers)) == pytest.approx(expected, rel=1e-12)
+    assert float(relational_loss(student, mean_cosines(teachers))) == pytest.approx(expected, rel=1e-12)
 
 
 def test_relations_know_neither_scale_nor_place_nor_direction() -> None:
@@ -129,7 +129,7 @@ def test_relational_term_compares_with_the_features_of_the_teachers(training: Tr
         distillation_term(bank, Distil(class_identity="local", relation_weight=w), training) for w in (0, 0.3)
     )
     gain = related(batch, FEATURES, logits) - plain(batch, FEATURES, logits)
-    assert float(gain) == pytest.approx(0.3 * float(relational_loss(FEATURES, features)), rel=1e-4)
+    assert float(gain) == pytest.approx(0.3 * float(relational_loss(FEATURES, mean_cosines(features))), rel=1e-4)
 
 
 def test_a_network_without_a_head_is_compared_by_its_outputs(training: Training) -> None:

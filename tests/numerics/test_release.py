@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d, cross_entropy, max_pool2d
 from tests.toy_training import META, make_training
 from tgr.config.methods.tgr import Tgr
 from tgr.meta.bank import MEAN, STD
-from tgr.meta.judge import Judge
+from tgr.meta.judge import Judge, Opinion
 from tgr.meta.learners import Episode
 from tgr.meta.sources import CachedImages
 from tgr.methods import tgr
@@ -42,7 +42,7 @@ class Recorder:
         self.views: list[Tensor] = []
         self.drawn: list[tuple[int, Tensor]] = []
         self.batches: list[list[Episode]] = []
-        draw, episodes, logits = CachedImages.draw, CachedImages.episodes, Judge.logits
+        draw, episodes, opinion = CachedImages.draw, CachedImages.episodes, Judge.opinion
 
         def watched_draw(source: CachedImages, teacher: int) -> object:
             images = draw(source, teacher)
@@ -53,13 +53,13 @@ class Recorder:
             self.batches.append(episodes(source, *arguments))  # type: ignore[arg-type]
             return self.batches[-1]
 
-        def watched_logits(judge: Judge, images: Tensor) -> Tensor:
+        def watched_opinion(judge: Judge, images: Tensor) -> Opinion:
             self.views.append(images)
-            return logits(judge, images)
+            return opinion(judge, images)
 
         monkeypatch.setattr(CachedImages, "draw", watched_draw)
         monkeypatch.setattr(CachedImages, "episodes", watched_episodes)
-        monkeypatch.setattr(Judge, "logits", watched_logits)
+        monkeypatch.setattr(Judge, "opinion", watched_opinion)
 
 
 class Adam:

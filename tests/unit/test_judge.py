@@ -5,11 +5,12 @@ import torch
 from torch import Tensor
 
 from tests.toy_training import make_training
+from tgr.backbones.classifier import Classifier
 from tgr.config.methods.tgr import Tgr
 from tgr.data.transforms import normalise
 from tgr.meta import group_step
 from tgr.meta.bank import MEAN, STD
-from tgr.meta.judge import Judge
+from tgr.meta.judge import Judge, Opinion
 from tgr.meta.synthesis import scale
 from tgr.methods import tgr
 
@@ -27,19 +28,20 @@ def test_teacher_and_meta_model_see_the_same_view(monkeypatch: pytest.MonkeyPatc
     """The images of the loss are those that the teacher has judged, and its outputs on them are the target."""
     judged: list[tuple[Tensor, Tensor]] = []
     losses: list[Tensor] = []
-    logits, loss = Judge.logits, group_step.teacher_loss
+    opinion, loss = Judge.opinion, group_step.teacher_loss
 
-    def judge(self: Judge, images: Tensor) -> Tensor:
-        judged.append((images, logits(self, images)))
-        return judged[-1][1]
+    def judge(self: Judge, images: Tensor) -> Opinion:
+        said = opinion(self, images)
+        judged.append((images, said.logits))
+        return said
 
-    def watched(model: object, images: Tensor, labels: Tensor, target: Tensor, *more: object) -> object:
-        assert images is judged[len(losses)][0]
-        assert target is judged[len(losses)][1]
-        losses.append(target)
-        return loss(model, images, labels, target, *more)  # type: ignore[arg-type]
+    def watched(model: Classifier, view: group_step.View, config: Tgr) -> object:
+        assert view.images is judged[len(losses)][0]
+        assert view.logits is judged[len(losses)][1]
+        losses.append(view.logits)
+        return loss(model, view, config)
 
-    monkeypatch.setattr(Judge, "logits", judge)
+    monkeypatch.setattr(Judge, "opinion", judge)
     monkeypatch.setattr(group_step, "teacher_loss", watched)
     training = make_training()
     tgr.train(Tgr(group_steps=3, replay_steps=0, teachers_per_step=2, images_per_teacher=6), training)

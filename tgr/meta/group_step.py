@@ -2,15 +2,19 @@
 
 Wei et al., ICML 2024, section 3: a step draws teachers from one task group, computes each one's loss
 CE(meta(x_i), y_i) + KL(teacher_i(x_i) || meta(x_i)) on its recovered images, and descends the regularised gradient.
+
+With ``relation_weight``, ours, each loss also asks for the likeness that all teachers of the step see among its images:
+so the group decides what is learnt even where its teachers have no class in common.
 """
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+from torch.nn.functional import cross_entropy, kl_div, linear, log_softmax, softmax
 
 from tgr import launches
 from tgr.backbones.classifier import Classifier, batchnorm_mode
@@ -20,32 +24,49 @@ from tgr.devices import exact
 from tgr.errors import TgrError
 from tgr.meta.group_sampler import GroupSampler
 from tgr.meta.judge import Judge
+from tgr.meta.likeness import mean_cosines, relational_loss
 from tgr.meta.regularisation import Loss, Parameters
 from tgr.meta.sources import Source
 from tgr.meta.treatments import AGGREGATIONS, treated_gradient
 
-View = tuple[Tensor, Tensor, Tensor, Tensor]
-"""What a step sees of a teacher: images, labels, the teacher's logits and rows, as in ``teacher_loss``."""
+TRUNK = "trunk."
+"""What the names of a classifier's parameters begin with, but for those of its head."""
 
 
-def teacher_loss(model: Classifier, images: Tensor, labels: Tensor, logits: Tensor, rows: Tensor, config: Tgr) -> Loss:
-    """Return one teacher's loss as a function of the meta-model's parameters.
+class View(NamedTuple):
+    """What a step sees of a teacher.
 
-    Args:
+    Attributes:
         images: (n, 3, size, size), normalised: the view that the teacher judged.
         labels: (n,), in the teacher's own label order.
         logits: (n, n_way), the teacher's.
         rows: (n_way,), the meta-model's outputs that stand for the teacher's labels.
+        alike: (n, n), the mean cosines that the step's teachers see among the images; None without ``relation_weight``.
     """
 
+    images: Tensor
+    labels: Tensor
+    logits: Tensor
+    rows: Tensor
+    alike: Tensor | None = None
+
+
+def teacher_loss(model: Classifier, view: View, config: Tgr) -> Loss:
+    """Return one teacher's loss as a function of the meta-model's parameters."""
+
     def loss(parameters: Parameters) -> Tensor:
-        outputs = functional_call(model, parameters, (images,))
-        teacher_outputs = outputs[:, rows]
+        trunk = {name.removeprefix(TRUNK): part for name, part in parameters.items() if name.startswith(TRUNK)}
+        features = functional_call(model.trunk, trunk, (view.images,))
+        outputs = linear(features, parameters["head.weight"], parameters["head.bias"])
+        teacher_outputs = outputs[:, view.rows]
         if config.heads == "aligned":
-            classification = cross_entropy(outputs, rows[labels])
+            classification = cross_entropy(outputs, view.rows[view.labels])
         else:
-            classification = cross_entropy(teacher_outputs, labels)
-        return classification + config.kd_weight * distillation(teacher_outputs, logits, config)
+            classification = cross_entropy(teacher_outputs, view.labels)
+        total = classification + config.kd_weight * distillation(teacher_outputs, view.logits, config)
+        if view.alike is None:
+            return total
+        return total + config.relation_weight * relational_loss(features, view.alike)
 
     return loss
 
@@ -106,8 +127,9 @@ class GroupStep:
 
         def step(*drawn: Tensor) -> tuple[Tensor, ...]:
             weights: Parameters = dict(self.model.named_parameters())
-            views = zip(drawn[0::4], drawn[1::4], drawn[2::4], drawn[3::4], strict=True)
-            losses = [teacher_loss(self.model, *view, config) for view in views]
+            size = len(View._fields) if config.relation_weight else len(View._fields) - 1
+            views = [View(*drawn[first : first + size]) for first in range(0, len(drawn), size)]
+            losses = [teacher_loss(self.model, view, config) for view in views]
             with batchnorm_mode(self.model, "batch"):
                 outcome = treated_gradient(
                     config.treatment,
@@ -129,7 +151,9 @@ class GroupStep:
         @exact()
         def take(number: int) -> dict[str, float]:
             # The teachers judge before the step: others in each, so what they compute cannot be recorded with it.
-            drawn = [part for teacher in self._sampler.teachers() for part in self._view(teacher)]
+            teachers = self._sampler.teachers()
+            views = [self._view(teacher, teachers) for teacher in teachers]
+            drawn = [part for view in views for part in view if part is not None]
             loss, variance, cosine, norm_squared = torch.stack(run(*drawn)).tolist()
             if not math.isfinite(loss):
                 keys = f"methods.tgr.lr ({config.lr})"
@@ -143,10 +167,14 @@ class GroupStep:
 
         return take
 
-    def _view(self, teacher: int) -> View:
-        """Return a fresh draw of a teacher's images, augmented, and what it says of them."""
+    def _view(self, teacher: int, teachers: Sequence[int]) -> View:
+        """Return a fresh draw of a teacher's images, augmented, and what it and the step's teachers say of them."""
         images, labels, flips = self._source.draw(teacher)
         images, labels = images.to(self._device), labels.to(self._device)
         if self._config.augment:
             images = random_crop_flip(images, crop_pad(images.shape[-1]), flips, self._augmentation)
-        return images, labels, self._judges[teacher].logits(images), self._rows[teacher]
+        opinion, alike = self._judges[teacher].opinion(images), None
+        if self._config.relation_weight:
+            others = [self._judges[other].opinion(images).features for other in teachers if other != teacher]
+            alike = mean_cosines([opinion.features, *others])
+        return View(images, labels, opinion.logits, self._rows[teacher], alike)

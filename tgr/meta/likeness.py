@@ -24,16 +24,24 @@ def cosine_matrix(features: Tensor) -> Tensor:
     return unit @ unit.T
 
 
-def relational_loss(student: Tensor, teachers: Sequence[Tensor]) -> Tensor:
-    """Return n times the mean square of the differences between a student's cosines and the teachers' mean ones.
+def mean_cosines(teachers: Sequence[Tensor]) -> Tensor:
+    """Return the mean of the cosines (n, n) that some teachers see among the same images.
+
+    Args:
+        teachers: features (n, any number of columns), one tensor for each teacher.
+    """
+    return torch.stack([cosine_matrix(features) for features in teachers]).mean(0)
+
+
+def relational_loss(student: Tensor, alike: Tensor) -> Tensor:
+    """Return n times the mean square of the differences between a student's cosines and those that it shall have.
 
     That is ``n mean((Z - S)^2)``: the factor keeps the loss of an image from falling with the size of the batch.
 
     Args:
         student: features (n, d).
-        teachers: features (n, any number of columns) of the same images, one tensor for each teacher.
+        alike: (n, n), of ``mean_cosines``.
     """
-    alike = torch.stack([cosine_matrix(features) for features in teachers]).mean(0)
     return len(student) * (cosine_matrix(student) - alike).square().mean()
 
 

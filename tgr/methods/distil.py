@@ -16,7 +16,7 @@ from tgr.config.methods.distil import Distil
 from tgr.meta.bank import ImageBank
 from tgr.meta.group_step import divergence
 from tgr.meta.heads import head_rows
-from tgr.meta.likeness import relational_loss
+from tgr.meta.likeness import mean_cosines, relational_loss
 from tgr.meta.pooled import Batch, Term
 from tgr.methods.bank import train_on
 from tgr.methods.training import Trained, Training, generator
@@ -50,8 +50,8 @@ def distillation_term(bank: ImageBank, parameters: Distil, training: Training) -
         ]
         loss = parameters.kd_weight * torch.stack(losses).mean()
         if parameters.relation_weight:
-            alike = relational_loss(features, [opinion.features for opinion in opinions])
-            loss = loss + parameters.relation_weight * alike
+            alike = mean_cosines([opinion.features for opinion in opinions])
+            loss = loss + parameters.relation_weight * relational_loss(features, alike)
         return loss
 
     return term

@@ -66,6 +66,12 @@ class Tgr(EpisodicParameters, GroupedParameters):
     )
     kd_weight: float = Field(1.0, ge=0, description="Weight of the distillation term KL(teacher || meta-model).")
     temperature: float = Field(1.0, gt=0, description="Temperature T of the distillation; the term is scaled by T^2.")
+    relation_weight: float = Field(
+        0.0,
+        ge=0,
+        description="Weight of the relational term (ours): the cosines of the features of a teacher's images shall be "
+        "the mean of those that the step's teachers, who share a group, see.",
+    )
     heads: Literal["shared", "per_teacher", "aligned"] = Field(
         "aligned",
         description="Output rows in the group step: one n-way head in the teachers' arbitrary label orders (`shared`, "
@@ -144,7 +150,8 @@ class Tgr(EpisodicParameters, GroupedParameters):
             passes = 1 + setting.second_order
         seconds = setting.steps(self.bank_steps, ClassifierTraining().batch_size)
         seconds += setting.steps(visits, self.images_per_teacher, passes)
-        seconds += visits * setting.classified(self.images_per_teacher)
+        judges = self.teachers_per_step if self.relation_weight else 1
+        seconds += visits * setting.classified(self.images_per_teacher * judges)
         if self.fresh_images:
             seconds += visits * setting.recovered(self.images_per_teacher)
         replayed: float = config.replay_steps
